@@ -1,0 +1,91 @@
+/* What the operator asked for, after the command line and the configuration file have been read,
+ * merged (the command line beats the file, one option at a time) and checked. Filled once by
+ * config_load in main before any other thread exists; read-only from then on, except that SIGHUP
+ * re-reads log_level alone (config_reload_log_level).
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/cpu_set.h"
+#include "base/device_spec.h"
+#include "base/error.h"
+#include "base/limits.h"
+
+struct static_vf {
+	struct device_spec device;
+	unsigned relay_id;
+};
+
+enum config_action {
+	CONFIG_RUN,      /* start the daemon */
+	CONFIG_EXIT_OK,  /* --help, --version: all is printed, exit 0 */
+	CONFIG_CHECK,    /* --check: preflight, print, exit */
+	CONFIG_BIND,     /* --bind */
+	CONFIG_UNBIND,   /* --unbind */
+	CONFIG_PRINT_MAN /* --man (hidden): the options part of the man page, from the schema */
+};
+
+/* Strings are owned by the struct (config_free); NULL means not given / not opened. */
+struct config {
+	char *config_file;
+	struct cpu_set worker_cpus; /* never empty for CONFIG_RUN, never holds main_cpu */
+	unsigned main_cpu;
+	bool foreground;       /* -n */
+	bool foreground_syslog; /* -n=log_syslog */
+	int log_level;         /* 0 … 7 */
+	char *pid_dir;
+	char *huge_dir;
+	bool huge_dir_given; /* else the default, used only where it is mounted */
+	char *ovsdb_sock;    /* NULL: OVSDB is left alone */
+	char *zmq_config_ep, *zmq_port_control_ep, *zmq_stats_ep, *zmq_core_sched_ep;
+	bool ipc_port_control; /* -I */
+	char *vhost_username, *vhost_groupname; /* NULL: the process's own */
+	char *vhost_path;                       /* directory of the sockets */
+	char *vhost_socket;                     /* pattern with exactly one %u */
+	struct cpu_pin pins[RELAYS_MAX];
+	size_t n_pins;
+	bool jumbo, mrgbuf, tso;
+	struct static_vf static_vfs[RELAYS_MAX];
+	size_t n_static_vfs;
+	char *vfio_vf_token; /* a UUID, or NULL: off */
+	bool vhost_client, zero_copy, dynamic_sockets, same_numa;
+	bool no_huge;
+	char **eal_args; /* --eal, split as a shell splits plain words; NULL-terminated or NULL */
+	unsigned max_queues; /* 0: the default rule */
+	bool sync_mac;
+	bool json; /* with --check */
+	char *bind_vfio_pci;
+	char *zmq_group, *zmq_curve_dir;
+	bool core_sched_enable;
+	double core_sched_sensitivity;     /* 0 … 1 */
+	double core_sched_poll_interval;   /* s */
+	int core_sched_log_level;          /* 0 … 7 */
+	bool core_sched_global_numa_opt;
+	char **warnings; /* n_warnings texts to log once the log is open (unknown variables, …) */
+	size_t n_warnings;
+};
+
+/* Reads argv and, with --config, the file. --help, --version print to out. On an error, err names
+ * the option or the file and line, the value and what would be right; cfg is then still safe to
+ * free. Returns 0 or -EINVAL, -errno of a file that cannot be read. */
+int config_load(int argc, char *const argv[], struct config *cfg, enum config_action *action,
+		FILE *out, struct error *err);
+void config_free(struct config *cfg);
+
+/* The log level as the configuration file gives it now; the level from the command line, if one
+ * was given there, stays. Returns 0 … 7 or -errno. */
+int config_reload_log_level(const struct config *cfg, struct error *err);
+
+/* One warning line for each option that was given but whose feature this build lacks. */
+void config_warn_unavailable(const struct config *cfg, void (*warn)(const char *text));
+
+/* The arguments for rte_eal_init: NULL-terminated, freed with eal_args_free. instance is a short
+ * name, the same at each start of this instance (DPDK's file prefix). */
+char **eal_args_make(const struct config *cfg, const char *instance, int *argc, struct error *err);
+void eal_args_free(char **args);
+
+#endif

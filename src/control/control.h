@@ -1,0 +1,119 @@
+/* The control layer as rpc, ovsdb and main see it: 64 relays, what can be asked of them and what
+ * they tell. Every function here is called on the control thread (the main lcore) only, and none
+ * of them blocks: what takes long runs on other threads and answers through a callback.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/device_spec.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "control/loop.h"
+
+struct config;
+struct control;
+
+/* --- requests ---------------------------------------------------------------------------- */
+
+/* The answer to a request. code and source are the wire contract's (error_code,
+ * error_code_source); source is NULL where the contract gives none. */
+struct control_result {
+	bool ok;
+	bool has_code;
+	int code;
+	const char *source; /* string literal */
+	char text[ERROR_TEXT_MAX]; /* for people: why, and what would work; "" when ok */
+};
+
+/* Called exactly once for each request, on the control thread, maybe before the call that made
+ * the request returns, and within CONTROL_ANSWER_MS. result is valid during the call only. */
+typedef void (*control_done_fn)(void *context, const struct control_result *result);
+
+#define CONTROL_ANSWER_MS 1500
+
+/* Who asks: decides about statements that only hold against the same asker. */
+struct control_vf_request {
+	unsigned relay_id; /* any value: checked */
+	bool has_device;   /* false: remove what is there (REMOVE only) */
+	struct device_spec device;
+	bool conditional;
+};
+
+void control_add_vf(struct control *control, const struct control_vf_request *request,
+		    control_done_fn done, void *context);
+void control_remove_vf(struct control *control, const struct control_vf_request *request,
+		       control_done_fn done, void *context);
+bool control_dynamic_sockets(const struct control *control);
+
+/* --- what relays tell -------------------------------------------------------------------- */
+
+struct control_counters {
+	uint64_t rx_pkts, rx_bytes; /* received from this direction's source */
+	uint64_t tx_pkts, tx_bytes; /* handed to its target */
+	uint64_t dropped_queue_full_pkts, dropped_queue_full_bytes;
+	uint64_t dropped_not_connected_pkts, dropped_not_connected_bytes;
+	uint64_t dropped_invalid_pkts, dropped_invalid_bytes; /* runts, frames over the MTU */
+};
+
+struct control_rates { /* per second, of one direction */
+	float rx_pkts, rx_bytes, tx_pkts, tx_bytes;
+};
+
+struct control_vf_losses { /* the NIC's own, since the daemon's start */
+	uint64_t missed;     /* imissed: packets lost for want of rx descriptors */
+	uint64_t no_mbuf;    /* rx_nombuf: allocation failures */
+	uint64_t rx_errors, tx_errors;
+};
+
+struct control_direction {
+	bool active;
+	const char *internal_state; /* string literal: "DPDK_READY", "VIRTIO_UNINIT", … */
+	bool has_cpu;
+	int cpu; /* where queue 0's lane is */
+	struct control_counters counters;
+	unsigned n_lanes;
+	int lane_cpu[GUEST_QUEUES_MAX]; /* [0, n_lanes): each lane's, -1 = on no worker */
+};
+
+struct control_relay {
+	unsigned id;
+	bool active;
+	const char *vhost_socket; /* full path, or "NONE"; valid until the loop's next turn */
+	bool has_device;
+	char device_label[DEVICE_NAME_MAX]; /* the upper-case PCI address, or the vdev's name */
+	struct control_direction vf_to_vm, vm_to_vf;
+	unsigned socket_id; /* NUMA node of the relay's packet memory, 0 without any */
+	/* more than the reference tells */
+	bool link_up;
+	uint32_t link_speed_mbps; /* 0 = unknown */
+	unsigned mtu;             /* 0 without a device */
+	unsigned vf_queues, guest_queues; /* set up; enabled now */
+	uint8_t mac[6];           /* of the VF, zeros without one */
+	struct control_vf_losses losses;
+};
+
+/* relay_id < RELAYS_MAX. */
+void control_relay_read(const struct control *control, unsigned relay_id,
+			struct control_relay *out);
+/* Rates over the last second, from the daemon's own sampler. */
+void control_relay_rates(const struct control *control, unsigned relay_id,
+			 struct control_rates *vf_to_vm, struct control_rates *vm_to_vf);
+/* Rates between two readings taken `elapsed_s` > 0 apart. */
+void control_rates_between(const struct control_counters *before,
+			   const struct control_counters *after, double elapsed_s,
+			   struct control_rates *out);
+
+/* --- life -------------------------------------------------------------------------------- */
+
+/* Needs an initialised EAL. Opens the guests' sockets, starts workers and helper threads, queues
+ * the static VFs. loop and config outlive it. NULL with err filled on failure. */
+struct control *control_start(const struct config *config, struct loop *loop, struct error *err);
+/* Stops traffic and removes the sockets; at most a few hundred ms. */
+void control_quiesce(struct control *control);
+/* Releases devices and frees everything; may take long, see the file's head. */
+void control_destroy(struct control *control);
+
+#endif

@@ -1,0 +1,83 @@
+/* The VF end of a relay: a DPDK ethdev, from probe to detach. All functions run on the device
+ * thread unless said otherwise; a struct vf belongs to the relay that holds it, and while its
+ * lanes are in a plan the workers read port_id, n_queues and pool.
+ */
+#ifndef PORT_VF_H
+#define PORT_VF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mempool.h>
+
+#include "base/device_spec.h"
+#include "base/error.h"
+
+/* The wire contract's codes of virtio_forwarder_add_vf2() and _remove_vf2(), as err->code. */
+enum {
+	VF_ERROR_NO_MEMPOOL = -1,
+	VF_ERROR_START = 1,
+	VF_ERROR_PROBE = 2,
+	VF_ERROR_CONFIGURE = 4,
+	VF_ERROR_RX_QUEUE = 5,
+	VF_ERROR_TX_QUEUE = 6,
+	VF_ERROR_DETACH = 2,
+};
+
+struct vf_params {
+	unsigned relay_id;
+	uint16_t max_queues;  /* 1 … VF_QUEUES_MAX, the default rule already applied */
+	uint16_t mtu;         /* wanted: 2100 or 9000 */
+	uint16_t ring_size;   /* descriptors wanted per queue, adjusted to the device */
+	uint16_t backlog;     /* packets a vf_to_vm lane may hold back */
+	uint16_t n_workers;   /* for the pool's size: workers that may cache mbufs */
+	const char *vfio_vf_token; /* UUID or NULL */
+	bool no_huge;
+};
+
+struct vf {
+	struct device_spec spec;
+	uint16_t port_id;
+	uint16_t n_queues;  /* rx and tx queues alike, all of them running */
+	uint16_t mtu;
+	uint16_t max_frame; /* bytes of the longest frame to send, Ethernet header and VLAN tags
+			       counted, CRC not */
+	int numa_node;      /* >= 0 */
+	struct rte_mempool *pool;
+	struct rte_ether_addr mac;
+	bool promiscuous;
+	bool has_rss;
+};
+
+/* What a removed VF still held; the packets are freed. */
+struct vf_leftover {
+	uint64_t pkts, bytes;
+};
+
+struct vf_health { /* read once a second */
+	bool link_up;
+	uint32_t link_speed_mbps; /* 0 = unknown */
+	uint64_t missed, no_mbuf, rx_errors, tx_errors; /* since the attach */
+};
+
+/* Probe, configure (queues, RSS, MTU, offloads), make the pool, start. On failure everything is
+ * undone, err->code is one of the VF_ERROR_* codes (which may be negative) and err->text says why
+ * and what to do; returns -1. Refuses a device that DPDK has already. */
+int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
+	      struct error *err);
+
+/* No lane may use the VF any more. Empties the rx queues, stops, closes and detaches the device.
+ * Goes on to the end whatever fails; returns -1 with err->code VF_ERROR_DETACH if something did.
+ * The pool is freed when all its mbufs are back, else by a later vf_pools_reclaim. */
+int vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err);
+
+void vf_health_read(const struct vf *vf, struct vf_health *out);
+
+/* Frees pools of detached VFs whose mbufs have come back since; returns how many still wait. */
+unsigned vf_pools_reclaim(void);
+
+/* How many more VFs this DPDK build can hold at all (RTE_MAX_ETHPORTS). */
+unsigned vf_ports_total(void);
+
+#endif
