@@ -15,7 +15,7 @@ struct guest_ops {
 	/* Takes up to n packets that the guest sends on pair `queue` into mbufs of pool. Returns
 	 * how many (the caller owns them), or -ENOTCONN. One worker per queue at a time. */
 	int (*receive)(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
-		       struct rte_mbuf **pkts, uint16_t n);
+	               struct rte_mbuf **pkts, uint16_t n);
 	/* Copies up to n packets into the buffers that the guest has posted on pair `queue`.
 	 * Returns how many, in order from the first; the caller keeps owning all n mbufs.
 	 * -ENOTCONN when there is no guest. One worker per queue at a time. */

@@ -1,0 +1,37 @@
+/* The packet path: what a worker does with a lane at each pass, one function per variant, chosen
+ * once when the plan is made. Called by the lane's owner only.
+ */
+#ifndef DATAPATH_BURST_H
+#define DATAPATH_BURST_H
+
+#include <rte_mbuf.h>
+
+#include "datapath/lane.h"
+#include "datapath/plan.h"
+
+/* Each takes at most LANE_BURST packets from the source, after the lane's backlog has had its
+ * turn, and returns how many packets it moved or dropped. */
+unsigned burst_vf_to_vm(const struct lane_work *work);
+unsigned burst_vf_to_nobody(const struct lane_work *work); /* no guest: read, count, drop */
+unsigned burst_vm_to_vf(const struct lane_work *work);
+unsigned burst_vm_to_nobody(const struct lane_work *work); /* no VF: read, count, drop */
+
+static inline uint64_t burst_bytes(struct rte_mbuf *const *pkts, uint32_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		bytes += pkts[i]->pkt_len;
+	return bytes;
+}
+
+/* Frees packets and counts them under one cause. */
+static inline void burst_drop(struct rte_mbuf **pkts, uint32_t n, uint64_t *pkts_counter,
+                              uint64_t *bytes_counter)
+{
+	counter_add(pkts_counter, n);
+	counter_add(bytes_counter, burst_bytes(pkts, n));
+	rte_pktmbuf_free_bulk(pkts, n);
+}
+
+#endif

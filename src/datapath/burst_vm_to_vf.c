@@ -1,0 +1,175 @@
+/* From the guest to the VF. What the VF does not take at once waits in the lane, and the guest's
+ * ring is left alone until it is gone: the guest feels the VF's pace instead of losing packets.
+ * Only a VF queue that takes nothing at all for LANE_STALL_MS has its packets dropped, so that a
+ * dead link does not hold up the guest for ever. Called by the lane's owner only.
+ *
+ * The guest is not trusted: a VF's hardware may hang on frames shorter than an Ethernet header
+ * or longer than it was set up for, so those never get there.
+ */
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+
+#include "datapath/backlog.h"
+#include "datapath/burst.h"
+
+/* An Ethernet frame without its CRC. Several NICs demand at least 17 bytes of software and pad
+ * the rest, some pad nothing: we pad, and it is the same on all. */
+#define FRAME_MIN (RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN)
+
+static uint32_t send_to_vf(const struct lane_work *work, struct rte_mbuf **pkts, uint32_t n,
+                           uint64_t bytes)
+{
+	struct lane_counters *counters = &work->lane->counters;
+	uint32_t sent = rte_eth_tx_burst(work->port_id, work->vf_queue, pkts, (uint16_t)n);
+
+	if (unlikely(sent < n))
+		bytes -= burst_bytes(pkts + sent, n - sent);
+	counter_add(&counters->tx_pkts, sent);
+	counter_add(&counters->tx_bytes, bytes);
+	return sent;
+}
+
+static uint32_t send_backlog(const struct lane_work *work)
+{
+	struct lane *lane = work->lane;
+	uint32_t total = 0;
+
+	while (lane->backlog.count > 0) {
+		uint32_t n;
+		struct rte_mbuf **pkts = backlog_front(&lane->backlog, &n);
+		uint32_t sent = send_to_vf(work, pkts, n, burst_bytes(pkts, n));
+
+		backlog_pop(&lane->backlog, sent);
+		total += sent;
+		if (sent > 0)
+			lane->stalled_since = 0;
+		if (sent < n)
+			break;
+	}
+	return total;
+}
+
+/* True while the backlog is to be kept; once the VF has refused everything for too long, it is
+ * dropped at each pass until the VF takes a packet again. */
+static bool worth_waiting(const struct lane_work *work)
+{
+	struct lane *lane = work->lane;
+	uint64_t now = rte_rdtsc();
+
+	if (lane->stalled_since == 0)
+		lane->stalled_since = now;
+	return now - lane->stalled_since < work->stall_cycles;
+}
+
+static uint32_t drop_stalled(struct lane *lane)
+{
+	uint32_t dropped = 0;
+
+	while (lane->backlog.count > 0) {
+		uint32_t n;
+		struct rte_mbuf **pkts = backlog_front(&lane->backlog, &n);
+
+		burst_drop(pkts, n, &lane->counters.dropped_full_pkts,
+		           &lane->counters.dropped_full_bytes);
+		backlog_pop(&lane->backlog, n);
+		dropped += n;
+	}
+	return dropped;
+}
+
+static bool pad(struct rte_mbuf *pkt)
+{
+	uint16_t missing = (uint16_t)(FRAME_MIN - pkt->pkt_len);
+	char *tail = rte_pktmbuf_append(pkt, missing);
+
+	if (tail == NULL)
+		return false;
+	memset(tail, 0, missing);
+	return true;
+}
+
+/* Pads short frames, drops those that the VF must not be given; returns how many are left. */
+static uint32_t make_sendable(const struct lane_work *work, struct rte_mbuf **pkts, uint32_t n)
+{
+	struct lane_counters *counters = &work->lane->counters;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct rte_mbuf *pkt = pkts[i];
+
+		if (pkt->pkt_len < RTE_ETHER_HDR_LEN || pkt->pkt_len > work->max_frame ||
+		    (pkt->pkt_len < FRAME_MIN && !pad(pkt)))
+			burst_drop(&pkt, 1, &counters->dropped_invalid_pkts,
+			           &counters->dropped_invalid_bytes);
+		else
+			pkts[kept++] = pkt;
+	}
+	return kept;
+}
+
+static uint32_t receive_from_guest(const struct lane_work *work, struct rte_mbuf **pkts)
+{
+	int n = work->guest->ops->receive(work->guest, work->guest_queue, work->pool, pkts,
+	                                  LANE_BURST);
+
+	return n > 0 ? n : 0;
+}
+
+unsigned burst_vm_to_vf(const struct lane_work *work)
+{
+	struct rte_mbuf *pkts[LANE_BURST];
+	struct lane *lane = work->lane;
+	uint32_t done = 0;
+
+	if (unlikely(lane->backlog.count > 0)) {
+		done = send_backlog(work);
+		if (lane->backlog.count > 0) {
+			if (worth_waiting(work))
+				return done;
+			done += drop_stalled(lane);
+		}
+	}
+
+	uint32_t n = receive_from_guest(work, pkts);
+	if (n == 0)
+		return done;
+	done += n;
+
+	uint64_t bytes = 0;
+	bool unusual = false;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t length = pkts[i]->pkt_len;
+
+		bytes += length;
+		unusual |= length < FRAME_MIN || length > work->max_frame;
+	}
+	counter_add(&lane->counters.rx_pkts, n);
+	counter_add(&lane->counters.rx_bytes, bytes);
+	if (unlikely(unusual)) {
+		n = make_sendable(work, pkts, n);
+		bytes = burst_bytes(pkts, n);
+	}
+
+	uint32_t sent = send_to_vf(work, pkts, n, bytes);
+	if (unlikely(sent < n))
+		backlog_push(&lane->backlog, pkts + sent, n - sent);
+	if (likely(sent > 0))
+		lane->stalled_since = 0;
+	return done;
+}
+
+unsigned burst_vm_to_nobody(const struct lane_work *work)
+{
+	struct rte_mbuf *pkts[LANE_BURST];
+	struct lane_counters *counters = &work->lane->counters;
+	uint32_t n = receive_from_guest(work, pkts);
+
+	if (n == 0)
+		return 0;
+	counter_add(&counters->rx_pkts, n);
+	counter_add(&counters->rx_bytes, burst_bytes(pkts, n));
+	burst_drop(pkts, n, &counters->dropped_absent_pkts, &counters->dropped_absent_bytes);
+	return n;
+}

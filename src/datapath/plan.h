@@ -1,0 +1,39 @@
+/* A plan: what one worker polls, immutable once published. Control makes it, the worker walks it,
+ * and control frees it when no worker can see it any more (see worker.h).
+ */
+#ifndef DATAPATH_PLAN_H
+#define DATAPATH_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mempool.h>
+
+#include "datapath/guest_ops.h"
+#include "datapath/lane.h"
+
+/* A lane with all that the worker needs to know of its two ends while this plan holds. */
+struct lane_work {
+	unsigned (*run)(const struct lane_work *work);
+	struct lane *lane;
+	struct guest *guest;      /* vf_to_nobody: NULL */
+	struct rte_mempool *pool; /* where packets from the guest go; vf_to_*: NULL */
+	uint64_t stall_cycles;    /* LANE_STALL_MS in cycles */
+	uint16_t port_id;         /* vm_to_nobody: not used */
+	uint16_t vf_queue;
+	uint16_t guest_queue;
+	uint16_t max_frame; /* bytes; the longest frame that the VF may send */
+	bool mergeable;     /* the guest takes frames over several buffers */
+};
+
+struct plan {
+	unsigned n_works;
+	struct lane_work works[]; /* [n_works] */
+};
+
+/* works is copied. NULL + errno. free() ends it. */
+struct plan *plan_create(const struct lane_work *works, unsigned n_works);
+
+bool lane_work_equal(const struct lane_work *a, const struct lane_work *b);
+
+#endif

@@ -1,0 +1,225 @@
+/* The workers' loop and the publishing of plans; see worker.h for who may call what.
+ */
+#include "datapath/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include "base/log.h"
+
+/* The longest sleep of a worker that has nothing to poll: a lost wake-up costs no more. */
+#define SLEEP_MS 1000
+
+static const struct plan empty_plan;
+
+static bool lcore_shares_cpu(unsigned lcore)
+{
+	rte_cpuset_t own = rte_lcore_cpuset(lcore);
+	unsigned other;
+
+	RTE_LCORE_FOREACH(other)
+	{
+		rte_cpuset_t theirs = rte_lcore_cpuset(other);
+		rte_cpuset_t both;
+
+		CPU_AND(&both, &own, &theirs);
+		if (other != lcore && CPU_COUNT(&both) > 0)
+			return true;
+	}
+	return false;
+}
+
+static int worker_init(struct worker *worker, struct workers *all, unsigned index, unsigned lcore)
+{
+	worker->all = all;
+	worker->index = index;
+	worker->lcore = lcore;
+	worker->numa_node = (int)rte_lcore_to_socket_id(lcore);
+	worker->shares_cpu = lcore_shares_cpu(lcore);
+	atomic_init(&worker->plan, &empty_plan);
+	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return worker->wake_fd < 0 ? -errno : 0;
+}
+
+struct workers *workers_create(const struct cpu_set *lcores)
+{
+	unsigned count = cpu_set_count(lcores);
+	struct workers *workers;
+	size_t size = sizeof(*workers) + count * sizeof(workers->worker[0]);
+	int lcore = -1;
+
+	size = RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE);
+	workers = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
+	if (workers == NULL)
+		return NULL;
+	memset(workers, 0, size);
+
+	size = RTE_ALIGN_CEIL(rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
+	workers->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
+	if (workers->qsbr == NULL || rte_rcu_qsbr_init(workers->qsbr, count) != 0) {
+		errno = ENOMEM;
+		goto fail;
+	}
+	while ((lcore = cpu_set_next(lcores, lcore)) >= 0) {
+		int rc = worker_init(&workers->worker[workers->count], workers, workers->count,
+		                     (unsigned)lcore);
+		if (rc < 0) {
+			errno = -rc;
+			goto fail;
+		}
+		workers->count++;
+	}
+	return workers;
+fail:
+	workers_destroy(workers);
+	return NULL;
+}
+
+static void plan_release(const struct plan *plan)
+{
+	if (plan != &empty_plan)
+		free((void *)(uintptr_t)plan);
+}
+
+void workers_destroy(struct workers *workers)
+{
+	int saved_errno = errno;
+
+	for (unsigned i = 0; i < workers->count; i++) {
+		plan_release(atomic_load(&workers->worker[i].plan));
+		close(workers->worker[i].wake_fd);
+	}
+	free(workers->qsbr);
+	free(workers);
+	errno = saved_errno;
+}
+
+int workers_start(struct workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++) {
+		struct worker *worker = &workers->worker[i];
+		int rc = rte_eal_remote_launch(worker_run, worker, worker->lcore);
+
+		if (rc != 0) {
+			workers_stop(workers);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static void worker_wake(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	/* Fails only when the counter is full: then the wake-up is there already. */
+	if (write(worker->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void workers_stop(struct workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++) {
+		atomic_store(&workers->worker[i].stop, true);
+		worker_wake(&workers->worker[i]);
+	}
+	for (unsigned i = 0; i < workers->count; i++)
+		rte_eal_wait_lcore(workers->worker[i].lcore);
+}
+
+/* A worker with nothing to poll sleeps until its plan changes. It is offline for the
+ * quiescent-state machinery meanwhile, so nobody waits for it. */
+static void worker_sleep(struct worker *worker)
+{
+	struct pollfd wake = {.fd = worker->wake_fd, .events = POLLIN};
+	uint64_t count;
+
+	rte_rcu_qsbr_thread_offline(worker->all->qsbr, worker->index);
+	atomic_store(&worker->asleep, true);
+	if (poll(&wake, 1, SLEEP_MS) > 0 && read(worker->wake_fd, &count, sizeof(count)) < 0)
+		log_debug("worker %u: woken for nothing", worker->lcore);
+	atomic_store(&worker->asleep, false);
+	rte_rcu_qsbr_thread_online(worker->all->qsbr, worker->index);
+}
+
+/* Where an idle policy decides whether and how to wait; `done` is what the pass moved. */
+static inline void worker_after_pass(struct worker *worker, const struct plan *plan, unsigned done)
+{
+	if (unlikely(plan->n_works == 0))
+		worker_sleep(worker);
+	else if (worker->shares_cpu && done == 0)
+		sched_yield();
+}
+
+int worker_run(void *context)
+{
+	struct worker *worker = context;
+	struct rte_rcu_qsbr *qsbr = worker->all->qsbr;
+
+	rte_rcu_qsbr_thread_register(qsbr, worker->index);
+	rte_rcu_qsbr_thread_online(qsbr, worker->index);
+	while (likely(!atomic_load_explicit(&worker->stop, memory_order_relaxed))) {
+		const struct plan *plan = atomic_load_explicit(&worker->plan, memory_order_acquire);
+		unsigned done = 0;
+
+		for (unsigned i = 0; i < plan->n_works; i++)
+			done += plan->works[i].run(&plan->works[i]);
+		rte_rcu_qsbr_quiescent(qsbr, worker->index);
+		counter_add(&worker->passes, 1);
+		worker_after_pass(worker, plan, done);
+	}
+	rte_rcu_qsbr_thread_offline(qsbr, worker->index);
+	rte_rcu_qsbr_thread_unregister(qsbr, worker->index);
+	return 0;
+}
+
+const struct plan *worker_publish(struct worker *worker, const struct plan *plan)
+{
+	const struct plan *before = atomic_exchange(&worker->plan, plan);
+
+	worker_wake(worker);
+	return before == &empty_plan ? NULL : before;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void workers_synchronize(struct workers *workers)
+{
+	/* start and check, not rte_rcu_qsbr_synchronize: they are inline, so that thread
+	 * sanitizers see them. */
+	uint64_t token = rte_rcu_qsbr_start(workers->qsbr);
+	uint64_t warn_at = now_ms() + 1000;
+
+	while (rte_rcu_qsbr_check(workers->qsbr, token, false) == 0) {
+		sched_yield();
+		if (now_ms() < warn_at)
+			continue;
+		log_warn("a worker has not finished a pass for a second or more; waiting");
+		warn_at += 1000;
+	}
+}
+
+uint64_t worker_passes(const struct worker *worker)
+{
+	return counter_read(&worker->passes);
+}
+
+bool worker_is_asleep(const struct worker *worker)
+{
+	return atomic_load(&worker->asleep);
+}

@@ -1,0 +1,69 @@
+/* Workers: threads, each pinned to a CPU, that walk their plans. Control publishes a plan to a
+ * worker and waits until no worker can still see the one before (quiescent-state based
+ * reclamation) before it frees it or touches a lane that has left it.
+ *
+ * Moving a lane: publish the old worker's plan without it, workers_synchronize, publish the new
+ * worker's plan with it. So no lane is ever polled by two workers.
+ */
+#ifndef DATAPATH_WORKER_H
+#define DATAPATH_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_rcu_qsbr.h>
+
+#include "base/cpu_set.h"
+#include "datapath/plan.h"
+
+struct workers;
+
+struct worker {
+	struct workers *all;                 /* ro after workers_create */
+	unsigned index;                      /* [0, count); ro */
+	unsigned lcore;                      /* ro */
+	int numa_node;                       /* ro */
+	bool shares_cpu;                     /* ro; with another lcore: gives way each pass */
+	int wake_fd;                         /* eventfd; control: writes, worker: reads */
+	_Atomic(const struct plan *) plan;   /* control: wo, worker: ro; never NULL */
+	_Atomic bool stop;                   /* control: wo, worker: ro */
+	_Atomic bool asleep;                 /* worker: wo, anybody: ro */
+	uint64_t passes __rte_cache_aligned; /* worker: wo, control: ro (relaxed) */
+};
+
+struct workers {
+	unsigned count;
+	struct rte_rcu_qsbr *qsbr; /* one reader thread id per worker: its index */
+	struct worker worker[];    /* [count] */
+};
+
+/* One worker per lcore of the set, in ascending order; none runs yet. For start-up; NULL + errno.
+ */
+struct workers *workers_create(const struct cpu_set *lcores);
+/* The workers must have stopped. Frees their last plans too. */
+void workers_destroy(struct workers *workers);
+
+/* On EAL's lcores. 0 or -errno. */
+int workers_start(struct workers *workers);
+/* Waits until all have left their loops. */
+void workers_stop(struct workers *workers);
+
+/* What a worker's thread runs (the signature is EAL's): returns after worker->stop was set and
+ * the worker woken. */
+int worker_run(void *worker);
+
+/* Takes over plan and returns the one before, which the worker may see until the next
+ * workers_synchronize. Control thread only. */
+const struct plan *worker_publish(struct worker *worker, const struct plan *plan);
+
+/* Returns when each worker has finished every pass that it had begun before. Any thread but a
+ * worker's. Never gives up: a worker that stays away is logged about, once a second. */
+void workers_synchronize(struct workers *workers);
+
+/* For the watchdog: passes done so far, and whether the worker waits to be woken. */
+uint64_t worker_passes(const struct worker *worker);
+bool worker_is_asleep(const struct worker *worker);
+
+#endif
