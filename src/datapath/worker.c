@@ -151,12 +151,13 @@ static void worker_sleep(struct worker *worker)
 	rte_rcu_qsbr_thread_online(worker->all->qsbr, worker->index);
 }
 
-/* Where an idle policy decides whether and how to wait; `done` is what the pass moved. */
-static inline void worker_after_pass(struct worker *worker, const struct plan *plan, unsigned done)
+/* Where an idle policy decides whether and how to wait. A worker that shares its CPU gives way at
+ * each pass: else whoever synchronizes waits for the scheduler's time slices. */
+static inline void worker_after_pass(struct worker *worker, unsigned n_works)
 {
-	if (unlikely(plan->n_works == 0))
+	if (unlikely(n_works == 0))
 		worker_sleep(worker);
-	else if (worker->shares_cpu && done == 0)
+	else if (worker->shares_cpu)
 		sched_yield();
 }
 
@@ -169,13 +170,13 @@ int worker_run(void *context)
 	rte_rcu_qsbr_thread_online(qsbr, worker->index);
 	while (likely(!atomic_load_explicit(&worker->stop, memory_order_relaxed))) {
 		const struct plan *plan = atomic_load_explicit(&worker->plan, memory_order_acquire);
-		unsigned done = 0;
+		unsigned n_works = plan->n_works; /* the plan may be gone after the pass */
 
-		for (unsigned i = 0; i < plan->n_works; i++)
-			done += plan->works[i].run(&plan->works[i]);
+		for (unsigned i = 0; i < n_works; i++)
+			plan->works[i].run(&plan->works[i]);
 		rte_rcu_qsbr_quiescent(qsbr, worker->index);
 		counter_add(&worker->passes, 1);
-		worker_after_pass(worker, plan, done);
+		worker_after_pass(worker, n_works);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, worker->index);
 	rte_rcu_qsbr_thread_unregister(qsbr, worker->index);
