@@ -1,0 +1,227 @@
+/* The daemon's log, see log.h.
+ * The one piece of file-scope state outside main: a log that had to be handed down to every
+ * function would be the only argument of most of them. `lock` guards all of it and every
+ * log_limit; `level` alone is read without it, so that a message that is not wanted costs a load.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 2048 /* below PIPE_BUF: lines of several processes never mix in a pipe */
+#define STDOUT_WAIT_MS 100  /* how long a reader of our stdout may hold us up, once */
+
+static struct {
+	pthread_mutex_t lock;
+	atomic_int level;
+	enum log_target target;
+	const char *ident;
+	bool journal;  /* stdout is journald's stream: it adds the time, and wants <severity> */
+	unsigned lost; /* lines that stdout's reader did not take */
+} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .target = LOG_TO_STDOUT};
+
+/* JOURNAL_STREAM is inherited by children whose stdout is something else: compare the file. */
+static bool stdout_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	if (stream == NULL || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
+		return false;
+	return fstat(STDOUT_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+static void open_target(void)
+{
+	if (log_state.target == LOG_TO_SYSLOG)
+		openlog(log_state.ident, LOG_PID, LOG_DAEMON);
+	else
+		log_state.journal = stdout_is_journal();
+}
+
+void log_open(enum log_target target, int level, const char *ident)
+{
+	log_set_level(level);
+	pthread_mutex_lock(&log_state.lock);
+	log_state.target = target;
+	log_state.ident = ident;
+	open_target();
+	pthread_mutex_unlock(&log_state.lock);
+}
+
+void log_reopen(void)
+{
+	pthread_mutex_lock(&log_state.lock);
+	if (log_state.target == LOG_TO_SYSLOG)
+		closelog();
+	else
+		fflush(stdout);
+	open_target();
+	pthread_mutex_unlock(&log_state.lock);
+}
+
+void log_set_level(int level)
+{
+	atomic_store_explicit(&log_state.level, level, memory_order_relaxed);
+}
+
+int log_get_level(void)
+{
+	return atomic_load_explicit(&log_state.level, memory_order_relaxed);
+}
+
+void log_close(void)
+{
+	pthread_mutex_lock(&log_state.lock);
+	if (log_state.target == LOG_TO_SYSLOG)
+		closelog();
+	log_state.target = LOG_TO_STDOUT;
+	pthread_mutex_unlock(&log_state.lock);
+}
+
+/* Whoever can get text into the log (a device name, a path) must not be able to forge lines or
+ * steer the terminal that shows them. Cuts where out is full. */
+static void escape(char *out, size_t size, const char *text)
+{
+	size_t len = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool control = c < 0x20 || c == 0x7f;
+
+		if (len + (control ? 4 : 1) >= size)
+			break;
+		if (control)
+			len += (size_t)snprintf(out + len, size - len, "\\x%02x", c);
+		else
+			out[len++] = (char)c;
+	}
+	out[len] = '\0';
+}
+
+static size_t stamp(char *out, size_t size, int severity)
+{
+	static const char *const names[] = {"EMERG",   "ALERT",  "CRIT", "ERROR",
+	                                    "WARNING", "NOTICE", "INFO", "DEBUG"};
+	struct timespec now;
+	struct tm tm;
+	char date[32];
+
+	if (log_state.journal)
+		return (size_t)snprintf(out, size, "<%d>", severity & 7);
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+	return (size_t)snprintf(out, size, "%s.%03ld %s ", date, now.tv_nsec / 1000000,
+	                        names[severity & 7]);
+}
+
+static void write_line(int severity, const char *text)
+{
+	char line[LINE_MAX_BYTES + 64];
+	size_t len = stamp(line, sizeof(line), severity), done = 0;
+
+	len += (size_t)snprintf(line + len, sizeof(line) - len, "%s\n", text);
+	while (done < len) {
+		ssize_t n = write(STDOUT_FILENO, line + done, len - done);
+
+		if (n < 0 && errno != EINTR)
+			return; /* nowhere left to complain */
+		done += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* A reader that has stopped (a full pipe, a terminal on hold) must not stop us: what it does not
+ * take is lost, and counted. */
+static void write_stdout(int severity, const char *text)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	if (poll(&out, 1, log_state.lost > 0 ? 0 : STDOUT_WAIT_MS) == 0) {
+		log_state.lost++;
+		return;
+	}
+	if (log_state.lost > 0) {
+		char note[64];
+
+		snprintf(note, sizeof(note), "%u log lines lost: nobody read them", log_state.lost);
+		log_state.lost = 0;
+		write_line(LOG_WARNING, note);
+	}
+	write_line(severity, text);
+}
+
+static void __attribute__((format(printf, 2, 0)))
+write_message(int severity, const char *format, va_list args)
+{
+	int saved_errno = errno; /* callers log, then return -errno */
+	char raw[LINE_MAX_BYTES], text[LINE_MAX_BYTES];
+
+	if (vsnprintf(raw, sizeof(raw), format, args) < 0)
+		raw[0] = '\0';
+	escape(text, sizeof(text), raw);
+	pthread_mutex_lock(&log_state.lock);
+	if (log_state.target == LOG_TO_SYSLOG)
+		syslog(severity, "%s", text);
+	else
+		write_stdout(severity, text);
+	pthread_mutex_unlock(&log_state.lock);
+	errno = saved_errno;
+}
+
+void log_write(int severity, const char *format, ...)
+{
+	va_list args;
+
+	if (severity > log_get_level())
+		return;
+	va_start(args, format);
+	write_message(severity, format, args);
+	va_end(args);
+}
+
+bool log_limit_admit(struct log_limit *limit, unsigned *suppressed)
+{
+	struct timespec now;
+	uint64_t now_ms;
+	bool admit;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	*suppressed = 0;
+	pthread_mutex_lock(&log_state.lock);
+	if (now_ms - limit->window_start_ms >= limit->interval_ms) {
+		if (limit->seen > limit->burst)
+			*suppressed = limit->seen - limit->burst;
+		limit->window_start_ms = now_ms;
+		limit->seen = 0;
+	}
+	admit = limit->seen < limit->burst;
+	limit->seen++;
+	pthread_mutex_unlock(&log_state.lock);
+	return admit;
+}
+
+void log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
+{
+	unsigned suppressed;
+	va_list args;
+
+	if (severity > log_get_level() || !log_limit_admit(limit, &suppressed))
+		return;
+	if (suppressed > 0)
+		log_write(severity, "%u more like the next message were left out", suppressed);
+	va_start(args, format);
+	write_message(severity, format, args);
+	va_end(args);
+}
