@@ -14,7 +14,7 @@ struct rpc;
  * loop outlive the answer. NULL with err filled when one of them cannot be opened: it says which
  * and what to do; nothing stays open then. */
 struct rpc *rpc_start(const struct config *config, struct control *control, struct loop *loop,
-		      struct error *err);
+                      struct error *err);
 
 /* Closes the endpoints and removes their ipc paths, at once: requests that still wait get no
  * answer. What control finishes later is ignored, so this may come before control_quiesce and

@@ -1,0 +1,63 @@
+/* A ZeroMQ endpoint that clients see as REP: each request, a protobuf message, gets one answer.
+ * Below, it is a ROUTER socket: answers may come late and in any order, so that a slow request
+ * never holds up the next, and a client that sends rubbish, disappears or does not read harms
+ * nobody else. Nothing here blocks. All of it belongs to the control thread.
+ */
+#ifndef RPC_ENDPOINT_H
+#define RPC_ENDPOINT_H
+
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/error.h"
+#include "control/loop.h"
+
+#define ENDPOINT_REQUEST_MAX 65536 /* bytes of one frame; whoever sends more is cut off */
+#define ENDPOINT_REPLIES_MAX 256   /* requests of one endpoint that may wait for their answer */
+
+struct endpoint;
+
+/* One request that waits for its answer. Whoever holds it calls endpoint_answer or
+ * endpoint_drop exactly once, maybe after endpoint_close. */
+struct endpoint_reply;
+
+enum endpoint_refusal {
+	ENDPOINT_MALFORMED, /* not a message of this service */
+	ENDPOINT_BUSY,      /* too many requests wait already */
+};
+
+/* What a service gives its endpoint; constant, outlives it. */
+struct endpoint_service {
+	const char *name; /* for the log: "stats" */
+	const ProtobufCMessageDescriptor *request_type;
+	/* request is valid during the call only. */
+	void (*request)(void *context, struct endpoint_reply *reply,
+	                const ProtobufCMessage *request);
+	/* Has to answer at once, with the service's error message. why is for people. */
+	void (*refuse)(struct endpoint_reply *reply, enum endpoint_refusal refusal,
+	               const char *why);
+};
+
+struct endpoint_counts {
+	uint64_t requests; /* well-formed ones */
+	uint64_t malformed;
+	uint64_t busy;        /* refused, ENDPOINT_REPLIES_MAX were waiting */
+	uint64_t undelivered; /* answers whose client had gone or does not read */
+};
+
+/* address is "ipc://<absolute path>" or "tcp://<loopback>:<port>". NULL with err filled. */
+struct endpoint *endpoint_open(void *zmq_context, const char *address,
+                               const struct endpoint_service *service, void *service_context,
+                               struct loop *loop, struct error *err);
+
+/* Clients get no answer from here on, and the ipc path is gone. Replies that are still held stay
+ * valid; the last one to be answered or dropped frees the rest. Harmless on NULL. */
+void endpoint_close(struct endpoint *endpoint);
+
+void endpoint_answer(struct endpoint_reply *reply, const ProtobufCMessage *answer);
+void endpoint_drop(struct endpoint_reply *reply);
+
+void endpoint_counts_read(const struct endpoint *endpoint, struct endpoint_counts *out);
+
+#endif

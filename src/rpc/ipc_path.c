@@ -1,0 +1,103 @@
+/* The path of an ipc endpoint: claim, listening socket, removal. See ipc_path.h for the rules. */
+#include "rpc/ipc_path.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "sys/pid_file.h"
+#include "sys/socket_file.h"
+
+#define SOCKET_MODE 0770
+#define PENDING_MAX 64 /* connections that wait to be accepted */
+
+static int parent_make(const char *path, struct error *err)
+{
+	char parent[IPC_PATH_MAX];
+	size_t length = (size_t)(strrchr(path, '/') - path);
+
+	if (length == 0)
+		return 0;
+	snprintf(parent, sizeof(parent), "%.*s", (int)length, path);
+	return socket_file_make_directory(parent, err);
+}
+
+static int socket_listen(const char *path, const struct sockaddr_un *address, struct error *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return error_set(err, errno, "cannot create a socket: %s", strerror(errno));
+
+	/* The path appears with at most the mode of the socket, so there is no moment at which
+	 * others could connect; what the umask has taken from it, chmod puts right. */
+	if (fchmod(fd, SOCKET_MODE) < 0 ||
+	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		goto fail;
+	if (chmod(path, SOCKET_MODE) < 0 || listen(fd, PENDING_MAX) < 0) {
+		int code = errno;
+
+		unlink(path);
+		errno = code;
+		goto fail;
+	}
+	return fd;
+
+fail:
+	error_set(err, errno, "cannot listen on %s: %s; %s", path, strerror(errno),
+	          errno == EACCES || errno == EPERM
+	                  ? "let the daemon's user write to the directory, or choose another "
+	                    "endpoint"
+	                  : "choose another endpoint");
+	close(fd);
+	return -err->code;
+}
+
+int ipc_path_listen(struct ipc_path *ipc, const char *path, struct error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, rc;
+
+	ipc->path[0] = '\0';
+	if (path[0] != '/')
+		return error_set(err, EINVAL,
+		                 "an absolute path is wanted, as in "
+		                 "ipc:///var/run/virtio-forwarder/stats");
+	if (string_copy(address.sun_path, sizeof(address.sun_path), path) < 0)
+		return error_set(err, ENAMETOOLONG,
+		                 "the path has %zu characters, and a socket's has %zu at most",
+		                 strlen(path), sizeof(address.sun_path) - 1);
+
+	rc = parent_make(path, err);
+	if (rc < 0)
+		return rc;
+	snprintf(ipc->lock_path, sizeof(ipc->lock_path), "%s.lock", path);
+	ipc->lock_fd = pid_file_lock(ipc->lock_path, err);
+	if (ipc->lock_fd < 0)
+		return ipc->lock_fd;
+	rc = socket_file_clear(path, err);
+	if (rc < 0)
+		goto fail;
+	rc = fd = socket_listen(path, &address, err);
+	if (fd < 0)
+		goto fail;
+	string_copy(ipc->path, sizeof(ipc->path), path);
+	return fd;
+
+fail:
+	pid_file_unlock(ipc->lock_path, ipc->lock_fd);
+	return rc;
+}
+
+void ipc_path_release(struct ipc_path *ipc)
+{
+	if (ipc->path[0] == '\0')
+		return;
+	unlink(ipc->path);
+	pid_file_unlock(ipc->lock_path, ipc->lock_fd);
+	ipc->path[0] = '\0';
+}

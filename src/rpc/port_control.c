@@ -1,0 +1,350 @@
+/* The port_control service. See port_control.h.
+ *
+ * A request is checked in three steps, as the wire contract orders them: what the message alone
+ * tells (port_control_decode; ERROR without a code), what the daemon's mode allows, and what the
+ * relay's state allows (control's answer, with code and source).
+ */
+#include "rpc/port_control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/parse.h"
+#include "rpc/text.h"
+
+#define BOND_NAME_PREFIX        "net_bonding"
+#define BOND_MODE_MAX           6 /* DPDK's last: adaptive load balancing */
+#define BOND_MODE_ACTIVE_BACKUP 1
+
+#define ADD_SOCK_SOURCE    "virtio_add_sock_dev_pair()"
+#define REMOVE_SOCK_SOURCE "virtio_remove_sock_dev_pair()"
+#define BOND_SOURCE        "virtio_forwarder_bond_add()"
+#define QUERY_SOURCE       "virtio_query_pci()"
+
+/* --- from the message -------------------------------------------------------------------- */
+
+static int devices_decode(const Virtioforwarder__PortControlRequest *message,
+                          struct port_control_request *out, struct error *err)
+{
+	size_t count = message->n_pci_addrs + message->n_device;
+
+	if (message->n_pci_addrs > 0 && message->n_device > 0)
+		return error_set(err, EINVAL,
+		                 "devices are given as pci_addrs and as device strings; give all "
+		                 "of them one way");
+	if (count > PORT_CONTROL_DEVICES_MAX)
+		return error_set(err, EINVAL, "%zu devices are given, a bond has at most %d", count,
+		                 PORT_CONTROL_DEVICES_MAX);
+
+	for (size_t i = 0; i < message->n_pci_addrs; i++) {
+		const Virtioforwarder__PortControlRequest__PciAddress *pci = message->pci_addrs[i];
+		struct pci_address address;
+		int rc = pci_address_from_numbers(pci->domain, pci->bus, pci->slot, pci->function,
+		                                  &address, err);
+
+		if (rc < 0)
+			return rc;
+		device_spec_from_pci(&address, &out->devices[out->n_devices++]);
+	}
+	for (size_t i = 0; i < message->n_device; i++) {
+		int rc = device_spec_parse(message->device[i], &out->devices[out->n_devices], err);
+
+		if (rc < 0)
+			return rc;
+		out->n_devices++;
+	}
+	for (unsigned i = 1; i < out->n_devices; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			if (device_spec_equal(&out->devices[i], &out->devices[j]))
+				return error_set(err, EINVAL, "device %s is given twice",
+				                 out->devices[i].name);
+		}
+	}
+	return 0;
+}
+
+static bool is_removal(enum port_control_op op)
+{
+	return op == PORT_CONTROL_REMOVE || op == PORT_CONTROL_REMOVE_SOCK;
+}
+
+static int bond_decode(const Virtioforwarder__PortControlRequest *message,
+                       struct port_control_request *out, struct error *err)
+{
+	const char *name = message->name != NULL && message->name[0] != '\0' ? message->name : NULL;
+
+	out->bond_mode = message->has_mode ? message->mode : BOND_MODE_ACTIVE_BACKUP;
+	if (name == NULL) {
+		if (out->n_devices > 1)
+			return error_set(err, EINVAL,
+			                 "%u devices make a bond, which needs a name such "
+			                 "as " BOND_NAME_PREFIX "0",
+			                 out->n_devices);
+		return 0;
+	}
+	if (out->n_devices < 2 && !(out->n_devices == 0 && is_removal(out->op)))
+		return error_set(err, EINVAL,
+		                 "a name is for a bond, which needs two to %d devices; %u given",
+		                 PORT_CONTROL_DEVICES_MAX, out->n_devices);
+	if (!string_starts_with(name, BOND_NAME_PREFIX) || strlen(name) >= DEVICE_NAME_MAX)
+		return error_set(err, EINVAL,
+		                 "bond name '%s': a name such as " BOND_NAME_PREFIX
+		                 "0 is wanted, shorter than %d characters",
+		                 name, DEVICE_NAME_MAX);
+	if (out->bond_mode > BOND_MODE_MAX)
+		return error_set(err, EINVAL, "bond mode %u: 0 to %d are known", out->bond_mode,
+		                 BOND_MODE_MAX);
+	out->bond_name = name;
+	return 0;
+}
+
+static bool has_path(const struct port_control_request *request)
+{
+	return request->vhost_path != NULL && request->vhost_path[0] != '\0';
+}
+
+int port_control_decode(const Virtioforwarder__PortControlRequest *message,
+                        struct port_control_request *out, struct error *err)
+{
+	static const enum port_control_op ops[] = {
+	        [VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__ADD] = PORT_CONTROL_ADD,
+	        [VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__REMOVE] = PORT_CONTROL_REMOVE,
+	        [VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__ADD_SOCK] = PORT_CONTROL_ADD_SOCK,
+	        [VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__REMOVE_SOCK] = PORT_CONTROL_REMOVE_SOCK,
+	        [VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__QUERY_PCI] = PORT_CONTROL_QUERY_PCI,
+	};
+	int rc;
+
+	*out = (struct port_control_request){0};
+	/* protobuf-c hands over any number that stood in the enum's place. */
+	if ((unsigned)message->op >= sizeof(ops) / sizeof(ops[0]))
+		return error_set(err, EINVAL, "op %d is not known; 0 (ADD) to 4 (QUERY_PCI) are",
+		                 (int)message->op);
+	out->op = ops[message->op];
+	out->conditional = message->conditional;
+	out->vhost_path = message->vhost_path;
+	if (out->op == PORT_CONTROL_QUERY_PCI)
+		return has_path(out) ? 0
+		                     : error_set(err, EINVAL,
+		                                 "QUERY_PCI needs vhost_path, the path of a "
+		                                 "vhost-user socket");
+
+	rc = devices_decode(message, out, err);
+	if (rc == 0)
+		rc = bond_decode(message, out, err);
+	if (rc < 0)
+		return rc;
+
+	out->relay_id = message->virtio_id;
+	if ((out->op == PORT_CONTROL_ADD || out->op == PORT_CONTROL_REMOVE) &&
+	    !message->has_virtio_id)
+		return error_set(err, EINVAL, "ADD and REMOVE need virtio_id, a relay from 0 to %d",
+		                 RELAYS_MAX - 1);
+	if ((out->op == PORT_CONTROL_ADD || out->op == PORT_CONTROL_ADD_SOCK) &&
+	    out->n_devices == 0)
+		return error_set(err, EINVAL,
+		                 "ADD and ADD_SOCK need a device: a PCI address, or a device "
+		                 "string such as net_tap0,iface=vf0");
+	return 0;
+}
+
+/* --- answers ----------------------------------------------------------------------------- */
+
+static void answer_send(struct endpoint_reply *reply, const struct control_result *result,
+                        const char *query)
+{
+	Virtioforwarder__PortControlResponse answer = VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__INIT;
+	char text[ERROR_TEXT_MAX];
+
+	answer.status = result->ok ? VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__STATUS__OK
+	                           : VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__STATUS__ERROR;
+	answer.has_error_code = result->has_code;
+	answer.error_code = result->code;
+	answer.error_code_source = (char *)result->source;
+	answer.query_string = (char *)query;
+	if (result->text[0] != '\0') {
+		snprintf(text, sizeof(text), "%s", result->text);
+		text_make_utf8(text);
+		answer.error_text = text;
+	}
+	endpoint_answer(reply, &answer.base);
+}
+
+static void answer_done(void *reply, const struct control_result *result)
+{
+	answer_send(reply, result, NULL);
+}
+
+static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal refusal,
+                          const char *why)
+{
+	struct control_result result = {0};
+
+	(void)refusal; /* one answer for all: ERROR without a code */
+	snprintf(result.text, sizeof(result.text), "%s", why);
+	answer_send(reply, &result, NULL);
+}
+
+static void answer_code(struct endpoint_reply *reply, const char *source, int code, const char *why)
+{
+	struct control_result result = {.has_code = true, .code = code, .source = source};
+
+	snprintf(result.text, sizeof(result.text), "%s", why);
+	answer_send(reply, &result, NULL);
+}
+
+static void answer_ok(struct endpoint_reply *reply, const char *query)
+{
+	answer_send(reply, &(struct control_result){.ok = true}, query);
+}
+
+/* --- the operations ---------------------------------------------------------------------- */
+
+static void vf_change(struct control *control, struct endpoint_reply *reply,
+                      const struct port_control_request *request)
+{
+	struct control_vf_request change = {
+	        .relay_id = request->relay_id,
+	        .conditional = request->conditional,
+	};
+	bool add = request->op == PORT_CONTROL_ADD;
+
+	if (control_dynamic_sockets(control)) {
+		answer_refuse(reply, ENDPOINT_MALFORMED,
+		              "dynamic sockets are on: use ADD_SOCK and REMOVE_SOCK");
+		return;
+	}
+	if (request->bond_name != NULL && add) {
+		answer_code(reply, BOND_SOURCE, -1,
+		            "this build has no bonding; give a single device");
+		return;
+	}
+	if (request->bond_name != NULL) { /* a bond's device has the bond's name */
+		change.has_device = true;
+		snprintf(change.device.name, sizeof(change.device.name), "%s", request->bond_name);
+		snprintf(change.device.devargs, sizeof(change.device.devargs), "%s",
+		         request->bond_name);
+	} else if (request->n_devices == 1) {
+		change.has_device = true;
+		change.device = request->devices[0];
+	}
+	if (add)
+		control_add_vf(control, &change, answer_done, reply);
+	else
+		control_remove_vf(control, &change, answer_done, reply);
+}
+
+static void sock_add(struct control *control, struct endpoint_reply *reply,
+                     const struct port_control_request *request)
+{
+	if (!has_path(request))
+		answer_code(reply, ADD_SOCK_SOURCE, -1,
+		            "ADD_SOCK needs vhost_path, the path of the vhost-user socket");
+	else if (!control_dynamic_sockets(control))
+		answer_code(reply, ADD_SOCK_SOURCE, 2,
+		            "dynamic sockets are off: start the daemon with --dynamic-sockets, or "
+		            "use ADD with the id of a relay");
+	else
+		answer_code(reply, ADD_SOCK_SOURCE, 2,
+		            "this build has no dynamic sockets; start the daemon without "
+		            "--dynamic-sockets and use ADD");
+}
+
+static void sock_remove(struct control *control, struct endpoint_reply *reply,
+                        const struct port_control_request *request)
+{
+	if (!has_path(request) && request->n_devices == 0 && request->bond_name == NULL)
+		answer_code(reply, REMOVE_SOCK_SOURCE, -1,
+		            "REMOVE_SOCK needs vhost_path, a device or both");
+	else if (!control_dynamic_sockets(control))
+		answer_code(reply, REMOVE_SOCK_SOURCE, 1,
+		            "dynamic sockets are off, so there is no relay to remove; use REMOVE "
+		            "with the id of a relay");
+	else if (request->conditional)
+		answer_ok(reply, NULL);
+	else
+		answer_code(reply, REMOVE_SOCK_SOURCE, 1, "there is no such relay");
+}
+
+/* Whether a directory, up to and with its last '/', is the same under both names. */
+static bool same_directory(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+	char path[2][512];
+	struct stat st[2];
+
+	if (a_length >= sizeof(path[0]) || b_length >= sizeof(path[1]))
+		return false;
+	snprintf(path[0], sizeof(path[0]), "%.*s", (int)a_length, a);
+	snprintf(path[1], sizeof(path[1]), "%.*s", (int)b_length, b);
+	return stat(path[0], &st[0]) == 0 && stat(path[1], &st[1]) == 0 &&
+	       st[0].st_dev == st[1].st_dev && st[0].st_ino == st[1].st_ino;
+}
+
+/* The same name in the same directory. Absolute paths only: ours is nobody else's current
+ * directory. */
+static bool same_socket(const char *asked, const char *served)
+{
+	const char *asked_slash = strrchr(asked, '/');
+	const char *served_slash = strrchr(served, '/');
+
+	if (asked[0] != '/' || served[0] != '/' || strcmp(asked_slash, served_slash) != 0)
+		return false;
+	return strcmp(asked, served) == 0 ||
+	       same_directory(asked, (size_t)(asked_slash - asked) + 1, served,
+	                      (size_t)(served_slash - served) + 1);
+}
+
+static void pci_query(const struct control *control, struct endpoint_reply *reply,
+                      const struct port_control_request *request)
+{
+	struct control_relay relay;
+
+	for (unsigned id = 0; id < RELAYS_MAX; id++) {
+		control_relay_read(control, id, &relay);
+		if (!same_socket(request->vhost_path, relay.vhost_socket))
+			continue;
+		text_make_utf8(relay.device_label);
+		answer_ok(reply, relay.has_device ? relay.device_label : "");
+		return;
+	}
+	answer_code(reply, QUERY_SOURCE, 2,
+	            "no relay has this socket; the statistics list the sockets that there are");
+}
+
+static void request_handle(void *context, struct endpoint_reply *reply,
+                           const ProtobufCMessage *message)
+{
+	struct control *control = context;
+	struct port_control_request request;
+	struct error err = {0};
+
+	if (port_control_decode((const Virtioforwarder__PortControlRequest *)message, &request,
+	                        &err) < 0) {
+		answer_refuse(reply, ENDPOINT_MALFORMED, err.text);
+		return;
+	}
+	switch (request.op) {
+	case PORT_CONTROL_ADD:
+	case PORT_CONTROL_REMOVE:
+		vf_change(control, reply, &request);
+		break;
+	case PORT_CONTROL_ADD_SOCK:
+		sock_add(control, reply, &request);
+		break;
+	case PORT_CONTROL_REMOVE_SOCK:
+		sock_remove(control, reply, &request);
+		break;
+	case PORT_CONTROL_QUERY_PCI:
+		pci_query(control, reply, &request);
+		break;
+	}
+}
+
+const struct endpoint_service port_control_service = {
+        .name = "port_control",
+        .request_type = &virtioforwarder__port_control_request__descriptor,
+        .request = request_handle,
+        .refuse = answer_refuse,
+};

@@ -1,0 +1,150 @@
+/* Relays' readings as the StatsResponse message. See stats_codec.h. */
+#include "rpc/stats_codec.h"
+
+#include <stdio.h>
+
+#include "rpc/text.h"
+
+void stats_codec_begin(struct stats_codec *codec)
+{
+	codec->message = (Virtioforwarder__StatsResponse)VIRTIOFORWARDER__STATS_RESPONSE__INIT;
+	codec->message.status = VIRTIOFORWARDER__STATS_RESPONSE__STATUS__OK;
+	codec->message.relay = codec->states;
+}
+
+static void cpu_encode(struct stats_codec_relay *relay)
+{
+	const struct control_direction *vf_to_vm = &relay->reading.vf_to_vm;
+	const struct control_direction *vm_to_vf = &relay->reading.vm_to_vf;
+
+	relay->cpu = (Virtioforwarder__RelayState__CPU)VIRTIOFORWARDER__RELAY_STATE__CPU__INIT;
+	relay->cpu.has_vf_to_vm = vf_to_vm->active && vf_to_vm->has_cpu;
+	relay->cpu.vf_to_vm = vf_to_vm->cpu;
+	relay->cpu.has_vm_to_vf = vm_to_vf->active && vm_to_vf->has_cpu;
+	relay->cpu.vm_to_vf = vm_to_vf->cpu;
+	if (relay->cpu.has_vf_to_vm || relay->cpu.has_vm_to_vf)
+		relay->state.cpu = &relay->cpu;
+}
+
+static void vhost_encode(struct stats_codec_relay *relay)
+{
+	relay->vhost =
+	        (Virtioforwarder__RelayState__VHOST)VIRTIOFORWARDER__RELAY_STATE__VHOST__INIT;
+	relay->vhost.vhost_socket_name = (char *)relay->reading.vhost_socket;
+	relay->vhost.has_queues = true;
+	relay->vhost.queues = relay->reading.guest_queues;
+	relay->state.vhost = &relay->vhost;
+}
+
+static void vf_encode(struct stats_codec_relay *relay)
+{
+	struct control_relay *reading = &relay->reading;
+	const uint8_t *mac = reading->mac;
+
+	relay->vf = (Virtioforwarder__RelayState__VF)VIRTIOFORWARDER__RELAY_STATE__VF__INIT;
+	if (!reading->has_device)
+		return;
+	text_make_utf8(reading->device_label);
+	relay->vf.pci_addr_str = reading->device_label;
+	relay->vf.has_link_up = true;
+	relay->vf.link_up = reading->link_up;
+	relay->vf.has_link_speed_mbps = true;
+	relay->vf.link_speed_mbps = reading->link_speed_mbps;
+	relay->vf.has_mtu = true;
+	relay->vf.mtu = reading->mtu;
+	relay->vf.has_queues = true;
+	relay->vf.queues = reading->vf_queues;
+	snprintf(relay->mac, sizeof(relay->mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+	         mac[2], mac[3], mac[4], mac[5]);
+	relay->vf.mac = relay->mac;
+	relay->vf.has_missed = true;
+	relay->vf.missed = reading->losses.missed;
+	relay->vf.has_no_mbuf = true;
+	relay->vf.no_mbuf = reading->losses.no_mbuf;
+	relay->vf.has_rx_errors = true;
+	relay->vf.rx_errors = reading->losses.rx_errors;
+	relay->vf.has_tx_errors = true;
+	relay->vf.tx_errors = reading->losses.tx_errors;
+	relay->state.vf = &relay->vf;
+}
+
+/* The two directions are the same message but for the names of its fields. */
+#define COUNTER_SET(message, field, value)     \
+	do {                                   \
+		(message)->has_##field = true; \
+		(message)->field = (value);    \
+	} while (0)
+
+static void vf_to_vm_encode(struct stats_codec_relay *relay, const struct control_rates *rates)
+{
+	Virtioforwarder__RelayState__VFtoVM *out = &relay->vf_to_vm;
+	struct control_direction *direction = &relay->reading.vf_to_vm;
+	const struct control_counters *counters = &direction->counters;
+
+	*out = (Virtioforwarder__RelayState__VFtoVM)VIRTIOFORWARDER__RELAY_STATE__VFTO_VM__INIT;
+	out->active = direction->active;
+	out->internal_state = (char *)direction->internal_state;
+	COUNTER_SET(out, pkts_rx_from_vf, counters->rx_pkts);
+	COUNTER_SET(out, bytes_rx_from_vf, counters->rx_bytes);
+	COUNTER_SET(out, pkts_tx_to_vm, counters->tx_pkts);
+	COUNTER_SET(out, bytes_tx_to_vm, counters->tx_bytes);
+	COUNTER_SET(out, pkts_dropped_vm_queue_full, counters->dropped_queue_full_pkts);
+	COUNTER_SET(out, bytes_dropped_vm_queue_full, counters->dropped_queue_full_bytes);
+	COUNTER_SET(out, pkts_dropped_vm_not_connected, counters->dropped_not_connected_pkts);
+	COUNTER_SET(out, bytes_dropped_vm_not_connected, counters->dropped_not_connected_bytes);
+	COUNTER_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
+	COUNTER_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
+	out->pkt_rate_rx_from_vf = rates->rx_pkts;
+	out->byte_rate_rx_from_vf = rates->rx_bytes;
+	out->pkt_rate_tx_to_vm = rates->tx_pkts;
+	out->byte_rate_tx_to_vm = rates->tx_bytes;
+	out->n_lane_cpu = direction->n_lanes;
+	out->lane_cpu = direction->lane_cpu;
+	relay->state.vf_to_vm = out;
+}
+
+static void vm_to_vf_encode(struct stats_codec_relay *relay, const struct control_rates *rates)
+{
+	Virtioforwarder__RelayState__VMtoVF *out = &relay->vm_to_vf;
+	struct control_direction *direction = &relay->reading.vm_to_vf;
+	const struct control_counters *counters = &direction->counters;
+
+	*out = (Virtioforwarder__RelayState__VMtoVF)VIRTIOFORWARDER__RELAY_STATE__VMTO_VF__INIT;
+	out->active = direction->active;
+	out->internal_state = (char *)direction->internal_state;
+	COUNTER_SET(out, pkts_rx_from_vm, counters->rx_pkts);
+	COUNTER_SET(out, bytes_rx_from_vm, counters->rx_bytes);
+	COUNTER_SET(out, pkts_tx_to_vf, counters->tx_pkts);
+	COUNTER_SET(out, bytes_tx_to_vf, counters->tx_bytes);
+	COUNTER_SET(out, pkts_dropped_vf_queue_full, counters->dropped_queue_full_pkts);
+	COUNTER_SET(out, bytes_dropped_vf_queue_full, counters->dropped_queue_full_bytes);
+	COUNTER_SET(out, pkts_dropped_vf_not_connected, counters->dropped_not_connected_pkts);
+	COUNTER_SET(out, bytes_dropped_vf_not_connected, counters->dropped_not_connected_bytes);
+	COUNTER_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
+	COUNTER_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
+	out->pkt_rate_rx_from_vm = rates->rx_pkts;
+	out->byte_rate_rx_from_vm = rates->rx_bytes;
+	out->pkt_rate_tx_to_vf = rates->tx_pkts;
+	out->byte_rate_tx_to_vf = rates->tx_bytes;
+	out->n_lane_cpu = direction->n_lanes;
+	out->lane_cpu = direction->lane_cpu;
+	relay->state.vm_to_vf = out;
+}
+
+void stats_codec_add(struct stats_codec *codec, const struct control_relay *reading,
+                     const struct control_rates *vf_to_vm, const struct control_rates *vm_to_vf)
+{
+	struct stats_codec_relay *relay = &codec->relays[codec->message.n_relay];
+
+	relay->reading = *reading;
+	relay->state = (Virtioforwarder__RelayState)VIRTIOFORWARDER__RELAY_STATE__INIT;
+	relay->state.id = reading->id;
+	relay->state.active = reading->active;
+	relay->state.socket_id = reading->socket_id;
+	cpu_encode(relay);
+	vhost_encode(relay);
+	vf_encode(relay);
+	vf_to_vm_encode(relay, vf_to_vm);
+	vm_to_vf_encode(relay, vm_to_vf);
+	codec->states[codec->message.n_relay++] = &relay->state;
+}

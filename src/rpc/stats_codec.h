@@ -1,0 +1,36 @@
+/* Relays' readings as the StatsResponse message. Pure: a reading goes in, a message comes out.
+ */
+#ifndef RPC_STATS_CODEC_H
+#define RPC_STATS_CODEC_H
+
+#include "control/control.h"
+#include "virtioforwarder.pb-c.h"
+
+/* One relay's part of the message with all that it points to. It points into itself, so it must
+ * not be moved; all of it is overwritten by the next use. */
+struct stats_codec_relay {
+	Virtioforwarder__RelayState state;
+	Virtioforwarder__RelayState__CPU cpu;
+	Virtioforwarder__RelayState__VHOST vhost;
+	Virtioforwarder__RelayState__VF vf;
+	Virtioforwarder__RelayState__VFtoVM vf_to_vm;
+	Virtioforwarder__RelayState__VMtoVF vm_to_vf;
+	struct control_relay reading;
+	char mac[sizeof("xx:xx:xx:xx:xx:xx")];
+};
+
+/* A whole answer. Lives as long as its service: 64 relays need some 90 KB. */
+struct stats_codec {
+	Virtioforwarder__StatsResponse message;
+	Virtioforwarder__RelayState *states[RELAYS_MAX];
+	struct stats_codec_relay relays[RELAYS_MAX];
+};
+
+/* An OK without relays. */
+void stats_codec_begin(struct stats_codec *codec);
+/* Adds a relay; at most RELAYS_MAX of them. reading->vhost_socket must stay valid until the
+ * message has been packed; the rest is copied. */
+void stats_codec_add(struct stats_codec *codec, const struct control_relay *reading,
+                     const struct control_rates *vf_to_vm, const struct control_rates *vm_to_vf);
+
+#endif

@@ -1,0 +1,10 @@
+/* Text on its way to clients: protobuf strings are UTF-8, and what we quote back to a client may
+ * be anything. Pure functions.
+ */
+#ifndef RPC_TEXT_H
+#define RPC_TEXT_H
+
+/* Puts '?' in place of each byte that is no part of well-formed UTF-8, or a control character. */
+void text_make_utf8(char *text);
+
+#endif
