@@ -1,0 +1,185 @@
+"""What virtio-forwarder's scripts share: the messages, a request over ZeroMQ, PCI addresses.
+
+The messages are the Python module that protoc makes of virtioforwarder.proto. It is looked for in
+$VIRTIOFWD_PROTOBUF_PATH, beside the installed scripts (protobuf/), and in the build tree.
+"""
+
+import argparse
+import os
+import re
+import stat
+import sys
+
+RUN_DIRECTORY = "/var/run/virtio-forwarder"
+TIMEOUT_S = 2.0
+
+
+class ClientError(Exception):
+    """What ends a script with one line on stderr and status 1."""
+
+
+def load_messages():
+    """The module virtioforwarder_pb2."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    places = [
+        os.environ.get("VIRTIOFWD_PROTOBUF_PATH", ""),
+        os.path.join(here, "protobuf"),
+        os.path.join(here, "..", "build", "python"),
+    ]
+    for place in places:
+        if place and os.path.exists(
+            os.path.join(place, "virtioforwarder", "virtioforwarder_pb2.py")
+        ):
+            sys.path.insert(0, place)
+            break
+    try:
+        from virtioforwarder import virtioforwarder_pb2
+    except ImportError as error:
+        raise ClientError(
+            f"cannot load virtioforwarder_pb2: {error}; install python3-protobuf, run make in a "
+            "source tree, or set VIRTIOFWD_PROTOBUF_PATH"
+        ) from None
+    except TypeError as error:  # the runtime refuses what another version has generated
+        raise ClientError(
+            f"virtioforwarder_pb2 and the protobuf runtime do not match: {error}".split("\n")[0]
+        ) from None
+    return virtioforwarder_pb2
+
+
+def endpoint_default(name):
+    return f"ipc://{RUN_DIRECTORY}/{name}"
+
+
+# --- command line ---------------------------------------------------------------------------
+
+_PCI = re.compile(
+    r"(?:([0-9a-f]{1,8}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])", re.IGNORECASE
+)
+
+
+def pci_address(text):
+    """(domain, bus, slot, function) of "0000:05:08.1" or "05:08.1", for argparse."""
+    match = _PCI.fullmatch(text)
+    numbers = [int(group or "0", 16) for group in match.groups()] if match else []
+    if not match or numbers[2] > 0x1F:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a PCI address such as 0000:05:08.1 or 05:08.1"
+        )
+    return tuple(numbers)
+
+
+def number(text):
+    """A number that fits the messages' uint32, for argparse."""
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > 0xFFFFFFFF:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to 4294967295")
+    return int(text)
+
+
+def add_curve_options(parser):
+    group = parser.add_argument_group("encryption, for a daemon with --zmq-curve-dir")
+    group.add_argument(
+        "--curve-key", metavar="FILE", help="file that holds this client's secret key (Z85)"
+    )
+    group.add_argument(
+        "--curve-server-key", metavar="KEY", help="the daemon's public key (Z85, 40 characters)"
+    )
+
+
+# --- requests -------------------------------------------------------------------------------
+
+
+def _curve_apply(zmq, socket, args):
+    if args.curve_key is None and args.curve_server_key is None:
+        return
+    if args.curve_key is None or args.curve_server_key is None:
+        raise ClientError("--curve-key and --curve-server-key are wanted together")
+    try:
+        with open(args.curve_key, encoding="ascii") as file:
+            secret = file.read().strip().encode("ascii")
+        socket.curve_secretkey = secret
+        socket.curve_publickey = zmq.curve_public(secret)
+    except OSError as error:
+        raise ClientError(f"--curve-key {args.curve_key}: {error.strerror}") from None
+    except (ValueError, zmq.ZMQError):
+        raise ClientError(
+            f"--curve-key {args.curve_key}: 40 characters of Z85 text are wanted"
+        ) from None
+    try:
+        socket.curve_serverkey = args.curve_server_key.encode("ascii")
+    except (ValueError, zmq.ZMQError):
+        raise ClientError("--curve-server-key: 40 characters of Z85 text are wanted") from None
+
+
+def _silence_explain(endpoint):
+    """Why there may be no answer: ZeroMQ itself waits for ever without a word."""
+    path = endpoint[len("ipc://") :] if endpoint.startswith("ipc://") else None
+    try:
+        if path and not stat.S_ISSOCK(os.stat(path).st_mode):
+            return f"{path} is not a socket"
+    except PermissionError:
+        return "you have no permission to use it"
+    except OSError:
+        return "there is no such endpoint: is virtio-forwarder running, with this endpoint on?"
+    if path and not os.access(path, os.W_OK):
+        return "you have no permission to use it"
+    return "is virtio-forwarder running, with this endpoint on?"
+
+
+def exchange(args, endpoint, body, timeout_s=TIMEOUT_S, wait=True):
+    """Sends one request, bytes or a message, and returns the answer's bytes. With wait off it
+    returns None as soon as the request has left."""
+    try:
+        import zmq
+    except ImportError as error:
+        raise ClientError(f"cannot load zmq: {error}; install python3-zmq") from None
+
+    context = zmq.Context()
+    socket = context.socket(zmq.REQ)
+    socket.linger = 0
+    try:
+        _curve_apply(zmq, socket, args)
+        socket.connect(endpoint)
+        socket.send(body if isinstance(body, bytes) else body.SerializeToString())
+        if not wait:
+            socket.linger = int(timeout_s * 1000)
+            return None
+        if not socket.poll(int(timeout_s * 1000)):
+            raise ClientError(
+                f"no answer from {endpoint} within {timeout_s:g} s: {_silence_explain(endpoint)}"
+            )
+        return socket.recv()
+    except zmq.ZMQError as error:
+        raise ClientError(f"{endpoint}: {error}") from None
+    finally:
+        socket.close()
+        context.term()
+
+
+def garbage():
+    """Bytes that are no message at all: no field has wire type 7."""
+    return b"\xff" + os.urandom(63)
+
+
+def parse(message_type, body):
+    from google.protobuf.message import DecodeError
+
+    try:
+        return message_type.FromString(body)
+    except DecodeError as error:
+        raise ClientError(f"the answer is no {message_type.__name__}: {error}") from None
+
+
+def run(main):
+    """Runs main() and exits with what it returns."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except ClientError as error:
+        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        status = 1
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""Print what virtio-forwarder's relays do: states, counters since the daemon's start, rates.
+
+flat: a line of the form key=value each. protobuf: the whole answer in protobuf's text format, with
+the NIC's own losses, the link and each lane's CPU.
+"""
+
+import argparse
+
+import virtioforwarder_client as client
+
+# Of a direction, in the order of printing. The names end in where packets come from or go to.
+COUNTERS = {
+    "vf_to_vm": (
+        "pkts_rx_from_vf",
+        "bytes_rx_from_vf",
+        "pkts_tx_to_vm",
+        "bytes_tx_to_vm",
+        "pkt_rate_rx_from_vf",
+        "byte_rate_rx_from_vf",
+        "pkt_rate_tx_to_vm",
+        "byte_rate_tx_to_vm",
+        "pkts_dropped_vm_queue_full",
+        "bytes_dropped_vm_queue_full",
+        "pkts_dropped_vm_not_connected",
+        "bytes_dropped_vm_not_connected",
+    ),
+    "vm_to_vf": (
+        "pkts_rx_from_vm",
+        "bytes_rx_from_vm",
+        "pkts_tx_to_vf",
+        "bytes_tx_to_vf",
+        "pkt_rate_rx_from_vm",
+        "byte_rate_rx_from_vm",
+        "pkt_rate_tx_to_vf",
+        "byte_rate_tx_to_vf",
+        "pkts_dropped_vf_queue_full",
+        "bytes_dropped_vf_queue_full",
+        "pkts_dropped_vf_not_connected",
+        "bytes_dropped_vf_not_connected",
+    ),
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--stats-ep",
+        default=client.endpoint_default("stats"),
+        metavar="ENDPOINT",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--include-inactive",
+        action="store_true",
+        help="relays that lack a device or a guest as well",
+    )
+    parser.add_argument(
+        "--delay",
+        type=client.number,
+        default=200,
+        metavar="MS",
+        help="measure the rates over so many ms, at most 10000; 0: the last second; "
+        "default: %(default)s",
+    )
+    parser.add_argument(
+        "--output-format",
+        choices=("flat", "protobuf"),
+        default="flat",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "-z", "--hide-zeros", action="store_true", help="leave out counters and rates that are 0"
+    )
+    client.add_curve_options(parser)
+    return parser.parse_args()
+
+
+def present(message, name):
+    """[(name, value)], or [] when the field is absent."""
+    return [(name, getattr(message, name))] if message.HasField(name) else []
+
+
+def flat(relay, hide_zeros):
+    """The (key, value) pairs of a relay, without relay_N in front."""
+    yield from present(relay, "active")
+    for part, names in (
+        ("cpu", ("vf_to_vm", "vm_to_vf")),
+        ("vf", ("pci_addr_str",)),
+        ("vhost", ("vhost_socket_name",)),
+    ):
+        for name in names:
+            for _, value in present(getattr(relay, part), name):
+                yield f"{part}.{name}", value
+    for direction, counters in COUNTERS.items():
+        state = getattr(relay, direction)
+        for name in ("active", "internal_state"):
+            for _, value in present(state, name):
+                yield f"{direction}.{name}", value
+        cpu = "".join(f"cpu_{number}." for _, number in present(relay.cpu, direction))
+        for name in counters:
+            for _, value in present(state, name):
+                if value or not hide_zeros:
+                    yield f"{direction}.{cpu}{name}", value
+
+
+def hide_zeros_of(message):
+    """Takes counters and rates that are 0 out of a message, before it is printed."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for part in value if field.label == field.LABEL_REPEATED else [value]:
+                hide_zeros_of(part)
+        elif field.type in (field.TYPE_UINT64, field.TYPE_FLOAT) and not value:
+            message.ClearField(field.name)
+
+
+def main():
+    args = arguments()
+    messages = client.load_messages()
+    request = messages.StatsRequest(include_inactive=args.include_inactive, delay=args.delay)
+    answer = client.exchange(
+        args, args.stats_ep, request, client.TIMEOUT_S + min(args.delay, 10000) / 1000
+    )
+    response = client.parse(messages.StatsResponse, answer)
+    if response.status != messages.StatsResponse.OK:
+        print(response, end="")
+        return 1
+    if args.output_format == "protobuf":
+        if args.hide_zeros:
+            hide_zeros_of(response)
+        print(response, end="")
+        return 0
+    for relay in response.relay:
+        for key, value in flat(relay, args.hide_zeros):
+            print(f"relay_{relay.id}.{key}={value}")
+    return 0
+
+
+if __name__ == "__main__":
+    client.run(main)
