@@ -24,7 +24,7 @@ struct control_result {
 	bool ok;
 	bool has_code;
 	int code;
-	const char *source; /* string literal */
+	const char *source;        /* string literal */
 	char text[ERROR_TEXT_MAX]; /* for people: why, and what would work; "" when ok */
 };
 
@@ -43,9 +43,9 @@ struct control_vf_request {
 };
 
 void control_add_vf(struct control *control, const struct control_vf_request *request,
-		    control_done_fn done, void *context);
+                    control_done_fn done, void *context);
 void control_remove_vf(struct control *control, const struct control_vf_request *request,
-		       control_done_fn done, void *context);
+                       control_done_fn done, void *context);
 bool control_dynamic_sockets(const struct control *control);
 
 /* --- what relays tell -------------------------------------------------------------------- */
@@ -63,8 +63,8 @@ struct control_rates { /* per second, of one direction */
 };
 
 struct control_vf_losses { /* the NIC's own, since the daemon's start */
-	uint64_t missed;     /* imissed: packets lost for want of rx descriptors */
-	uint64_t no_mbuf;    /* rx_nombuf: allocation failures */
+	uint64_t missed;   /* imissed: packets lost for want of rx descriptors */
+	uint64_t no_mbuf;  /* rx_nombuf: allocation failures */
 	uint64_t rx_errors, tx_errors;
 };
 
@@ -88,23 +88,23 @@ struct control_relay {
 	unsigned socket_id; /* NUMA node of the relay's packet memory, 0 without any */
 	/* more than the reference tells */
 	bool link_up;
-	uint32_t link_speed_mbps; /* 0 = unknown */
-	unsigned mtu;             /* 0 without a device */
+	uint32_t link_speed_mbps;         /* 0 = unknown */
+	unsigned mtu;                     /* 0 without a device */
 	unsigned vf_queues, guest_queues; /* set up; enabled now */
-	uint8_t mac[6];           /* of the VF, zeros without one */
+	uint8_t mac[6];                   /* of the VF, zeros without one */
 	struct control_vf_losses losses;
 };
 
 /* relay_id < RELAYS_MAX. */
 void control_relay_read(const struct control *control, unsigned relay_id,
-			struct control_relay *out);
+                        struct control_relay *out);
 /* Rates over the last second, from the daemon's own sampler. */
 void control_relay_rates(const struct control *control, unsigned relay_id,
-			 struct control_rates *vf_to_vm, struct control_rates *vm_to_vf);
+                         struct control_rates *vf_to_vm, struct control_rates *vm_to_vf);
 /* Rates between two readings taken `elapsed_s` > 0 apart. */
 void control_rates_between(const struct control_counters *before,
-			   const struct control_counters *after, double elapsed_s,
-			   struct control_rates *out);
+                           const struct control_counters *after, double elapsed_s,
+                           struct control_rates *out);
 
 /* --- life -------------------------------------------------------------------------------- */
 

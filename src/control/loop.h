@@ -36,7 +36,7 @@ void loop_remove_zmq(struct loop *loop, void *zmq_socket);
 
 /* (Re)starts the timer: callback runs once, delay_ms from now. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-		      loop_fn callback, void *context);
+                      loop_fn callback, void *context);
 void loop_timer_stop(struct loop_timer *timer); /* harmless when it does not run */
 
 uint64_t loop_now_ms(void); /* CLOCK_MONOTONIC */

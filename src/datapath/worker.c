@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
@@ -63,6 +64,7 @@ struct workers *workers_create(const struct cpu_set *lcores)
 		return NULL;
 	memset(workers, 0, size);
 
+	workers->stall_cycles = rte_get_tsc_hz() / 1000 * LANE_STALL_MS;
 	size = RTE_ALIGN_CEIL(rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
 	workers->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
 	if (workers->qsbr == NULL || rte_rcu_qsbr_init(workers->qsbr, count) != 0) {

@@ -35,6 +35,7 @@ struct worker {
 
 struct workers {
 	unsigned count;
+	uint64_t stall_cycles;     /* LANE_STALL_MS on this machine; ro */
 	struct rte_rcu_qsbr *qsbr; /* one reader thread id per worker: its index */
 	struct worker worker[];    /* [count] */
 };

@@ -1,9 +1,9 @@
 /* The guest end of a relay, behind one interface: open and close its vhost-user socket, what the
  * guest has negotiated and enabled, events. The burst operations are datapath/guest_ops.h's.
- * Backends: guest_vhost.c (DPDK's vhost library), the only file that may include rte_vhost.h.
+ * The backend is guest_vhost.c (DPDK's vhost library), the only file that may include rte_vhost.h.
  *
- * Threads: guest_open and guest_close on the guest thread (they may take long); guest_read and
- * guest_queues_changed_ack on the control thread; events come from the backend's own thread.
+ * Threads: guest_open and guest_close on the guest thread (they may take long), all else where its
+ * comment says. Events come from the backend's own thread.
  */
 #ifndef PORT_GUEST_H
 #define PORT_GUEST_H
@@ -16,51 +16,55 @@
 #include "base/limits.h"
 #include "datapath/guest_ops.h"
 
+struct workers;
+
+#define GUEST_PATH_MAX 108 /* sun_path, NUL included */
+
 struct guest_params {
 	unsigned relay_id;
-	const char *path;  /* of the vhost-user socket */
-	bool client;       /* connect, and reconnect for ever; else serve */
-	bool mrgbuf;       /* offer VIRTIO_NET_F_MRG_RXBUF */
-	uint16_t mtu;      /* told to a guest that asks (VIRTIO_NET_F_MTU), 0 = not */
-	uid_t owner;       /* of a socket we serve; (uid_t)-1 = leave */
-	gid_t group;       /* (gid_t)-1 = leave */
+	char path[GUEST_PATH_MAX]; /* of the vhost-user socket */
+	bool client;               /* connect, and reconnect for ever; else serve */
+	bool mrgbuf;               /* offer VIRTIO_NET_F_MRG_RXBUF */
+	uid_t owner;               /* of a socket we serve; (uid_t)-1 = leave */
+	gid_t group;               /* (gid_t)-1 = leave */
 };
 
 struct guest_state {
-	bool connected;     /* a front end is connected and its driver has set up queue 0 */
+	bool connected;     /* a front end is connected and its driver has set up queue pair 0 */
 	uint32_t rx_queues; /* bit q: the guest receives on pair q (virtqueue 2q is running) */
 	uint32_t tx_queues; /* bit q: the guest sends on pair q (virtqueue 2q + 1 is running) */
 	int numa_node;      /* of the guest's memory, -1 = unknown */
 	bool mergeable;     /* VIRTIO_NET_F_MRG_RXBUF was negotiated */
-	bool packed;        /* VIRTIO_F_RING_PACKED was negotiated */
-	uint64_t features;
+	uint64_t features;  /* all that was negotiated, 0 while not connected */
+	unsigned sessions;  /* how often a guest has come; tells a reconnect from no change */
 };
 
-/* Called on any thread, never blocks, never fails: the control thread wakes and reads again. */
+/* Something about this relay's guest has changed: read again. Called on any thread; must not
+ * block or fail. */
 typedef void (*guest_event_fn)(void *context, unsigned relay_id);
 
-/* Once, before the first guest_open. on_event outlives the backend. */
-int guest_backend_init(guest_event_fn on_event, void *context, struct error *err);
+/* Once, before the first guest_open; all arguments outlive the process's last guest. */
+void guest_backend_init(struct workers *workers, guest_event_fn on_event, void *context);
 
-/* The slot of relay_id, from 0 to RELAYS_MAX - 1; it lives as long as the process. */
+/* The slot of relay_id < RELAYS_MAX; it lives as long as the process. Any thread. */
 struct guest *guest_get(unsigned relay_id);
 
-/* 0, or -1 with err: -EADDRINUSE somebody serves the path, -EEXIST a foreign file is there, … */
+/* 0, or -1 with err->code EADDRINUSE (somebody serves the path), EEXIST (a foreign file is
+ * there), or another errno. */
 int guest_open(const struct guest_params *params, struct error *err);
 
-/* From here on no front end is admitted to this relay, and the one that is there is ignored:
- * burst operations answer -ENOTCONN. Any thread, does not wait. */
+/* From here on no front end is admitted to this relay, and for the lanes the one that is there is
+ * gone: burst operations answer -ENOTCONN. Does not wait. Control thread. */
 void guest_refuse(unsigned relay_id);
 
 /* After guest_refuse, and after the guest's lanes have left the plan. May wait for the peer. */
 void guest_close(unsigned relay_id);
 
-/* Takes the socket's name away at once (shutdown); guest_close is still due. Any thread. */
+/* Takes the name of a socket that we serve away at once, for a quick shutdown; guest_close is
+ * still due. Control thread. */
 void guest_unlink(unsigned relay_id);
 
+/* A consistent reading. Control thread. */
 void guest_read(unsigned relay_id, struct guest_state *out);
-
-/* For queues that have just come into the plan: ask the guest not to kick us, as we poll. */
-void guest_queues_polled(unsigned relay_id, uint32_t tx_queues, uint32_t rx_queues);
 
 #endif

@@ -1,0 +1,374 @@
+/* From relays to plans: which lanes there are, what each one does, which worker polls it, and the
+ * publishing. Control thread only.
+ *
+ * Lanes that send to the same queue form a group and stay on one worker: a VF's transmit queue
+ * admits one thread at a time, and a guest's queue should not be fought over.
+ *
+ * Publishing is done in two steps. First every lane that moves, changes or ends leaves the plans,
+ * and workers_synchronize tells when no worker sees it any more; then the lanes appear as they
+ * shall be. So no lane is polled twice and no queue is written by two workers, whatever changes
+ * at once; the lanes concerned pause for some microseconds, and the others not at all.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/placement.h"
+#include "control/relay.h"
+#include "datapath/burst.h"
+
+#define RELAY_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
+#define LANES_MAX       (RELAYS_MAX * RELAY_LANES_MAX)
+
+/* A lane as it shall be. */
+struct wish {
+	struct lane_work work;
+	int16_t *worker; /* where the relay remembers the placement */
+	int16_t pin;
+	int numa_node;
+	unsigned group; /* the queue that it sends to; lanes of one relay and direction only */
+};
+
+struct planner {
+	struct control *control;
+	struct wish wishes[LANES_MAX];
+	unsigned n_wishes;
+	struct placement_worker *load;     /* [workers] */
+	const struct plan **published;     /* [workers], NULL = empty */
+	struct plan **without, **complete; /* [workers], of the change under way */
+	struct lane_work works[LANES_MAX]; /* scratch */
+	bool in_plan[LANES_MAX];           /* by lane_number, of what is published now */
+};
+
+struct planner *planner_create(struct control *control)
+{
+	unsigned count = control->workers->count;
+	struct planner *planner = calloc(1, sizeof(*planner));
+
+	if (planner == NULL)
+		return NULL;
+	planner->control = control;
+	planner->load = calloc(count, sizeof(*planner->load));
+	planner->published = calloc(count, sizeof(struct plan *));
+	planner->without = calloc(count, sizeof(struct plan *));
+	planner->complete = calloc(count, sizeof(struct plan *));
+	if (planner->load == NULL || planner->published == NULL || planner->without == NULL ||
+	    planner->complete == NULL) {
+		planner_destroy(planner);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return planner;
+}
+
+void planner_destroy(struct planner *planner)
+{
+	/* The plans that are published belong to the workers. */
+	free(planner->load);
+	free(planner->published);
+	free(planner->without);
+	free(planner->complete);
+	free(planner);
+}
+
+/* --- what the lanes shall do --------------------------------------------------------------- */
+
+static unsigned list_queues(uint32_t mask, uint16_t queues[GUEST_QUEUES_MAX])
+{
+	unsigned n = 0;
+
+	for (uint16_t queue = 0; queue < GUEST_QUEUES_MAX; queue++)
+		if (mask >> queue & 1)
+			queues[n++] = queue;
+	return n;
+}
+
+static struct wish *add_wish(struct planner *planner, struct lane *lane, int16_t *worker,
+                             int16_t pin, int numa_node, unsigned group)
+{
+	struct wish *wish = &planner->wishes[planner->n_wishes++];
+
+	memset(wish, 0, sizeof(*wish));
+	wish->work.lane = lane;
+	wish->worker = worker;
+	wish->pin = pin;
+	wish->numa_node = numa_node;
+	wish->group = group;
+	return wish;
+}
+
+static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
+{
+	uint16_t to[GUEST_QUEUES_MAX];
+	unsigned n_to = relay->guest.connected ? list_queues(relay->guest.rx_queues, to) : 0;
+
+	for (uint16_t queue = 0; queue < relay->vf.n_queues; queue++) {
+		uint16_t target = n_to > 0 ? to[queue % n_to] : queue;
+		struct wish *wish =
+		        add_wish(planner, &relay->vf_to_vm[queue], &relay->vf_to_vm_worker[queue],
+		                 relay->vf_to_vm_pin, relay->vf.numa_node, target);
+
+		wish->work.port_id = relay->vf.port_id;
+		wish->work.vf_queue = queue;
+		wish->work.run = burst_vf_to_nobody;
+		if (n_to == 0)
+			continue;
+		wish->work.run = burst_vf_to_vm;
+		wish->work.guest = guest_get(relay->id);
+		wish->work.guest_queue = target;
+		wish->work.mergeable = relay->guest.mergeable;
+	}
+}
+
+static void wish_vm_to_vf(struct planner *planner, struct relay *relay)
+{
+	bool has_vf = relay->vf_phase == VF_ATTACHED;
+	uint16_t from[GUEST_QUEUES_MAX];
+	unsigned n_from = list_queues(relay->guest.tx_queues, from);
+
+	for (unsigned i = 0; i < n_from; i++) {
+		uint16_t queue = from[i];
+		uint16_t target = has_vf ? queue % relay->vf.n_queues : queue;
+		int node = has_vf ? relay->vf.numa_node : relay->guest.numa_node;
+		struct wish *wish =
+		        add_wish(planner, &relay->vm_to_vf[queue], &relay->vm_to_vf_worker[queue],
+		                 relay->vm_to_vf_pin, node, target);
+
+		wish->work.guest = guest_get(relay->id);
+		wish->work.guest_queue = queue;
+		wish->work.run = burst_vm_to_nobody;
+		wish->work.pool = planner->control->discard_pool;
+		if (!has_vf)
+			continue;
+		wish->work.run = burst_vm_to_vf;
+		wish->work.pool = relay->vf.pool;
+		wish->work.port_id = relay->vf.port_id;
+		wish->work.vf_queue = target;
+		wish->work.max_frame = relay->vf.max_frame;
+		wish->work.stall_cycles = planner->control->workers->stall_cycles;
+	}
+}
+
+/* --- where they shall do it ------------------------------------------------------------------ */
+
+/* The wishes [first, end) are one direction of one relay. */
+static void place_direction(struct planner *planner, unsigned first, unsigned end)
+{
+	struct wish *wishes = planner->wishes;
+
+	for (unsigned i = first; i < end; i++) {
+		int16_t before = *wishes[i].worker, worker = wishes[i].pin;
+
+		/* A group stays where its first lane is or was. */
+		for (unsigned j = first; j < end && worker == LANE_UNPLACED; j++)
+			if (wishes[j].group == wishes[i].group)
+				worker = *wishes[j].worker;
+		if (worker == LANE_UNPLACED)
+			worker = (int16_t)placement_choose(planner->load,
+			                                   planner->control->workers->count,
+			                                   wishes[i].numa_node);
+		if (before == worker)
+			continue;
+		if (before != LANE_UNPLACED)
+			planner->load[before].lanes--;
+		planner->load[worker].lanes++;
+		*wishes[i].worker = worker;
+	}
+}
+
+static bool same_direction(const struct wish *a, const struct wish *b)
+{
+	return a->work.lane->relay_id == b->work.lane->relay_id &&
+	       a->work.lane->direction == b->work.lane->direction;
+}
+
+static void place(struct planner *planner)
+{
+	struct workers *workers = planner->control->workers;
+	struct wish *wishes = planner->wishes;
+
+	for (unsigned i = 0; i < workers->count; i++)
+		planner->load[i] =
+		        (struct placement_worker){.numa_node = workers->worker[i].numa_node};
+	/* What is placed already counts before what is new chooses. */
+	for (unsigned i = 0; i < planner->n_wishes; i++)
+		if (*wishes[i].worker != LANE_UNPLACED)
+			planner->load[*wishes[i].worker].lanes++;
+	for (unsigned first = 0, end; first < planner->n_wishes; first = end) {
+		for (end = first + 1; end < planner->n_wishes; end++)
+			if (!same_direction(&wishes[first], &wishes[end]))
+				break;
+		place_direction(planner, first, end);
+	}
+}
+
+/* Lanes that are wished for no more lose their place: `kept` marks the ones that stay. */
+static void forget_places(struct relay *relay, const struct wish *wishes, unsigned n)
+{
+	bool vf_kept[VF_QUEUES_MAX] = {false}, vm_kept[GUEST_QUEUES_MAX] = {false};
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct lane *lane = wishes[i].work.lane;
+
+		if (lane->direction == LANE_VF_TO_VM)
+			vf_kept[lane->index] = true;
+		else
+			vm_kept[lane->index] = true;
+	}
+	for (unsigned i = 0; i < VF_QUEUES_MAX; i++)
+		if (!vf_kept[i])
+			relay->vf_to_vm_worker[i] = LANE_UNPLACED;
+	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
+		if (!vm_kept[i])
+			relay->vm_to_vf_worker[i] = LANE_UNPLACED;
+}
+
+static void make_wishes(struct planner *planner)
+{
+	planner->n_wishes = 0;
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &planner->control->relays[i];
+		unsigned first = planner->n_wishes;
+
+		if (relay->vf_phase == VF_ATTACHED)
+			wish_vf_to_vm(planner, relay);
+		if (relay->guest.connected)
+			wish_vm_to_vf(planner, relay);
+		forget_places(relay, &planner->wishes[first], planner->n_wishes - first);
+	}
+}
+
+/* --- publishing ---------------------------------------------------------------------------- */
+
+static struct plan *make_complete(struct planner *planner, unsigned worker)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < planner->n_wishes; i++)
+		if (*planner->wishes[i].worker == (int16_t)worker)
+			planner->works[n++] = planner->wishes[i].work;
+	return plan_create(planner->works, n);
+}
+
+/* What is published now less what is to change. Both plans list their lanes in the order of the
+ * lanes' addresses, since wishes are made relay by relay. */
+static struct plan *make_without(struct planner *planner, unsigned worker)
+{
+	const struct plan *now = planner->published[worker];
+	const struct plan *then = planner->complete[worker];
+	unsigned n = 0, j = 0;
+
+	for (unsigned i = 0; now != NULL && i < now->n_works; i++) {
+		while (j < then->n_works && then->works[j].lane < now->works[i].lane)
+			j++;
+		if (j < then->n_works && lane_work_equal(&then->works[j], &now->works[i]))
+			planner->works[n++] = now->works[i];
+	}
+	return plan_create(planner->works, n);
+}
+
+static void free_new_plans(struct planner *planner)
+{
+	for (unsigned i = 0; i < planner->control->workers->count; i++) {
+		free(planner->without[i]);
+		free(planner->complete[i]);
+		planner->without[i] = planner->complete[i] = NULL;
+	}
+}
+
+static int make_plans(struct planner *planner)
+{
+	for (unsigned i = 0; i < planner->control->workers->count; i++) {
+		planner->complete[i] = make_complete(planner, i);
+		if (planner->complete[i] != NULL)
+			planner->without[i] = make_without(planner, i);
+		if (planner->without[i] == NULL) {
+			free_new_plans(planner);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Publishes plans[i] to each worker whose plan it changes, and returns when the plans before are
+ * gone. A plan that changes nothing is freed. */
+static void publish(struct planner *planner, struct plan **plans)
+{
+	struct workers *workers = planner->control->workers;
+	bool changed = false;
+
+	for (unsigned i = 0; i < workers->count; i++) {
+		const struct plan *now = planner->published[i];
+
+		/* The new plan is a part or an extension of the one now: the length tells. */
+		if (plans[i]->n_works == (now != NULL ? now->n_works : 0)) {
+			free(plans[i]);
+			plans[i] = NULL;
+			continue;
+		}
+		worker_publish(&workers->worker[i], plans[i]);
+		planner->published[i] = plans[i];
+		plans[i] = (struct plan *)(uintptr_t)now; /* to be freed below */
+		changed = true;
+	}
+	if (changed)
+		workers_synchronize(workers);
+	for (unsigned i = 0; i < workers->count; i++) {
+		free(plans[i]);
+		plans[i] = NULL;
+	}
+}
+
+static unsigned lane_number(const struct lane *lane)
+{
+	return lane->relay_id * RELAY_LANES_MAX +
+	       (lane->direction == LANE_VF_TO_VM ? 0 : VF_QUEUES_MAX) + lane->index;
+}
+
+static void mark_published(struct planner *planner)
+{
+	memset(planner->in_plan, 0, sizeof(planner->in_plan));
+	for (unsigned i = 0; i < planner->control->workers->count; i++) {
+		const struct plan *plan = planner->published[i];
+
+		for (unsigned j = 0; plan != NULL && j < plan->n_works; j++)
+			planner->in_plan[lane_number(plan->works[j].lane)] = true;
+	}
+}
+
+/* Between the two steps: a lane that has lost its target drops what it held for it. Its packets
+ * may belong to a VF that is about to go. Lanes in a plan are their workers' and not touched. */
+static void drop_orphans(struct planner *planner)
+{
+	mark_published(planner);
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &planner->control->relays[i];
+		bool has_vf = relay->vf_phase == VF_ATTACHED;
+		bool has_guest = relay->guest.connected && relay->guest.rx_queues != 0;
+
+		for (unsigned q = 0; q < VF_QUEUES_MAX; q++)
+			if ((!has_vf || !has_guest || relay->vf_to_vm_worker[q] == LANE_UNPLACED) &&
+			    !planner->in_plan[lane_number(&relay->vf_to_vm[q])])
+				lane_drop_backlog(&relay->vf_to_vm[q]);
+		for (unsigned q = 0; q < GUEST_QUEUES_MAX; q++)
+			if ((!has_vf || relay->vm_to_vf_worker[q] == LANE_UNPLACED) &&
+			    !planner->in_plan[lane_number(&relay->vm_to_vf[q])])
+				lane_drop_backlog(&relay->vm_to_vf[q]);
+	}
+}
+
+int planner_apply(struct planner *planner)
+{
+	int rc;
+
+	make_wishes(planner);
+	place(planner);
+	rc = make_plans(planner);
+	if (rc < 0)
+		return rc;
+	publish(planner, planner->without);
+	drop_orphans(planner);
+	publish(planner, planner->complete);
+	return 0;
+}

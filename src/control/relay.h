@@ -1,0 +1,134 @@
+/* What the control layer knows of its relays. Private to src/control: others ask through
+ * control.h. All of it belongs to the control thread, except where a comment says whose it is.
+ */
+#ifndef CONTROL_RELAY_H
+#define CONTROL_RELAY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/limits.h"
+#include "control/control.h"
+#include "control/job.h"
+#include "control/loop.h"
+#include "datapath/lane.h"
+#include "datapath/worker.h"
+#include "port/guest.h"
+#include "port/vf.h"
+
+#define LANE_UNPLACED (-1)
+
+/* The VF end. The arrows: absent → attaching → attached → leaving → detaching → absent; a failed
+ * attach goes back to absent. */
+enum vf_phase {
+	VF_ABSENT,
+	VF_ATTACHING, /* an attach job is under way */
+	VF_ATTACHED,  /* lanes may poll it */
+	VF_LEAVING,   /* its lanes have to leave the plans */
+	VF_DETACHING, /* a detach job is under way */
+};
+
+/* Somebody who waits for an attach or a detach, and is answered in time whatever happens. */
+struct waiter {
+	LIST_ENTRY(waiter) link;
+	struct loop_timer timer;
+	struct relay *relay;
+	control_done_fn done;
+	void *context;
+};
+
+LIST_HEAD(waiter_list, waiter);
+
+/* One attach or detach at a time for each relay. */
+struct vf_job {
+	struct job job;
+	struct relay *relay;
+	struct device_spec spec;
+	struct vf_params params;
+	atomic_bool cancelled; /* control: wo, device thread: ro; before it has begun */
+	struct vf vf;          /* in for a detach, out for an attach */
+	struct vf_leftover leftover;
+	struct error err;
+	int rc;
+};
+
+struct relay {
+	unsigned id;
+	struct control *control;
+
+	enum vf_phase vf_phase;
+	struct device_spec device; /* unless VF_ABSENT */
+	struct vf vf;              /* VF_ATTACHED to VF_DETACHING */
+	struct vf_job vf_job;      /* the device thread's while attaching or detaching */
+	bool abandoned;            /* nobody wants the attach under way any more: undo it */
+	bool detach_wanted;        /* somebody asked to remove what is being attached */
+	struct waiter_list add_waiters, remove_waiters;
+	struct vf_health health;          /* of the VF that is attached */
+	struct control_vf_losses losses;  /* of all VFs before it */
+	struct control_counters leftover; /* packets that removed VFs still held */
+
+	char socket_path[GUEST_PATH_MAX];
+	bool socket_open;
+	struct guest_state guest;
+
+	/* The lanes' contents are their worker's while a plan names them. */
+	struct lane vf_to_vm[VF_QUEUES_MAX];    /* [VF queue] */
+	struct lane vm_to_vf[GUEST_QUEUES_MAX]; /* [guest queue pair] */
+	int16_t vf_to_vm_worker[VF_QUEUES_MAX]; /* worker index, or LANE_UNPLACED */
+	int16_t vm_to_vf_worker[GUEST_QUEUES_MAX];
+	int16_t vf_to_vm_pin, vm_to_vf_pin; /* worker index, or LANE_UNPLACED: the balancer's */
+
+	struct control_counters sampled[2]; /* [enum lane_direction], at the last sample */
+	struct control_rates rates[2];
+};
+
+struct planner;
+struct sampler;
+
+struct control {
+	const struct config *config;
+	struct loop *loop;
+	struct workers *workers;
+	struct job_thread *device_thread;
+	struct job_thread *guest_thread;
+	struct planner *planner;
+	struct sampler *sampler;
+	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
+	int guest_event_fd;
+	_Atomic uint64_t guest_events; /* bit r: relay r's guest has changed; any thread sets */
+	struct loop_timer replan_timer;
+	bool quiesced;
+	struct relay relays[RELAYS_MAX];
+};
+
+/* --- control.c --- */
+
+/* Brings the plans in line with the relays; call after any change of either end. */
+void control_replan(struct control *control);
+void control_read_counters(const struct relay *relay, enum lane_direction direction,
+                           struct control_counters *out);
+
+/* --- relay_vf.c --- */
+
+/* The static VFs of the configuration. */
+void relay_vf_start_static(struct control *control);
+/* After the plans were published: what is VF_LEAVING is in none of them any more. */
+void relay_vf_unplanned(struct control *control);
+/* Detach everything, for the shutdown. */
+void relay_vf_detach_all(struct control *control);
+
+/* --- planner.c --- */
+
+struct planner *planner_create(struct control *control); /* NULL + errno */
+void planner_destroy(struct planner *planner);
+/* Publishes plans that fit the relays. 0 or -ENOMEM: then nothing has changed. */
+int planner_apply(struct planner *planner);
+
+/* --- sampler.c --- */
+
+struct sampler *sampler_create(struct control *control); /* NULL + errno */
+void sampler_destroy(struct sampler *sampler);
+
+#endif

@@ -1,0 +1,396 @@
+/* The life of a relay's VF: requests to add and remove it, the jobs that carry them out on the
+ * device thread, and the answers. Control thread only, but for the two *_run functions.
+ *
+ * A request is answered when its work is done or after CONTROL_ANSWER_MS, whichever comes first.
+ * An attach that nobody waits for any more is undone, since its client was told that it failed; a
+ * detach goes on to its end.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "control/relay.h"
+
+#define VF_RING_SIZE      512 /* descriptors */
+#define VF_QUEUES_DEFAULT 4
+
+static const char add_source[] = "virtio_forwarder_add_vf2()";
+static const char remove_source[] = "virtio_forwarder_remove_vf2()";
+
+/* The wire contract's codes that are not vf.h's. */
+enum {
+	CODE_BAD_ID = 1,
+	CODE_OCCUPIED = 8,
+	CODE_OTHER_DEVICE = 3,
+	CODE_NOTHING_ATTACHED = 4,
+	CODE_TIMED_OUT = 5,
+};
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+static void answer_ok(control_done_fn done, void *context)
+{
+	done(context, &(struct control_result){.ok = true});
+}
+
+static void answer_error(control_done_fn done, void *context, const char *source, int code,
+                         const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void answer_error(control_done_fn done, void *context, const char *source, int code,
+                         const char *format, ...)
+{
+	struct control_result result = {.has_code = true, .code = code, .source = source};
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(result.text, sizeof(result.text), format, args);
+	va_end(args);
+	done(context, &result);
+}
+
+static void waiter_free(struct waiter *waiter)
+{
+	loop_timer_stop(&waiter->timer);
+	LIST_REMOVE(waiter, link);
+	free(waiter);
+}
+
+static void waiters_answer_ok(struct waiter_list *waiters)
+{
+	struct waiter *waiter;
+
+	while ((waiter = LIST_FIRST(waiters)) != NULL) {
+		answer_ok(waiter->done, waiter->context);
+		waiter_free(waiter);
+	}
+}
+
+static void waiters_answer_error(struct waiter_list *waiters, const char *source, int code,
+                                 const char *text)
+{
+	struct waiter *waiter;
+
+	while ((waiter = LIST_FIRST(waiters)) != NULL) {
+		answer_error(waiter->done, waiter->context, source, code, "%s", text);
+		waiter_free(waiter);
+	}
+}
+
+static void on_add_late(void *context)
+{
+	struct waiter *waiter = context;
+	struct relay *relay = waiter->relay;
+
+	answer_error(waiter->done, waiter->context, add_source, VF_ERROR_PROBE,
+	             "relay %u: %s is not ready after %u ms, so the attach is given up; see the "
+	             "log, and try again",
+	             relay->id, relay->device.name, CONTROL_ANSWER_MS);
+	waiter_free(waiter);
+	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING) {
+		relay->abandoned = true;
+		atomic_store(&relay->vf_job.cancelled, true);
+	}
+}
+
+static void on_remove_late(void *context)
+{
+	struct waiter *waiter = context;
+
+	answer_error(waiter->done, waiter->context, remove_source, CODE_TIMED_OUT,
+	             "relay %u: the removal takes longer than %u ms; it goes on", waiter->relay->id,
+	             CONTROL_ANSWER_MS);
+	waiter_free(waiter);
+}
+
+/* -ENOMEM, answered already. */
+static int wait_for(struct relay *relay, struct waiter_list *waiters, loop_fn on_late,
+                    const char *source, control_done_fn done, void *context)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+
+	if (waiter == NULL) {
+		answer_error(done, context, source, VF_ERROR_NO_MEMPOOL, "out of memory");
+		return -ENOMEM;
+	}
+	waiter->relay = relay;
+	waiter->done = done;
+	waiter->context = context;
+	LIST_INSERT_HEAD(waiters, waiter, link);
+	loop_timer_start(relay->control->loop, &waiter->timer, CONTROL_ANSWER_MS, on_late, waiter);
+	return 0;
+}
+
+/* --- detach -------------------------------------------------------------------------------- */
+
+static void detach_run(struct job *job)
+{
+	struct vf_job *vf_job = (struct vf_job *)job;
+
+	vf_job->rc = vf_detach(&vf_job->vf, &vf_job->leftover, &vf_job->err);
+}
+
+static void detach_done(struct job *job)
+{
+	struct vf_job *vf_job = (struct vf_job *)job;
+	struct relay *relay = vf_job->relay;
+
+	relay->vf_phase = VF_ABSENT;
+	relay->losses.missed += relay->health.missed;
+	relay->losses.no_mbuf += relay->health.no_mbuf;
+	relay->losses.rx_errors += relay->health.rx_errors;
+	relay->losses.tx_errors += relay->health.tx_errors;
+	memset(&relay->health, 0, sizeof(relay->health));
+	relay->leftover.rx_pkts += vf_job->leftover.pkts;
+	relay->leftover.rx_bytes += vf_job->leftover.bytes;
+	relay->leftover.dropped_not_connected_pkts += vf_job->leftover.pkts;
+	relay->leftover.dropped_not_connected_bytes += vf_job->leftover.bytes;
+	if (vf_job->rc < 0) {
+		log_err("relay %u: %s", relay->id, vf_job->err.text);
+		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH,
+		                     vf_job->err.text);
+		return;
+	}
+	log_notice("relay %u: %s removed", relay->id, relay->device.name);
+	waiters_answer_ok(&relay->remove_waiters);
+}
+
+void relay_vf_unplanned(struct control *control)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &control->relays[i];
+		struct vf_job *vf_job = &relay->vf_job;
+
+		if (relay->vf_phase != VF_LEAVING)
+			continue;
+		relay->vf_phase = VF_DETACHING;
+		memset(vf_job, 0, sizeof(*vf_job));
+		vf_job->job.run = detach_run;
+		vf_job->job.done = detach_done;
+		vf_job->relay = relay;
+		vf_job->vf = relay->vf;
+		job_submit(control->device_thread, &vf_job->job);
+	}
+}
+
+static void begin_detach(struct relay *relay)
+{
+	relay->vf_phase = VF_LEAVING;
+	control_replan(relay->control);
+}
+
+/* --- attach -------------------------------------------------------------------------------- */
+
+static void attach_run(struct job *job)
+{
+	struct vf_job *vf_job = (struct vf_job *)job;
+
+	if (atomic_load(&vf_job->cancelled))
+		vf_job->rc = error_set(&vf_job->err, ECANCELED, "given up before it had begun");
+	else
+		vf_job->rc = vf_attach(&vf_job->spec, &vf_job->params, &vf_job->vf, &vf_job->err);
+}
+
+/* False when the VF's node has no worker and the operator does not want such VFs. */
+static bool node_is_acceptable(const struct relay *relay, struct error *err)
+{
+	const struct control *control = relay->control;
+	const struct workers *workers = control->workers;
+
+	for (unsigned i = 0; i < workers->count; i++)
+		if (workers->worker[i].numa_node == relay->vf.numa_node)
+			return true;
+	error_set(err, EXDEV,
+	          "%s is on NUMA node %d, where no worker runs: every packet would cross between "
+	          "the nodes; add a CPU of that node to --cpus",
+	          relay->device.name, relay->vf.numa_node);
+	if (!control->config->same_numa)
+		log_warn("relay %u: %s", relay->id, err->text);
+	return !control->config->same_numa;
+}
+
+static void attach_done(struct job *job)
+{
+	struct vf_job *vf_job = (struct vf_job *)job;
+	struct relay *relay = vf_job->relay;
+
+	if (vf_job->rc < 0) {
+		relay->vf_phase = VF_ABSENT;
+		log_err("relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
+		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
+		                     vf_job->err.text);
+		waiters_answer_ok(&relay->remove_waiters); /* it is gone, as they wanted */
+		return;
+	}
+	relay->vf = vf_job->vf;
+	relay->vf_phase = VF_ATTACHED;
+	memset(&relay->health, 0, sizeof(relay->health));
+	if (relay->abandoned || relay->detach_wanted) {
+		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_PROBE,
+		                     "removed again before it was ready");
+		begin_detach(relay);
+		return;
+	}
+	if (!node_is_acceptable(relay, &vf_job->err)) {
+		log_err("relay %u: refused (--same-numa): %s", relay->id, vf_job->err.text);
+		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
+		                     vf_job->err.text);
+		begin_detach(relay);
+		return;
+	}
+	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
+	           relay->device.name, relay->vf.port_id, relay->vf.n_queues, relay->vf.mtu,
+	           relay->vf.numa_node);
+	control_replan(relay->control);
+	waiters_answer_ok(&relay->add_waiters);
+}
+
+static void begin_attach(struct relay *relay, const struct device_spec *device)
+{
+	struct control *control = relay->control;
+	const struct config *config = control->config;
+	struct vf_job *vf_job = &relay->vf_job;
+	unsigned workers = control->workers->count;
+	unsigned queues = workers < VF_QUEUES_DEFAULT ? workers : VF_QUEUES_DEFAULT;
+
+	if (config->max_queues > 0)
+		queues = config->max_queues;
+	relay->device = *device;
+	relay->vf_phase = VF_ATTACHING;
+	relay->abandoned = false;
+	relay->detach_wanted = false;
+	memset(vf_job, 0, sizeof(*vf_job));
+	vf_job->job.run = attach_run;
+	vf_job->job.done = attach_done;
+	vf_job->relay = relay;
+	vf_job->spec = *device;
+	vf_job->params = (struct vf_params){
+	        .relay_id = relay->id,
+	        .max_queues = (uint16_t)queues,
+	        .mtu = config->jumbo ? 9000 : 2100,
+	        .ring_size = VF_RING_SIZE,
+	        .backlog = LANE_BACKLOG_VF_TO_VM,
+	        .n_workers = (uint16_t)workers,
+	        .vfio_vf_token = config->vfio_vf_token,
+	        .no_huge = config->no_huge,
+	};
+	job_submit(control->device_thread, &vf_job->job);
+}
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+static const struct relay *relay_of_device(const struct control *control,
+                                           const struct device_spec *device)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		const struct relay *relay = &control->relays[i];
+
+		if (relay->vf_phase != VF_ABSENT && device_spec_equal(&relay->device, device))
+			return relay;
+	}
+	return NULL;
+}
+
+void control_add_vf(struct control *control, const struct control_vf_request *request,
+                    control_done_fn done, void *context)
+{
+	const struct relay *holder;
+	struct relay *relay;
+
+	if (request->relay_id >= RELAYS_MAX) {
+		answer_error(done, context, add_source, CODE_BAD_ID,
+		             "there is no relay %u; ids are 0 to %d", request->relay_id,
+		             RELAYS_MAX - 1);
+		return;
+	}
+	relay = &control->relays[request->relay_id];
+	holder = relay_of_device(control, &request->device);
+	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHED) {
+		answer_ok(done, context);
+		return;
+	}
+	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHING &&
+	    !relay->abandoned && !relay->detach_wanted) {
+		wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context);
+		return;
+	}
+	if (relay->vf_phase != VF_ABSENT) {
+		bool leaving = relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING;
+
+		answer_error(done, context, add_source, CODE_OCCUPIED, "relay %u %s %s; %s",
+		             relay->id, leaving ? "is still giving back" : "has",
+		             relay->device.name,
+		             leaving ? "try again in a moment" : "remove that first");
+		return;
+	}
+	if (holder != NULL) {
+		answer_error(done, context, add_source, VF_ERROR_PROBE,
+		             "%s belongs to relay %u; remove it there first", request->device.name,
+		             holder->id);
+		return;
+	}
+	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) == 0)
+		begin_attach(relay, &request->device);
+}
+
+void control_remove_vf(struct control *control, const struct control_vf_request *request,
+                       control_done_fn done, void *context)
+{
+	struct relay *relay;
+
+	if (request->relay_id >= RELAYS_MAX) {
+		answer_error(done, context, remove_source, CODE_BAD_ID,
+		             "there is no relay %u; ids are 0 to %d", request->relay_id,
+		             RELAYS_MAX - 1);
+		return;
+	}
+	relay = &control->relays[request->relay_id];
+	if (relay->vf_phase == VF_ABSENT) {
+		if (request->conditional)
+			answer_ok(done, context);
+		else
+			answer_error(done, context, remove_source, CODE_NOTHING_ATTACHED,
+			             "relay %u has no VF", relay->id);
+		return;
+	}
+	if (request->has_device && !device_spec_equal(&relay->device, &request->device)) {
+		answer_error(done, context, remove_source, CODE_OTHER_DEVICE,
+		             "relay %u has %s, not %s", relay->id, relay->device.name,
+		             request->device.name);
+		return;
+	}
+	if (wait_for(relay, &relay->remove_waiters, on_remove_late, remove_source, done, context) <
+	    0)
+		return;
+	if (relay->vf_phase == VF_ATTACHED) {
+		begin_detach(relay);
+	} else if (relay->vf_phase == VF_ATTACHING) {
+		relay->detach_wanted = true;
+		atomic_store(&relay->vf_job.cancelled, true);
+	}
+}
+
+void relay_vf_start_static(struct control *control)
+{
+	const struct config *config = control->config;
+
+	for (size_t i = 0; i < config->n_static_vfs; i++)
+		begin_attach(&control->relays[config->static_vfs[i].relay_id],
+		             &config->static_vfs[i].device);
+}
+
+void relay_vf_detach_all(struct control *control)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &control->relays[i];
+
+		if (relay->vf_phase == VF_ATTACHED)
+			relay->vf_phase = VF_LEAVING;
+		else if (relay->vf_phase == VF_ATTACHING)
+			relay->abandoned = true;
+	}
+	relay_vf_unplanned(control);
+}

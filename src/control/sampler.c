@@ -1,0 +1,152 @@
+/* Once a second: the relays' packet rates from their counters, and the VFs' health (link, the
+ * NIC's own losses) by a job on the device thread, since some drivers ask the NIC for it and wait.
+ * Control thread only, but for health_run.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "control/relay.h"
+
+#define SAMPLE_MS 1000
+
+struct health_entry {
+	unsigned relay_id;
+	struct vf vf;
+	struct vf_health health;
+};
+
+struct sampler {
+	struct control *control;
+	struct loop_timer timer;
+	double sampled_at_s;
+	struct job health_job; /* first of its kind under way at a time */
+	bool health_busy;
+	struct health_entry entries[RELAYS_MAX]; /* the device thread's while health_busy */
+	unsigned n_entries;
+};
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static float rate(uint64_t before, uint64_t after, double elapsed_s)
+{
+	return (float)((double)(after - before) / elapsed_s);
+}
+
+void control_rates_between(const struct control_counters *before,
+                           const struct control_counters *after, double elapsed_s,
+                           struct control_rates *out)
+{
+	out->rx_pkts = rate(before->rx_pkts, after->rx_pkts, elapsed_s);
+	out->rx_bytes = rate(before->rx_bytes, after->rx_bytes, elapsed_s);
+	out->tx_pkts = rate(before->tx_pkts, after->tx_pkts, elapsed_s);
+	out->tx_bytes = rate(before->tx_bytes, after->tx_bytes, elapsed_s);
+}
+
+static void sample_rates(struct sampler *sampler)
+{
+	double now = now_s(), elapsed = now - sampler->sampled_at_s;
+
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &sampler->control->relays[i];
+
+		for (int d = LANE_VF_TO_VM; d <= LANE_VM_TO_VF; d++) {
+			struct control_counters counters;
+
+			control_read_counters(relay, (enum lane_direction)d, &counters);
+			control_rates_between(&relay->sampled[d], &counters, elapsed,
+			                      &relay->rates[d]);
+			relay->sampled[d] = counters;
+		}
+	}
+	sampler->sampled_at_s = now;
+}
+
+static struct sampler *sampler_of_job(struct job *job)
+{
+	return (struct sampler *)((char *)job - offsetof(struct sampler, health_job));
+}
+
+static void health_run(struct job *job)
+{
+	struct sampler *sampler = sampler_of_job(job);
+
+	for (unsigned i = 0; i < sampler->n_entries; i++)
+		vf_health_read(&sampler->entries[i].vf, &sampler->entries[i].health);
+	vf_pools_reclaim();
+}
+
+static void health_done(struct job *job)
+{
+	struct sampler *sampler = sampler_of_job(job);
+
+	sampler->health_busy = false;
+	for (unsigned i = 0; i < sampler->n_entries; i++) {
+		const struct health_entry *entry = &sampler->entries[i];
+		struct relay *relay = &sampler->control->relays[entry->relay_id];
+
+		/* The VF may be another one by now. */
+		if (relay->vf_phase != VF_ATTACHED || relay->vf.pool != entry->vf.pool)
+			continue;
+		if (relay->health.link_up != entry->health.link_up)
+			log_notice("relay %u: the link of %s is %s", relay->id, relay->device.name,
+			           entry->health.link_up ? "up" : "down");
+		relay->health = entry->health;
+	}
+}
+
+static void ask_health(struct sampler *sampler)
+{
+	if (sampler->health_busy) /* a slow device: its turn is not over */
+		return;
+	sampler->n_entries = 0;
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		const struct relay *relay = &sampler->control->relays[i];
+		struct health_entry *entry = &sampler->entries[sampler->n_entries];
+
+		if (relay->vf_phase != VF_ATTACHED)
+			continue;
+		entry->relay_id = i;
+		entry->vf = relay->vf;
+		sampler->n_entries++;
+	}
+	sampler->health_busy = true;
+	job_submit(sampler->control->device_thread, &sampler->health_job);
+}
+
+static void on_sample(void *context)
+{
+	struct sampler *sampler = context;
+
+	sample_rates(sampler);
+	ask_health(sampler);
+	loop_timer_start(sampler->control->loop, &sampler->timer, SAMPLE_MS, on_sample, sampler);
+}
+
+struct sampler *sampler_create(struct control *control)
+{
+	struct sampler *sampler = calloc(1, sizeof(*sampler));
+
+	if (sampler == NULL)
+		return NULL;
+	sampler->control = control;
+	sampler->health_job.run = health_run;
+	sampler->health_job.done = health_done;
+	sampler->sampled_at_s = now_s();
+	loop_timer_start(control->loop, &sampler->timer, SAMPLE_MS, on_sample, sampler);
+	return sampler;
+}
+
+void sampler_destroy(struct sampler *sampler)
+{
+	loop_timer_stop(&sampler->timer);
+	free(sampler);
+}

@@ -1,0 +1,278 @@
+/* The daemon's composition: configuration, log, pid file, EAL, control, endpoints, signals; in
+ * this order up and in reverse down. The only file with the process's state at file scope.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "control/control.h"
+#include "control/loop.h"
+#include "port/dpdk_env.h"
+#include "rpc/rpc.h"
+#include "sys/background.h"
+#include "sys/notify.h"
+#include "sys/pid_file.h"
+#include "sys/socket_file.h"
+
+#define PROGRAM "virtio-forwarder"
+
+/* 64 guests with 32 queue pairs each hold a few thousand descriptors. */
+#define OPEN_FILES_WANTED 524288
+
+static struct {
+	struct config config;
+	struct loop *loop;
+	struct control *control;
+	struct rpc *rpc;
+	char pid_path[4096];
+	int pid_fd;
+	int report_fd; /* towards the process that waits for our start, or -1 */
+	int signal_fd;
+} daemon_state = {.pid_fd = -1, .report_fd = -1, .signal_fd = -1};
+
+static void warn(const char *text)
+{
+	log_warn("%s", text);
+}
+
+/* --- signals ------------------------------------------------------------------------------- */
+
+static void reload(void)
+{
+	struct error err;
+	int level;
+
+	notify_reloading();
+	log_reopen();
+	level = config_reload_log_level(&daemon_state.config, &err);
+	if (level < 0) {
+		log_err("log level unchanged: %s", err.text);
+	} else {
+		log_set_level(level);
+		dpdk_env_set_log_level(level);
+		log_notice("log reopened, level %d", level);
+	}
+	notify_ready();
+}
+
+static void on_signal(void *context)
+{
+	struct signalfd_siginfo info;
+
+	(void)context;
+	if (read(daemon_state.signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGTERM:
+	case SIGINT:
+		log_notice("signal %s: stopping", strsignal((int)info.ssi_signo));
+		loop_quit(daemon_state.loop);
+		break;
+	case SIGHUP:
+		reload();
+		break;
+	default:
+		log_info("signal %s: nothing to do", strsignal((int)info.ssi_signo));
+	}
+}
+
+/* Before any thread exists, so that all of them inherit the mask. */
+static int block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	daemon_state.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return daemon_state.signal_fd < 0 ? -errno : 0;
+}
+
+/* --- start --------------------------------------------------------------------------------- */
+
+/* libzmq aborts when it runs out of descriptors, so have plenty. */
+static void raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= OPEN_FILES_WANTED)
+		return;
+	if (limit.rlim_max < OPEN_FILES_WANTED) {
+		struct rlimit more = {OPEN_FILES_WANTED, OPEN_FILES_WANTED};
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			return;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("the limit on open files stays low: %s", strerror(errno));
+}
+
+static int take_pid_file(struct error *err)
+{
+	const char *directory = daemon_state.config.pid_dir;
+	int n = snprintf(daemon_state.pid_path, sizeof(daemon_state.pid_path), "%s/%s.pid",
+	                 directory, PROGRAM);
+
+	if (n < 0 || (size_t)n >= sizeof(daemon_state.pid_path))
+		return error_set(err, ENAMETOOLONG, "the pid file's directory has too long a name");
+	if (socket_file_make_directory(directory, err) < 0)
+		return -err->code;
+	daemon_state.pid_fd = pid_file_lock(daemon_state.pid_path, err);
+	return daemon_state.pid_fd < 0 ? daemon_state.pid_fd : 0;
+}
+
+/* A short name that is the same at each start of this instance and differs from the others'. */
+static void name_instance(char *out, size_t size)
+{
+	uint32_t hash = 2166136261U; /* FNV-1a */
+
+	for (const char *c = daemon_state.pid_path; *c != '\0'; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619U;
+	snprintf(out, size, PROGRAM "-%08x", hash);
+}
+
+static int start_dpdk(struct error *err)
+{
+	char instance[sizeof(PROGRAM) + 16];
+	char **args;
+	int argc, rc;
+
+	name_instance(instance, sizeof(instance));
+	args = eal_args_make(&daemon_state.config, instance, &argc, err);
+	if (args == NULL)
+		return -err->code;
+	rc = dpdk_env_start(argc, args, daemon_state.config.log_level, err);
+	/* EAL keeps pointers into its arguments: they live as long as the process. */
+	return rc;
+}
+
+static int start(struct error *err)
+{
+	if (block_signals() < 0)
+		return error_set(err, errno, "signals cannot be set up: %s", strerror(errno));
+	raise_open_files();
+	/* Sockets are for their owner and group; each is given its own mode besides. */
+	umask(0007);
+	if (take_pid_file(err) < 0)
+		return -err->code;
+	if (start_dpdk(err) < 0)
+		return -err->code;
+	daemon_state.loop = loop_create();
+	if (daemon_state.loop == NULL ||
+	    loop_add_fd(daemon_state.loop, daemon_state.signal_fd, on_signal, NULL) < 0)
+		return error_set(err, ENOMEM, "out of memory");
+	daemon_state.control = control_start(&daemon_state.config, daemon_state.loop, err);
+	if (daemon_state.control == NULL)
+		return -err->code;
+	daemon_state.rpc =
+	        rpc_start(&daemon_state.config, daemon_state.control, daemon_state.loop, err);
+	return daemon_state.rpc == NULL ? -err->code : 0;
+}
+
+/* Whatever start has got so far: traffic stops, sockets and pid file go, and only then what may
+ * take long. */
+static void stop(void)
+{
+	notify_stopping();
+	rpc_stop(daemon_state.rpc);
+	if (daemon_state.control != NULL)
+		control_quiesce(daemon_state.control);
+	if (daemon_state.pid_fd >= 0)
+		pid_file_unlock(daemon_state.pid_path, daemon_state.pid_fd);
+	if (daemon_state.control != NULL)
+		control_destroy(daemon_state.control);
+	loop_destroy(daemon_state.loop);
+}
+
+static void report_start(int status)
+{
+	if (daemon_state.report_fd >= 0)
+		background_report(daemon_state.report_fd, status);
+	daemon_state.report_fd = -1;
+}
+
+static int run(void)
+{
+	const struct config *config = &daemon_state.config;
+	enum log_target target =
+	        config->foreground && !config->foreground_syslog ? LOG_TO_STDOUT : LOG_TO_SYSLOG;
+	struct error err;
+	int status = EXIT_SUCCESS;
+
+	log_open(target, config->log_level, PROGRAM);
+	log_notice("%s %s starts", PROGRAM, VERSION);
+	for (size_t i = 0; i < config->n_warnings; i++)
+		warn(config->warnings[i]);
+	config_warn_unavailable(config, warn);
+	if (start(&err) < 0) {
+		log_err("cannot start: %s", err.text);
+		if (target == LOG_TO_SYSLOG)
+			fprintf(stderr, PROGRAM ": %s\n", err.text);
+		status = EXIT_FAILURE;
+	} else {
+		notify_ready();
+		log_notice("ready");
+		report_start(EXIT_SUCCESS);
+		if (loop_run(daemon_state.loop) < 0) {
+			log_err("the event loop failed");
+			status = EXIT_FAILURE;
+		}
+	}
+	stop();
+	report_start(status);
+	log_notice("stopped");
+	log_close();
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	enum config_action action;
+	struct error err;
+	int status;
+
+	if (config_load(argc, argv, &daemon_state.config, &action, stdout, &err) < 0) {
+		fprintf(stderr, PROGRAM ": %s\nTry '" PROGRAM " --help'.\n", err.text);
+		return EXIT_FAILURE;
+	}
+	switch (action) {
+	case CONFIG_RUN:
+		break;
+	case CONFIG_EXIT_OK:
+	case CONFIG_PRINT_MAN:
+		config_free(&daemon_state.config);
+		return EXIT_SUCCESS;
+	default:
+		fprintf(stderr, PROGRAM ": --check, --bind and --unbind are not available yet in "
+		                        "this build\n");
+		config_free(&daemon_state.config);
+		return EXIT_FAILURE;
+	}
+	if (!daemon_state.config.foreground) {
+		daemon_state.report_fd = background_enter();
+		if (daemon_state.report_fd < 0) {
+			fprintf(stderr, PROGRAM ": cannot go into the background: %s\n",
+			        strerror(-daemon_state.report_fd));
+			return EXIT_FAILURE;
+		}
+	}
+	status = run();
+	config_free(&daemon_state.config);
+	return status;
+}

@@ -1,0 +1,40 @@
+/* Starting EAL; see dpdk_env.h.
+ */
+#include "port/dpdk_env.h"
+
+#include <errno.h>
+#include <syslog.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+
+#include "base/log.h"
+#include "port/dpdk_log.h"
+
+void dpdk_env_set_log_level(int syslog_level)
+{
+	/* RTE_LOG_EMERG is 1 where LOG_EMERG is 0. DPDK's "info" tells of each vhost-user message,
+	 * which is what our "debug" is for. */
+	uint32_t level = syslog_level >= LOG_DEBUG ? RTE_LOG_INFO : RTE_LOG_NOTICE;
+
+	if (syslog_level < LOG_NOTICE)
+		level = (uint32_t)syslog_level + 1;
+	rte_log_set_global_level(level);
+}
+
+int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err)
+{
+	int rc = dpdk_log_open();
+
+	if (rc < 0)
+		return error_set(err, -rc, "DPDK's log cannot be taken over");
+	if (rte_eal_init(argc, argv) < 0)
+		return error_set(err, rte_errno > 0 ? rte_errno : EIO,
+		                 "DPDK does not start (%s); its own lines in the log say why. "
+		                 "Without hugepages use --no-huge; another instance needs its own "
+		                 "--pid-path",
+		                 rte_strerror(rte_errno));
+	dpdk_env_set_log_level(syslog_level);
+	return 0;
+}

@@ -1,0 +1,361 @@
+/* The guest backend on DPDK's vhost library: the only file that knows it.
+ *
+ * One slot per relay, static, so that the library's callbacks need no lock to find it. The
+ * callbacks run on the library's own thread (or in guest_close's): they store, post an event and
+ * return, since the library holds locks around them. destroy_device alone waits, for the workers
+ * to leave the queues; the library holds none of their locks then.
+ *
+ * What this backend cannot survive is the library's trust in its peers: see the manual's section
+ * on limits.
+ */
+#include "port/guest.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_vhost.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "datapath/worker.h"
+#include "port/dpdk_compat.h"
+#include "sys/socket_file.h"
+
+#define FEATURE(bit) (1ULL << (bit))
+
+/* The same at each start, whatever VF stands behind: QEMU refuses a backend whose features change
+ * under a running guest. VIRTIO_NET_F_STATUS is not among what the library knows. */
+#define FEATURES_ALWAYS                                                                          \
+	(FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) |                            \
+	 FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |               \
+	 FEATURE(VIRTIO_F_IN_ORDER) | FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_NET_F_MQ) | \
+	 FEATURE(VIRTIO_NET_F_CTRL_VQ) | FEATURE(VIRTIO_NET_F_CTRL_RX) |                         \
+	 FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | FEATURE(VIRTIO_NET_F_STATUS) |                   \
+	 FEATURE(VIRTIO_NET_F_MTU) | FEATURE(VHOST_F_LOG_ALL) |                                  \
+	 FEATURE(VHOST_USER_F_PROTOCOL_FEATURES))
+
+enum slot_phase { SLOT_CLOSED, SLOT_OPEN, SLOT_REFUSING };
+
+struct vhost_guest {
+	struct guest guest;             /* the workers' view; constant after init */
+	char path[GUEST_PATH_MAX];      /* guest thread: wo while SLOT_CLOSED */
+	bool client;                    /* likewise */
+	_Atomic int phase;              /* enum slot_phase */
+	_Atomic int connection;         /* library's vid of the connected front end, -1 = none */
+	_Atomic int vid;                /* the same once its device runs; workers: ro */
+	_Atomic uint64_t running;       /* bit v: virtqueue v runs */
+	_Atomic uint64_t quiet;         /* bit v: the guest was told not to kick virtqueue v */
+	_Atomic uint64_t features;      /* negotiated; library thread: wo */
+	_Atomic int numa_node;          /* of the guest's memory; library thread: wo */
+	_Atomic unsigned sessions;      /* library thread: wo */
+	struct log_limit front_end_log; /* library thread */
+};
+
+static struct {
+	struct vhost_guest slots[RELAYS_MAX];
+	struct workers *workers;
+	guest_event_fn on_event;
+	void *context;
+} backend;
+
+static unsigned slot_id(const struct vhost_guest *slot)
+{
+	return (unsigned)(slot - backend.slots);
+}
+
+static void slot_post(const struct vhost_guest *slot)
+{
+	backend.on_event(backend.context, slot_id(slot));
+}
+
+/* --- the workers' side ------------------------------------------------------------------- */
+
+static inline uint16_t virtqueue_to_guest(uint16_t queue)
+{
+	return (uint16_t)(queue * 2);
+}
+
+static inline uint16_t virtqueue_from_guest(uint16_t queue)
+{
+	return (uint16_t)(queue * 2 + 1);
+}
+
+/* Once per virtqueue that has come up: we poll, so the guest may spare itself the kicks. Done
+ * here because a worker may, while the library's callbacks run with the queue's lock held. */
+static inline void hush(struct vhost_guest *slot, int vid, uint16_t virtqueue)
+{
+	uint64_t bit = 1ULL << virtqueue;
+
+	if (likely(atomic_load_explicit(&slot->quiet, memory_order_relaxed) & bit))
+		return;
+	if (!(atomic_load_explicit(&slot->running, memory_order_acquire) & bit))
+		return;
+	atomic_fetch_or(&slot->quiet, bit);
+	rte_vhost_enable_guest_notification(vid, virtqueue, 0);
+}
+
+static int vhost_receive(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
+                         struct rte_mbuf **pkts, uint16_t n)
+{
+	struct vhost_guest *slot = (struct vhost_guest *)guest;
+	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
+
+	if (unlikely(vid < 0))
+		return -ENOTCONN;
+	hush(slot, vid, virtqueue_from_guest(queue));
+	return rte_vhost_dequeue_burst(vid, virtqueue_from_guest(queue), pool, pkts, n);
+}
+
+static int vhost_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct vhost_guest *slot = (struct vhost_guest *)guest;
+	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
+
+	if (unlikely(vid < 0))
+		return -ENOTCONN;
+	hush(slot, vid, virtqueue_to_guest(queue));
+	return rte_vhost_enqueue_burst(vid, virtqueue_to_guest(queue), pkts, n);
+}
+
+static const struct guest_ops vhost_ops = {.receive = vhost_receive, .send = vhost_send};
+
+/* --- the library's callbacks ------------------------------------------------------------- */
+
+static struct vhost_guest *slot_by_vid(int vid)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++)
+		if (atomic_load(&backend.slots[i].connection) == vid)
+			return &backend.slots[i];
+	return NULL;
+}
+
+static int on_new_connection(int vid)
+{
+	char path[GUEST_PATH_MAX];
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) < 0)
+		return -1;
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct vhost_guest *slot = &backend.slots[i];
+		int nobody = -1;
+
+		if (atomic_load(&slot->phase) != SLOT_OPEN || strcmp(slot->path, path) != 0)
+			continue;
+		if (!atomic_compare_exchange_strong(&slot->connection, &nobody, vid)) {
+			log_write_limited(&slot->front_end_log, LOG_WARNING,
+			                  "relay %u: a second front end knocked at %s and was "
+			                  "turned away; one guest per socket",
+			                  i, path);
+			return -1;
+		}
+		atomic_store(&slot->running, 0);
+		atomic_store(&slot->quiet, 0);
+		return 0;
+	}
+	return -1; /* its socket is being closed */
+}
+
+static void on_destroy_connection(int vid)
+{
+	struct vhost_guest *slot = slot_by_vid(vid);
+
+	if (slot == NULL) /* was turned away */
+		return;
+	atomic_store(&slot->running, 0);
+	atomic_store(&slot->quiet, 0);
+	atomic_store(&slot->connection, -1);
+	slot_post(slot);
+}
+
+static int on_new_device(int vid)
+{
+	struct vhost_guest *slot = slot_by_vid(vid);
+	uint64_t features = 0;
+
+	if (slot == NULL || atomic_load(&slot->phase) != SLOT_OPEN)
+		return -1;
+	rte_vhost_get_negotiated_features(vid, &features);
+	atomic_store(&slot->features, features);
+	atomic_store(&slot->numa_node, rte_vhost_get_numa_node(vid));
+	atomic_store(&slot->quiet, 0);
+	atomic_fetch_add(&slot->sessions, 1);
+	atomic_store_explicit(&slot->vid, vid, memory_order_release);
+	slot_post(slot);
+	return 0;
+}
+
+static void on_destroy_device(int vid)
+{
+	struct vhost_guest *slot = slot_by_vid(vid);
+
+	if (slot == NULL)
+		return;
+	atomic_store(&slot->vid, -1);
+	workers_synchronize(backend.workers);
+	slot_post(slot);
+}
+
+static int on_vring_state_changed(int vid, uint16_t virtqueue, int enable)
+{
+	struct vhost_guest *slot = slot_by_vid(vid);
+	uint64_t bit;
+
+	if (slot == NULL || virtqueue >= 2 * GUEST_QUEUES_MAX)
+		return 0; /* queues beyond the ones we serve are never polled */
+	bit = 1ULL << virtqueue;
+	atomic_fetch_and(&slot->quiet, ~bit);
+	if (enable)
+		atomic_fetch_or(&slot->running, bit);
+	else
+		atomic_fetch_and(&slot->running, ~bit);
+	slot_post(slot);
+	return 0;
+}
+
+static const struct rte_vhost_device_ops callbacks = {
+        .new_connection = on_new_connection,
+        .destroy_connection = on_destroy_connection,
+        .new_device = on_new_device,
+        .destroy_device = on_destroy_device,
+        .vring_state_changed = on_vring_state_changed,
+};
+
+/* --- the interface ----------------------------------------------------------------------- */
+
+void guest_backend_init(struct workers *workers, guest_event_fn on_event, void *context)
+{
+	backend.workers = workers;
+	backend.on_event = on_event;
+	backend.context = context;
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct vhost_guest *slot = &backend.slots[i];
+
+		memset(slot, 0, sizeof(*slot));
+		slot->guest.ops = &vhost_ops;
+		atomic_init(&slot->connection, -1);
+		atomic_init(&slot->vid, -1);
+		slot->front_end_log = (struct log_limit)LOG_LIMIT(60000, 3);
+	}
+}
+
+struct guest *guest_get(unsigned relay_id)
+{
+	return &backend.slots[relay_id].guest;
+}
+
+static int offer_features(const struct guest_params *params)
+{
+	uint64_t wanted = FEATURES_ALWAYS;
+
+	if (params->mrgbuf)
+		wanted |= FEATURE(VIRTIO_NET_F_MRG_RXBUF);
+	return rte_vhost_driver_disable_features(params->path, ~wanted);
+}
+
+static int register_socket(const struct guest_params *params, struct error *err)
+{
+	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+
+	if (params->client)
+		flags |= RTE_VHOST_USER_CLIENT;
+	if (rte_vhost_driver_register(params->path, flags) != 0)
+		return error_set(err, EIO, "DPDK's vhost library refuses the socket %s",
+		                 params->path);
+	if (offer_features(params) != 0 ||
+	    dpdk_vhost_set_max_queue_pairs(params->path, GUEST_QUEUES_MAX) != 0 ||
+	    rte_vhost_driver_callback_register(params->path, &callbacks) != 0 ||
+	    rte_vhost_driver_start(params->path) != 0) {
+		rte_vhost_driver_unregister(params->path);
+		return error_set(err, EIO,
+		                 "DPDK's vhost library cannot start the socket %s; is "
+		                 "its directory there and writable?",
+		                 params->path);
+	}
+	return 0;
+}
+
+int guest_open(const struct guest_params *params, struct error *err)
+{
+	struct vhost_guest *slot = &backend.slots[params->relay_id];
+
+	if (atomic_load(&slot->phase) != SLOT_CLOSED) {
+		error_set(err, EBUSY, "relay %u serves %s already", params->relay_id, slot->path);
+		return -1;
+	}
+	if (string_copy(slot->path, sizeof(slot->path), params->path) < 0) {
+		error_set(err, ENAMETOOLONG, "%s is longer than a socket's name may be (%zu bytes)",
+		          params->path, sizeof(slot->path) - 1);
+		return -1;
+	}
+	slot->client = params->client;
+	if (!params->client && socket_file_clear(params->path, err) < 0)
+		return -1;
+
+	/* Open before the library is: its thread may see a front end at once. */
+	atomic_store(&slot->phase, SLOT_OPEN);
+	if (register_socket(params, err) < 0) {
+		atomic_store(&slot->phase, SLOT_CLOSED);
+		return -1;
+	}
+	if (!params->client &&
+	    socket_file_give(params->path, params->owner, params->group, 0660, err) < 0) {
+		guest_refuse(params->relay_id);
+		guest_close(params->relay_id);
+		return -1;
+	}
+	return 0;
+}
+
+void guest_refuse(unsigned relay_id)
+{
+	struct vhost_guest *slot = &backend.slots[relay_id];
+	int open = SLOT_OPEN;
+
+	atomic_compare_exchange_strong(&slot->phase, &open, SLOT_REFUSING);
+	atomic_store(&slot->vid, -1);
+}
+
+void guest_close(unsigned relay_id)
+{
+	struct vhost_guest *slot = &backend.slots[relay_id];
+
+	if (atomic_load(&slot->phase) == SLOT_CLOSED)
+		return;
+	rte_vhost_driver_unregister(slot->path);
+	atomic_store(&slot->phase, SLOT_CLOSED);
+}
+
+void guest_unlink(unsigned relay_id)
+{
+	struct vhost_guest *slot = &backend.slots[relay_id];
+
+	if (atomic_load(&slot->phase) != SLOT_CLOSED && !slot->client)
+		unlink(slot->path);
+}
+
+void guest_read(unsigned relay_id, struct guest_state *out)
+{
+	struct vhost_guest *slot = &backend.slots[relay_id];
+	uint64_t running = atomic_load(&slot->running);
+
+	memset(out, 0, sizeof(*out));
+	out->numa_node = -1;
+	out->sessions = atomic_load(&slot->sessions);
+	if (atomic_load_explicit(&slot->vid, memory_order_acquire) < 0)
+		return;
+	out->connected = true;
+	out->features = atomic_load(&slot->features);
+	out->mergeable = out->features & FEATURE(VIRTIO_NET_F_MRG_RXBUF);
+	out->numa_node = atomic_load(&slot->numa_node);
+	for (unsigned queue = 0; queue < GUEST_QUEUES_MAX; queue++) {
+		if (running >> virtqueue_to_guest((uint16_t)queue) & 1)
+			out->rx_queues |= 1U << queue;
+		if (running >> virtqueue_from_guest((uint16_t)queue) & 1)
+			out->tx_queues |= 1U << queue;
+	}
+}
