@@ -1,0 +1,92 @@
+/* DPDK's log lines. See dpdk_log.h.
+ *
+ * DPDK prints to a stdio stream, any thread at any time and often a line in several pieces; the
+ * stream's lock, which stdio holds around each write, guards the line being put together. The
+ * piece that begins a line decides its severity.
+ */
+#include "port/dpdk_log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#include <rte_log.h>
+
+#include "base/log.h"
+
+#define LINE_MAX_LEN 400 /* longer lines are cut into several */
+#define LINES_PER_S  20  /* of each severity */
+
+struct dpdk_log {
+	char line[LINE_MAX_LEN + 1];
+	size_t len;
+	int severity; /* of the line begun */
+	struct log_limit limits[LOG_DEBUG + 1];
+};
+
+/* RTE_LOG_EMERG is 1, LOG_EMERG is 0. */
+static int severity_now(void)
+{
+	int level = rte_log_cur_msg_loglevel() - 1;
+
+	return level < LOG_EMERG || level > LOG_DEBUG ? LOG_INFO : level;
+}
+
+static void line_end(struct dpdk_log *log)
+{
+	if (log->len > 0 && log->severity <= log_get_level()) {
+		log->line[log->len] = '\0';
+		log_write_limited(&log->limits[log->severity], log->severity, "dpdk: %s",
+		                  log->line);
+	}
+	log->len = 0;
+}
+
+static ssize_t log_piece(void *cookie, const char *text, size_t size)
+{
+	struct dpdk_log *log = cookie;
+
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '\n') {
+			line_end(log);
+			continue;
+		}
+		if (log->len == 0)
+			log->severity = severity_now();
+		/* What would upset a terminal or a log's reader. */
+		log->line[log->len++] = (unsigned char)text[i] < ' ' ? ' ' : text[i];
+		if (log->len == LINE_MAX_LEN)
+			line_end(log);
+	}
+	return (ssize_t)size;
+}
+
+static int log_end(void *cookie)
+{
+	line_end(cookie);
+	free(cookie);
+	return 0;
+}
+
+int dpdk_log_open(void)
+{
+	static const cookie_io_functions_t functions = {.write = log_piece, .close = log_end};
+	struct dpdk_log *log = calloc(1, sizeof(*log));
+
+	if (log == NULL)
+		return -ENOMEM;
+	for (int i = 0; i <= LOG_DEBUG; i++)
+		log->limits[i] = (struct log_limit)LOG_LIMIT(1000, LINES_PER_S);
+	FILE *stream = fopencookie(log, "w", functions);
+	if (stream == NULL) {
+		int code = errno;
+
+		free(log);
+		return -code;
+	}
+	int rc = rte_openlog_stream(stream);
+	if (rc != 0)
+		fclose(stream);
+	return rc != 0 ? -EIO : 0;
+}

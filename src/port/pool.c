@@ -1,0 +1,111 @@
+/* Packet memory. See pool.h. */
+#include "port/pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include <rte_errno.h>
+
+#include "base/log.h"
+
+#define POOL_RESERVE       256 /* bursts on their way, drains, a guest's packets being copied */
+#define DISCARD_POOL_MBUFS 1023
+
+struct retired_pool {
+	SLIST_ENTRY(retired_pool) link;
+	struct rte_mempool *pool;
+};
+
+/* Pools outlive their relays' VFs, hence the one static of this file. Device thread, and
+ * next_name also by the control thread before the device thread exists. */
+static struct {
+	SLIST_HEAD(, retired_pool) retired;
+	unsigned next_name; /* a relay's former pool may still be there under its own name */
+} pools;
+
+unsigned pool_size(const struct pool_params *params)
+{
+	unsigned per_queue = (unsigned)params->rxd + params->txd +
+	                     (unsigned)params->backlog * params->frame_mbufs;
+
+	/* DPDK lets a cache grow to 1.5 times its size before it gives back. */
+	return params->queues * per_queue + POOL_RESERVE +
+	       params->n_workers * (POOL_CACHE_SIZE + POOL_CACHE_SIZE / 2);
+}
+
+struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, struct error *err)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	unsigned n = pool_size(params);
+
+	snprintf(name, sizeof(name), "relay%u.%u", params->relay_id, pools.next_name++);
+	struct rte_mempool *pool =
+	        rte_pktmbuf_pool_create(name, n, POOL_CACHE_SIZE, 0, POOL_MBUF_SIZE, params->node);
+	if (pool != NULL)
+		return pool;
+
+	int code = rte_errno != 0 ? rte_errno : ENOMEM;
+	if (code != ENOMEM)
+		error_set(err, code, "cannot make a pool of %u packet buffers: %s", n,
+		          rte_strerror(code));
+	else if (no_huge)
+		error_set(err, code,
+		          "no memory left for %u packet buffers of %u bytes: give DPDK more, as in "
+		          "--eal '-m 1024'",
+		          n, POOL_MBUF_SIZE);
+	else
+		error_set(
+		        err, code,
+		        "no hugepages left on NUMA node %d for %u packet buffers of %u bytes: "
+		        "reserve more (/sys/devices/system/node/node%d/hugepages), or set up fewer "
+		        "VF queues (--max-queues)",
+		        params->node, n, POOL_MBUF_SIZE, params->node);
+	return NULL;
+}
+
+struct rte_mempool *pool_discard_create(int node)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(name, sizeof(name), "discard.%u", pools.next_name++);
+	return rte_pktmbuf_pool_create(name, DISCARD_POOL_MBUFS, 0, 0, POOL_MBUF_SIZE, node);
+}
+
+void pool_retire(struct rte_mempool *pool)
+{
+	if (rte_mempool_full(pool)) {
+		rte_mempool_free(pool);
+		return;
+	}
+	struct retired_pool *entry = malloc(sizeof(*entry));
+	if (entry == NULL) {
+		log_err("no memory to remember the packet pool %s, whose buffers are in use: it is "
+		        "lost",
+		        pool->name);
+		return;
+	}
+	entry->pool = pool;
+	SLIST_INSERT_HEAD(&pools.retired, entry, link);
+	log_debug("packet pool %s waits for %u of its %u buffers", pool->name,
+	          rte_mempool_in_use_count(pool), pool->size);
+}
+
+unsigned pool_reclaim(void)
+{
+	struct retired_pool *entry = SLIST_FIRST(&pools.retired), *next;
+	unsigned waiting = 0;
+
+	for (; entry != NULL; entry = next) {
+		next = SLIST_NEXT(entry, link);
+		if (!rte_mempool_full(entry->pool)) {
+			waiting++;
+			continue;
+		}
+		SLIST_REMOVE(&pools.retired, entry, retired_pool, link);
+		rte_mempool_free(entry->pool);
+		free(entry);
+	}
+	return waiting;
+}

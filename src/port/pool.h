@@ -1,0 +1,48 @@
+/* Packet memory: one mbuf pool per relay, made at attach on the VF's node. A pool cannot grow, so
+ * its size follows from what may be held at once: the VF's rings, the lanes' backlogs, and what
+ * workers keep in their caches. Device thread only, but for pool_discard_create (control thread,
+ * before any worker runs).
+ */
+#ifndef PORT_POOL_H
+#define PORT_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "base/error.h"
+
+/* One size fits all: a frame of MTU 2100 with two VLAN tags takes one mbuf, longer ones several. */
+#define POOL_DATA_ROOM  2176
+#define POOL_MBUF_SIZE  (POOL_DATA_ROOM + RTE_PKTMBUF_HEADROOM) /* 2304 */
+#define POOL_CACHE_SIZE 128 /* mbufs that a worker keeps: a few bursts */
+
+struct pool_params {
+	unsigned relay_id;
+	int node;             /* NUMA node, or SOCKET_ID_ANY */
+	uint16_t queues;      /* rx and tx queues alike */
+	uint16_t rxd, txd;    /* descriptors of each */
+	uint16_t backlog;     /* packets that a lane may hold back */
+	uint16_t frame_mbufs; /* mbufs of the longest frame */
+	uint16_t n_workers;   /* that may keep mbufs in their caches */
+};
+
+/* How many mbufs such a pool has. */
+unsigned pool_size(const struct pool_params *params);
+
+/* NULL with err (its text alone; a code is the caller's business) when memory runs out. */
+struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, struct error *err);
+
+/* A pool without caches, to read and drop what guests send while there is no VF. NULL when memory
+ * runs out. */
+struct rte_mempool *pool_discard_create(int node);
+
+/* Frees the pool now if all its mbufs are back, else when a later pool_reclaim finds them. */
+void pool_retire(struct rte_mempool *pool);
+
+/* Frees the retired pools that are whole again; returns how many still wait. */
+unsigned pool_reclaim(void);
+
+#endif
