@@ -15,6 +15,10 @@ DESTDIR ?=
 bindir  ?= $(PREFIX)/bin
 mandir  ?= $(PREFIX)/share/man
 
+# One short line a file; `make V=1` shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+
 PACKAGES := libdpdk libzmq libprotobuf-c numa libsystemd
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
 	-Wformat=2 -Wundef -Wpointer-arith
@@ -53,53 +57,147 @@ $(BUILD)/flags.mk: Makefile
 		{ echo "run scripts/install-build-deps first" >&2; exit 1; }
 	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PACKAGES))"; \
 	   echo "PKG_LIBS := $$(pkg-config --libs $(PACKAGES))"; } > $@
-ifneq ($(filter-out help deps demo check clean format lint check-layers check-full,$(or $(MAKECMDGOALS),all)),)
+NO_BUILD := help deps demo check check-full clean format lint check-layers
+ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/flags.mk
 endif
 
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: proto/%.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=proto --c_out=$(BUILD)/gen $<
+	$(call say,PROTO,$<)
+	$(Q)protoc-c --proto_path=proto --c_out=$(BUILD)/gen $<
 
 $(PROTO_PYTHON): proto/virtioforwarder.proto
 	@mkdir -p $(@D)
-	protoc --proto_path=proto --python_out=$(@D) $<
+	$(Q)protoc --proto_path=proto --python_out=$(@D) $<
 	@touch $(@D)/__init__.py
 
 # Generated code is not held to our warnings.
 $(PROTO_OBJECT): $(PROTO_C) | $(BUILD)/flags.mk
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -g -O2 $(SAN_FLAGS) -I$(BUILD)/gen $(PKG_CFLAGS) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -g -O2 $(SAN_FLAGS) -I$(BUILD)/gen $(PKG_CFLAGS) -c $< -o $@
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags.mk | $(PROTO_C)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -MMD -MP -c $< -o $@
 
 $(ARCHIVE): $(OBJECTS) $(PROTO_OBJECT)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 $(BINARY): $(MAIN_OBJECT) $(ARCHIVE)
-	$(CC) $(LDFLAGS_OURS) $^ -o $@ $(PKG_LIBS) -lrte_net_bond
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_OURS) $^ -o $@ $(PKG_LIBS) -lrte_net_bond
 
 $(MAN_PAGE): doc/virtio-forwarder.8.in $(BINARY)
-	$(BINARY) --man < $< > $@
+	$(Q)$(BINARY) --man < $< > $@
 
 # A unit test names the functions that it replaces in a line `WRAP: name name …`.
 wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | head -n 5),-Wl,--wrap=$(f))
 $(BUILD)/unit/%: test/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_OURS) -Itest/unit $(CFLAGS_OURS) -Wno-missing-prototypes -MMD -MP -MF $@.d \
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(CPPFLAGS_OURS) -Itest/unit $(CFLAGS_OURS) -Wno-missing-prototypes -MMD -MP -MF $@.d \
 		$< -o $@ $(call wraps,$<) $(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond \
 		$$(pkg-config --libs check)
 
 $(BUILD)/tools/%: test/tools/%.c $(BUILD)/flags.mk
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS_OURS) $(PKG_LIBS)
+	$(call say,TOOL,$@)
+	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS_OURS) $(PKG_LIBS)
 
 .PHONY: tools unit-tests
 tools: $(TOOLS)
 unit-tests: $(UNIT_TESTS)
+
+# --- for users --------------------------------------------------------------------------------
+
+.PHONY: help
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make              build build/virtio-forwarder
+#: make demo         install what is missing, build, and show a guest's packets cross a relay
+#: make check        install what is missing, build, run the unit and functional tests (root or sudo)
+#: make check-full   make check, and the slow suites behind it
+#: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
+#: make install      to $(DESTDIR)$(PREFIX)
+#: make lint         clang-format, clang-tidy, cppcheck, shellcheck, check-layers
+#: make format       clang-format in place
+#: make deps         install the packages that building, testing and the demo need
+#: make clean        remove build/
+
+.PHONY: deps
+deps:
+	scripts/install-build-deps --all
+
+# These two are all that a newcomer has to type: they install, and build in a make of its own,
+# since the flags are not known before the packages are there.
+.PHONY: demo check check-full
+demo:
+	@scripts/install-build-deps --check --build --demo >/dev/null 2>&1 || \
+		scripts/install-build-deps --build --demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo
+
+check:
+	@scripts/install-build-deps --check --build --test >/dev/null 2>&1 || \
+		scripts/install-build-deps --build --test
+	@$(MAKE) --no-print-directory all tools
+	@test/run-checks
+
+check-full:
+	@scripts/install-build-deps --check --build --test >/dev/null 2>&1 || \
+		scripts/install-build-deps --build --test
+	@$(MAKE) --no-print-directory all tools
+	@test/run-checks --full
+
+.PHONY: bench
+bench: all
+	test/bench/bench.py
+
+# --- keeping it clean -------------------------------------------------------------------------
+
+C_FILES  := $(sort $(wildcard src/*.[ch] src/*/*.[ch] test/unit/*.[ch] test/tools/*.[ch] test/fuzz/*.[ch]))
+SH_FILES := $(shell git ls-files 2>/dev/null | xargs -r grep -lE '^\#!(/usr)?/bin/(env )?(ba)?sh' 2>/dev/null)
+
+.PHONY: format lint check-layers
+format:
+	clang-format -i $(C_FILES)
+
+check-layers:
+	@test/check-layers
+
+lint: check-layers
+	@clang-format --dry-run --Werror $(C_FILES)
+	@test/lint $(SH_FILES)
+
+# --- installation -----------------------------------------------------------------------------
+
+# The reference's callers hard-code both directories: the scripts are in one, the other links.
+scriptsdir     := $(PREFIX)/lib/virtio-forwarder
+scriptsdir_rpm := $(PREFIX)/lib64/virtio-forwarder
+SCRIPTS := $(wildcard scripts/virtioforwarder_*.py)
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(scriptsdir)/protobuf/virtioforwarder \
+		$(DESTDIR)$(PREFIX)/lib64 $(DESTDIR)$(mandir)/man8 $(DESTDIR)/etc/default \
+		$(DESTDIR)$(PREFIX)/share/doc/virtio-forwarder
+	install -m 755 $(BINARY) $(DESTDIR)$(bindir)/virtio-forwarder
+	install -m 755 $(filter-out %_client.py,$(SCRIPTS)) $(DESTDIR)$(scriptsdir)
+	install -m 644 $(filter %_client.py,$(SCRIPTS)) $(DESTDIR)$(scriptsdir)
+	install -m 644 $(PROTO_PYTHON) $(dir $(PROTO_PYTHON))__init__.py \
+		$(DESTDIR)$(scriptsdir)/protobuf/virtioforwarder
+	test -e $(DESTDIR)$(scriptsdir_rpm) || ln -s ../lib/virtio-forwarder $(DESTDIR)$(scriptsdir_rpm)
+	install -m 644 $(MAN_PAGE) $(wildcard doc/*.8) $(DESTDIR)$(mandir)/man8
+	test -e $(DESTDIR)/etc/default/virtioforwarder || \
+		install -m 644 conf/virtioforwarder $(DESTDIR)/etc/default/virtioforwarder
+	install -m 644 README.md LICENSE CHANGELOG.md $(wildcard doc/*.md) \
+		$(DESTDIR)$(PREFIX)/share/doc/virtio-forwarder
 
 .PHONY: clean
 clean:
