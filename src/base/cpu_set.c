@@ -93,7 +93,7 @@ static int parse_mask(const char *digits, struct cpu_set *set, struct error *err
 static int parse_range(const char *text, struct cpu_set *set, struct error *err)
 {
 	char part[24];
-	unsigned first, last;
+	unsigned first = 0, last = 0;
 	const char *rest = next_part(text, '-', part, sizeof(part));
 
 	if (parse_cpu(part, &first, err) < 0)
@@ -170,7 +170,7 @@ static int parse_pin(const char *text, struct cpu_pin *pin, struct error *err)
 {
 	char part[24];
 	uint32_t relay_id;
-	unsigned cpu;
+	unsigned cpu = 0;
 	const char *rest = next_part(text, ':', part, sizeof(part));
 
 	if (rest == NULL)

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "control/loop.h"
-#include "port/dpdk_compat.h"
 
 STAILQ_HEAD(job_list, job);
 
@@ -91,10 +90,11 @@ struct job_thread *job_thread_create(const char *name, struct loop *loop)
 	rc = loop_add_fd(loop, thread->done_fd, on_results, thread);
 	if (rc < 0)
 		goto fail_fd;
-	/* EAL's way keeps the thread off the workers' CPUs. */
-	rc = dpdk_control_thread_create(&thread->thread, name, job_thread_run, thread);
+	/* It inherits the control thread's CPU, the main lcore's: no worker's. */
+	rc = -pthread_create(&thread->thread, NULL, job_thread_run, thread);
 	if (rc != 0)
 		goto fail_loop;
+	pthread_setname_np(thread->thread, name);
 	return thread;
 fail_loop:
 	loop_remove_fd(loop, thread->done_fd);
