@@ -1,0 +1,295 @@
+/* Setting up a probed port. See vf_configure.h. */
+#include "port/vf_configure.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_kvargs.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "port/pool.h"
+
+#define VLAN_TAGS_LEN 8 /* two of them */
+#define RSS_WANTED    (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
+
+/* What PMDs do not tell by themselves; looked up by the beginning of the driver's name. */
+struct driver_trait {
+	const char *driver;
+	uint16_t max_mtu;   /* 0 = what the device says */
+	uint16_t max_frame; /* that it sends, 0 = likewise */
+	bool whole_kb;      /* receives into whole KB of a buffer: 2176 counts as 2048 */
+	bool no_rss;        /* offers RSS, but only by flow rules */
+};
+
+static const struct driver_trait traits[] = {
+        /* A longer frame stays at the head of its ring for ever. */
+        {.driver = "net_tap", .max_mtu = 1500, .max_frame = 1522, .no_rss = true},
+        /* Likewise: the kernel takes a tagged frame of 1518 bytes, but no other one above 1514. */
+        {.driver = "net_af_packet", .max_mtu = 1500, .max_frame = 1514},
+        {.driver = "net_memif", .max_mtu = 1500, .max_frame = 1518},
+        {.driver = "net_e1000", .whole_kb = true},
+        {.driver = "net_igc", .whole_kb = true},
+        {.driver = "net_ixgbe", .whole_kb = true},
+        {.driver = "net_txgbe", .whole_kb = true},
+};
+
+/* What vf_configure's steps hand on. */
+struct setup {
+	struct rte_eth_dev_info info;
+	struct driver_trait trait;
+	struct rte_eth_conf conf;
+	uint16_t rxd, txd;
+	uint16_t frame_mbufs; /* of the longest frame */
+};
+
+/* Fails with one of the contract's codes. */
+#define refuse(err, code, ...) (error_set((err), (code), __VA_ARGS__), -1)
+
+static struct driver_trait trait_find(const char *driver)
+{
+	for (size_t i = 0; i < RTE_DIM(traits); i++) {
+		if (string_starts_with(driver, traits[i].driver))
+			return traits[i];
+	}
+	return (struct driver_trait){0};
+}
+
+static int null_size_check(const char *key __rte_unused, const char *value, void *too_large)
+{
+	/* Read as the PMD reads it. */
+	if (value != NULL && strtoul(value, NULL, 0) > POOL_DATA_ROOM)
+		*(bool *)too_large = true;
+	return 0;
+}
+
+/* net_null makes packets of any length that it was asked for, whatever the buffers hold. */
+static int check_null(const struct vf *vf, const struct setup *setup, struct error *err)
+{
+	const char *args = strchr(vf->spec.devargs, ',');
+	bool too_large = false;
+
+	if (strcmp(setup->info.driver_name, "net_null") != 0 || args == NULL)
+		return 0;
+	struct rte_kvargs *pairs = rte_kvargs_parse(args + 1, NULL);
+	if (pairs == NULL)
+		return refuse(err, VF_ERROR_CONFIGURE, "cannot read the arguments of %s",
+		              vf->spec.devargs);
+	(void)rte_kvargs_process(pairs, "size", null_size_check, &too_large);
+	rte_kvargs_free(pairs);
+	if (too_large)
+		return refuse(err, VF_ERROR_CONFIGURE, "%s: size may be %d at most",
+		              vf->spec.devargs, POOL_DATA_ROOM);
+	return 0;
+}
+
+static void choose_queues(struct vf *vf, const struct vf_params *params, struct setup *setup)
+{
+	const struct rte_eth_dev_info *info = &setup->info;
+	uint64_t rss = setup->trait.no_rss ? 0 : RSS_WANTED & info->flow_type_rss_offloads;
+
+	vf->n_queues = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
+	vf->n_queues = RTE_MIN(vf->n_queues, params->max_queues);
+	vf->n_queues = RTE_MAX(vf->n_queues, 1);
+	vf->has_rss = vf->n_queues > 1 && rss != 0;
+	if (vf->has_rss) {
+		setup->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		setup->conf.rx_adv_conf.rss_conf.rss_hf = rss;
+	}
+}
+
+/* The longest MTU that the device says it can do, and that we know it can. */
+static uint32_t device_mtu(const struct setup *setup)
+{
+	const struct rte_eth_dev_info *info = &setup->info;
+	uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+	uint32_t mtu = info->max_mtu;
+
+	if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
+		overhead = info->max_rx_pktlen - info->max_mtu;
+	if (info->max_rx_pktlen > overhead)
+		mtu = RTE_MIN(mtu, info->max_rx_pktlen - overhead);
+	if (setup->trait.max_mtu != 0)
+		mtu = RTE_MIN(mtu, setup->trait.max_mtu);
+	return mtu;
+}
+
+/* MTU, and whether frames of that length take one mbuf or several. */
+static void choose_mtu(struct vf *vf, const struct vf_params *params, struct setup *setup)
+{
+	const uint32_t overhead = RTE_ETHER_HDR_LEN + VLAN_TAGS_LEN + RTE_ETHER_CRC_LEN;
+	uint32_t room =
+	        setup->trait.whole_kb ? RTE_ALIGN_FLOOR(POOL_DATA_ROOM, 1024) : POOL_DATA_ROOM;
+	uint32_t mtu = RTE_MIN(params->mtu, device_mtu(setup));
+
+	if (mtu + overhead > room) {
+		if (setup->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER)
+			setup->conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
+		else
+			mtu = room - overhead;
+	}
+	vf->mtu = (uint16_t)mtu;
+	setup->conf.rxmode.mtu = mtu;
+	setup->frame_mbufs = (uint16_t)((mtu + overhead + room - 1) / room);
+}
+
+/* The longest frame to send. Guests' frames come in mbufs of the pool, filled one after another. */
+static void choose_max_frame(struct vf *vf, struct setup *setup)
+{
+	const uint64_t can = setup->info.tx_offload_capa;
+	uint32_t frame = vf->mtu + RTE_ETHER_HDR_LEN + VLAN_TAGS_LEN;
+
+	if (setup->trait.max_frame != 0)
+		frame = RTE_MIN(frame, setup->trait.max_frame);
+	if (frame > POOL_DATA_ROOM && (can & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+		setup->conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	else
+		frame = RTE_MIN(frame, (uint32_t)POOL_DATA_ROOM);
+	/* Safe as long as a relay sends nothing but plain, unshared mbufs of its own pool. */
+	if (!(setup->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) &&
+	    (can & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE))
+		setup->conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	vf->max_frame = (uint16_t)frame;
+}
+
+static int configure_device(const struct vf *vf, const struct setup *setup, struct error *err)
+{
+	int rc = rte_eth_dev_configure(vf->port_id, vf->n_queues, vf->n_queues, &setup->conf);
+
+	if (rc == 0)
+		return 0;
+	return refuse(err, VF_ERROR_CONFIGURE, "%s cannot be set up with %u queues and MTU %u: %s",
+	              vf->spec.name, vf->n_queues, vf->mtu, strerror(-rc));
+}
+
+/* Tells the MTU to devices that want to be told in this way too. Many a PF refuses its VFs more
+ * than its own MTU, which shows here only: then with the ordinary MTU once more. */
+static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
+{
+	if (configure_device(vf, setup, err) < 0)
+		return -1;
+	int rc = rte_eth_dev_set_mtu(vf->port_id, vf->mtu);
+	if (rc == 0 || rc == -ENOTSUP)
+		return 0;
+	if (vf->mtu <= RTE_ETHER_MTU)
+		return refuse(err, VF_ERROR_CONFIGURE, "%s refuses the MTU %u: %s", vf->spec.name,
+		              vf->mtu, strerror(-rc));
+
+	const struct vf_params ordinary = {.mtu = RTE_ETHER_MTU};
+	log_notice("%s refuses the MTU %u (%s); its PF may have to be set to it first",
+	           vf->spec.name, vf->mtu, strerror(-rc));
+	setup->conf.rxmode.offloads = 0;
+	setup->conf.txmode.offloads = 0;
+	choose_mtu(vf, &ordinary, setup);
+	choose_max_frame(vf, setup);
+	return configure_mtu(vf, setup, err);
+}
+
+static int make_pool(struct vf *vf, const struct vf_params *params, struct setup *setup,
+                     struct error *err)
+{
+	const struct pool_params pool = {
+	        .relay_id = params->relay_id,
+	        /* Without hugepages all of DPDK's memory counts as node 0's. */
+	        .node = params->no_huge ? SOCKET_ID_ANY : vf->numa_node,
+	        .queues = vf->n_queues,
+	        .rxd = setup->rxd,
+	        .txd = setup->txd,
+	        .backlog = params->backlog,
+	        .frame_mbufs = setup->frame_mbufs,
+	        .n_workers = params->n_workers,
+	};
+
+	vf->pool = pool_create(&pool, params->no_huge, err);
+	if (vf->pool != NULL)
+		return 0;
+	error_prefix(err, "%s: ", vf->spec.name);
+	err->code = VF_ERROR_NO_MEMPOOL;
+	return -1;
+}
+
+static int setup_queues(const struct vf *vf, const struct vf_params *params,
+                        const struct setup *setup, struct error *err)
+{
+	const unsigned node = params->no_huge ? (unsigned)SOCKET_ID_ANY : (unsigned)vf->numa_node;
+	struct rte_eth_rxconf rx = setup->info.default_rxconf;
+	struct rte_eth_txconf tx = setup->info.default_txconf;
+
+	rx.offloads = setup->conf.rxmode.offloads;
+	tx.offloads = setup->conf.txmode.offloads;
+	/* One full queue must not hold up the others. */
+	if (vf->n_queues > 1)
+		rx.rx_drop_en = 1;
+	for (uint16_t q = 0; q < vf->n_queues; q++) {
+		int rc = rte_eth_rx_queue_setup(vf->port_id, q, setup->rxd, node, &rx, vf->pool);
+
+		if (rc != 0)
+			return refuse(err, VF_ERROR_RX_QUEUE,
+			              "%s: rx queue %u with %u descriptors cannot be set up: %s",
+			              vf->spec.name, q, setup->rxd, strerror(-rc));
+	}
+	for (uint16_t q = 0; q < vf->n_queues; q++) {
+		int rc = rte_eth_tx_queue_setup(vf->port_id, q, setup->txd, node, &tx);
+
+		if (rc != 0)
+			return refuse(err, VF_ERROR_TX_QUEUE,
+			              "%s: tx queue %u with %u descriptors cannot be set up: %s",
+			              vf->spec.name, q, setup->txd, strerror(-rc));
+	}
+	return 0;
+}
+
+int vf_configure(struct vf *vf, const struct vf_params *params, struct error *err)
+{
+	struct setup setup = {.rxd = params->ring_size, .txd = params->ring_size};
+	int rc = rte_eth_dev_info_get(vf->port_id, &setup.info);
+
+	if (rc != 0)
+		return refuse(err, VF_ERROR_CONFIGURE, "%s does not tell what it can do: %s",
+		              vf->spec.name, strerror(-rc));
+	int node = rte_eth_dev_socket_id(vf->port_id);
+	vf->numa_node = node < 0 ? 0 : node;
+	setup.trait = trait_find(setup.info.driver_name);
+	if (check_null(vf, &setup, err) < 0)
+		return -1;
+
+	choose_queues(vf, params, &setup);
+	choose_mtu(vf, params, &setup);
+	choose_max_frame(vf, &setup);
+	if (configure_mtu(vf, &setup, err) < 0)
+		return -1;
+	if (vf->mtu < params->mtu)
+		log_notice("relay %u: the MTU of %s is %u: its driver (%s) does no more of the "
+		           "%u wanted",
+		           params->relay_id, vf->spec.name, vf->mtu, setup.info.driver_name,
+		           params->mtu);
+	rc = rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &setup.rxd, &setup.txd);
+	if (rc != 0)
+		return refuse(err, VF_ERROR_CONFIGURE, "%s: no ring size near %u will do: %s",
+		              vf->spec.name, params->ring_size, strerror(-rc));
+	if (make_pool(vf, params, &setup, err) < 0)
+		return -1;
+	return setup_queues(vf, params, &setup, err);
+}
+
+void vf_spread_evenly(const struct vf *vf)
+{
+	struct rte_eth_rss_reta_entry64 reta[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+	struct rte_eth_dev_info info;
+
+	if (!vf->has_rss || rte_eth_dev_info_get(vf->port_id, &info) != 0 || info.reta_size == 0 ||
+	    info.reta_size > RTE_ETH_RSS_RETA_SIZE_512)
+		return;
+	memset(reta, 0, sizeof(reta));
+	for (uint16_t i = 0; i < info.reta_size; i++) {
+		struct rte_eth_rss_reta_entry64 *group = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
+
+		group->mask |= UINT64_C(1) << (i % RTE_ETH_RETA_GROUP_SIZE);
+		group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % vf->n_queues;
+	}
+	int rc = rte_eth_dev_rss_reta_update(vf->port_id, reta, info.reta_size);
+	if (rc != 0)
+		log_info("%s keeps its own RSS table: %s", vf->spec.name, strerror(-rc));
+}

@@ -1,0 +1,18 @@
+/* Setting up a probed port: queues, RSS, MTU, offloads, packet memory. vf.c's second step. Device
+ * thread only.
+ */
+#ifndef PORT_VF_CONFIGURE_H
+#define PORT_VF_CONFIGURE_H
+
+#include "base/error.h"
+#include "port/vf.h"
+
+/* Everything up to, but without, the start; vf->spec and vf->port_id are given, the other fields
+ * but mac and promiscuous are filled. 0, or -1 with err and its VF_ERROR_*; the pool, if
+ * vf->pool is not NULL, is to be retired by the caller once the port is closed, either way. */
+int vf_configure(struct vf *vf, const struct vf_params *params, struct error *err);
+
+/* Spreads the RSS table evenly over the queues. After the start. */
+void vf_spread_evenly(const struct vf *vf);
+
+#endif

@@ -1,0 +1,198 @@
+/* Probing and removing devices. See vf_probe.h. */
+#include "port/vf_probe.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "base/log.h"
+#include "port/vf.h"
+#include "sys/sysfs.h"
+
+/* Fails with the contract's code, whatever the reason. */
+#define refuse(err, ...) (error_set((err), VF_ERROR_PROBE, __VA_ARGS__), -1)
+
+static bool driver_in(const char *driver, const char *const list[])
+{
+	for (; *list != NULL; list++) {
+		if (strcmp(driver, *list) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* vfio hands out whole groups. */
+static int check_group(const char *sysfs, const struct pci_function *function, const char *name,
+                       struct error *err)
+{
+	char other[PCI_ADDRESS_TEXT_MAX];
+	struct pci_function blocker;
+
+	if (function->iommu_group < 0)
+		return refuse(err,
+		              "%s has no IOMMU group: switch the IOMMU on (firmware set-up, kernel "
+		              "option intel_iommu=on or amd_iommu=on), or accept to run without by "
+		              "vfio's enable_unsafe_noiommu_mode",
+		              name);
+	if (pci_sysfs_check_group(sysfs, function->iommu_group, &blocker) != -EBUSY)
+		return 0; /* where the group cannot be read, vfio has the last word */
+	pci_address_format_sysfs(&blocker.address, other);
+	return refuse(err,
+	              "%s shares IOMMU group %d with %s, which is bound to the kernel driver %s: "
+	              "take that away from it too (driverctl set-override %s vfio-pci), or use "
+	              "another slot",
+	              name, function->iommu_group, other, blocker.driver, other);
+}
+
+int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
+                       struct pci_function *function, struct error *err)
+{
+	/* These PMDs work beside the kernel's driver. */
+	static const char *const bifurcated[] = {"mlx4_core", "mlx5_core", "mana", NULL};
+	static const char *const uio[] = {"igb_uio", "uio_pci_generic", NULL};
+	char name[PCI_ADDRESS_TEXT_MAX];
+
+	pci_address_format_sysfs(address, name);
+	if (pci_sysfs_read(sysfs, address, function) < 0)
+		return refuse(err,
+		              "there is no PCI device %s (lspci -D lists them; VFs come with "
+		              "sriov_numvfs of their PF)",
+		              name);
+	if (!pci_function_is_network(function))
+		return refuse(err, "PCI device %s is no network device (class %06x)", name,
+		              function->class_code);
+	if (driver_in(function->driver, bifurcated))
+		return 0;
+	if (function->driver[0] == '\0')
+		return refuse(err,
+		              "%s is bound to no driver: bind it with 'driverctl set-override %s "
+		              "vfio-pci'",
+		              name, name);
+	if (driver_in(function->driver, uio))
+		return 0;
+	if (strcmp(function->driver, "vfio-pci") != 0)
+		return refuse(err,
+		              "%s is bound to the kernel driver %s: hand it over with 'driverctl "
+		              "set-override %s vfio-pci'%s",
+		              name, function->driver, name,
+		              function->is_vf ? ""
+		                              : " (mind that it is no VF but a whole device, "
+		                                "which the host may need)");
+	return check_group(sysfs, function, name, err);
+}
+
+/* The first port of a device. */
+static bool port_find(const char *name, uint16_t *port_id)
+{
+	struct rte_eth_dev_info info;
+
+	for (uint16_t port = rte_eth_find_next(0); port < RTE_MAX_ETHPORTS;
+	     port = rte_eth_find_next(port + 1)) {
+		if (rte_eth_dev_info_get(port, &info) == 0 && info.device != NULL &&
+		    strcmp(rte_dev_name(info.device), name) == 0) {
+			*port_id = port;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int refuse_in_use(const char *name, uint16_t port_id, struct error *err)
+{
+	struct rte_eth_dev_owner owner;
+
+	if (rte_eth_dev_owner_get(port_id, &owner) != 0 || owner.id == RTE_ETH_DEV_NO_OWNER)
+		return refuse(err, "%s is in use by DPDK already (port %u)", name, port_id);
+	return refuse(err, "%s is in use already, by %s", name, owner.name);
+}
+
+/* Lets others see whose the port is. */
+static void port_own(uint16_t port_id, unsigned relay_id)
+{
+	struct rte_eth_dev_owner owner = {0};
+
+	snprintf(owner.name, sizeof(owner.name), "relay %u", relay_id);
+	int rc = rte_eth_dev_owner_new(&owner.id);
+	if (rc == 0)
+		rc = rte_eth_dev_owner_set(port_id, &owner);
+	if (rc != 0)
+		log_debug("port %u: cannot be marked as ours: %s", port_id, strerror(-rc));
+}
+
+static int refuse_failed(const struct device_spec *spec, const struct pci_function *function,
+                         int rc, struct error *err)
+{
+	/* EPERM tells nothing: several PMDs return -1 for anything. */
+	const char *reason = rc == -1 ? "its driver failed" : strerror(-rc);
+
+	if (!spec->is_pci)
+		return refuse(
+		        err,
+		        "DPDK cannot make the device %s: %s; its lines in the log (dpdk:) say more",
+		        spec->devargs, reason);
+	return refuse(
+	        err,
+	        "DPDK cannot use %s (bound to %s): %s; its lines in the log (dpdk:) say more. "
+	        "Another process may hold it (fuser -v /dev/vfio/%d), or DPDK lacks a driver "
+	        "for %04x:%04x",
+	        spec->name, function->driver, reason, function->iommu_group, function->vendor_id,
+	        function->device_id);
+}
+
+int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
+             struct error *err)
+{
+	struct pci_function function = {0};
+
+	if (port_find(spec->name, port_id))
+		return refuse_in_use(spec->name, *port_id, err);
+	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
+		return refuse(
+		        err,
+		        "no room for %s: this DPDK build holds %d ports, and all are in use; a "
+		        "DPDK built with -Dmax_ethports=64 or more holds more",
+		        spec->name, RTE_MAX_ETHPORTS);
+	if (spec->is_pci && vf_probe_check_pci(SYSFS_ROOT, &spec->pci, &function, err) < 0)
+		return -1;
+
+	int rc = rte_dev_probe(spec->devargs);
+	if (rc != 0)
+		return refuse_failed(spec, &function, rc, err);
+	if (!port_find(spec->name, port_id)) {
+		(void)rte_eal_hotplug_remove(spec->is_pci ? "pci" : "vdev", spec->name);
+		return refuse(err, "DPDK's driver for %s gives no Ethernet port", spec->name);
+	}
+	port_own(*port_id, relay_id);
+	return 0;
+}
+
+/* Keeps the first failure only: later ones follow from it. */
+static void note_failure(struct error *err, uint16_t port_id, const char *step, int rc)
+{
+	if (rc == 0)
+		return;
+	if (err->code == 0)
+		error_set(err, VF_ERROR_DETACH, "port %u: %s failed: %s", port_id, step,
+		          strerror(-rc));
+	else
+		log_warn("port %u: %s failed as well: %s", port_id, step, strerror(-rc));
+}
+
+int vf_unprobe(uint16_t port_id, struct error *err)
+{
+	struct rte_eth_dev_info info = {0};
+	int rc = rte_eth_dev_info_get(port_id, &info);
+
+	*err = (struct error){0};
+	note_failure(err, port_id, "asking for its device", rc);
+	note_failure(err, port_id, "stopping", rte_eth_dev_stop(port_id));
+	note_failure(err, port_id, "closing", rte_eth_dev_close(port_id));
+	if (info.device != NULL)
+		note_failure(err, port_id, "removing its device", rte_dev_remove(info.device));
+	return err->code == 0 ? 0 : -1;
+}

@@ -1,0 +1,27 @@
+/* Bringing a device into DPDK and taking it out again: vf.c's first and last step. Device thread
+ * only.
+ */
+#ifndef PORT_VF_PROBE_H
+#define PORT_VF_PROBE_H
+
+#include <stdint.h>
+
+#include "base/device_spec.h"
+#include "base/error.h"
+#include "sys/pci_sysfs.h"
+
+/* Whether DPDK could use the function as the kernel has it now: it exists, is a network device, is
+ * bound to a driver that hands it out, and so is its IOMMU group. 0, or -1 with err: why not, and
+ * the command that helps. *function is filled as far as it could be read. */
+int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
+                       struct pci_function *function, struct error *err);
+
+/* Probes the device for a relay. 0 and the port, or -1 with err and nothing left behind. */
+int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
+             struct error *err);
+
+/* Stops and closes the port and removes the device, as far as possible. 0, or -1 with err about
+ * the first step that failed. */
+int vf_unprobe(uint16_t port_id, struct error *err);
+
+#endif
