@@ -153,6 +153,7 @@ int loop_run(struct loop *loop)
 			if (loop->items[i].revents != 0)
 				loop->sources[i].callback(loop->sources[i].context);
 	}
+	loop->quit = false; /* heeded; the loop may run again */
 	return 0;
 }
 
