@@ -26,9 +26,10 @@
 #define ENVELOPE_FRAMES_MAX 8
 #define ENVELOPE_BYTES_MAX  512 /* an identity takes 255 at most */
 
-/* Messages that wait in a client's connection, each way. */
+/* Messages that wait in a client's connection, each way. ZeroMQ learns late, after up to half of
+ * its queue, what a client has read; all answers that one may wait for must fit all the same. */
 #define RECEIVE_QUEUE_MAX 16
-#define SEND_QUEUE_MAX    64
+#define SEND_QUEUE_MAX    (2 * ENDPOINT_REPLIES_MAX)
 
 struct envelope {
 	uint8_t n_frames; /* without the empty one */
