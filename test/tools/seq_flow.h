@@ -161,4 +161,40 @@ static void counters_print(const struct counters *c)
 	       c->sent, c->received, c->lost, c->late, c->reordered, c->duplicated, c->corrupted);
 }
 
+/* --- an array of FLOWS_MAX flows --- */
+
+static void flows_expire(struct flow *flows, uint64_t now, uint64_t timeout_us)
+{
+	for (unsigned i = 0; i < FLOWS_MAX; i++)
+		flow_expire(&flows[i], now, timeout_us);
+}
+
+static struct counters flows_count(const struct flow *flows)
+{
+	struct counters sum = {0};
+
+	for (unsigned i = 0; i < FLOWS_MAX; i++)
+		counters_add(&sum, &flows[i].count);
+	return sum;
+}
+
+static unsigned flows_outstanding(const struct flow *flows)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FLOWS_MAX; i++)
+		n += flows[i].outstanding;
+	return n;
+}
+
+static uint64_t flows_rtt_max(const struct flow *flows)
+{
+	uint64_t max = 0;
+
+	for (unsigned i = 0; i < FLOWS_MAX; i++)
+		if (flows[i].rtt_max_us > max)
+			max = flows[i].rtt_max_us;
+	return max;
+}
+
 #endif

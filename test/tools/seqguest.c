@@ -359,39 +359,6 @@ static int port_set_queues(struct guest *g, unsigned queues)
 
 /* --- reports and commands ---------------------------------------------------------------- */
 
-static struct counters counters_sum(const struct guest *g)
-{
-	struct counters sum = {0};
-
-	for (unsigned i = 0; i < FLOWS_MAX; i++)
-		counters_add(&sum, &g->flows[i].count);
-	return sum;
-}
-
-static unsigned outstanding_sum(const struct guest *g)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < g->opt.flows; i++)
-		n += g->flows[i].outstanding;
-	return n;
-}
-
-static uint64_t rtt_max(const struct guest *g)
-{
-	uint64_t max = 0;
-
-	for (unsigned i = 0; i < g->opt.flows; i++)
-		max = RTE_MAX(max, g->flows[i].rtt_max_us);
-	return max;
-}
-
-static void expire(struct guest *g, uint64_t now)
-{
-	for (unsigned i = 0; i < g->opt.flows; i++)
-		flow_expire(&g->flows[i], now, g->opt.timeout_ms * 1000ull);
-}
-
 static void print_list(const char *name, const uint64_t *values)
 {
 	printf(",\"%s\":[", name);
@@ -402,7 +369,7 @@ static void print_list(const char *name, const uint64_t *values)
 
 static void report(const struct guest *g, const char *event)
 {
-	struct counters t = counters_sum(g);
+	struct counters t = flows_count(g->flows);
 	uint64_t now = now_us();
 
 	printf("{\"event\":\"%s\",\"time_ms\":%" PRIu64 ",", event, now / 1000);
@@ -411,8 +378,8 @@ static void report(const struct guest *g, const char *event)
 	       ",\"raw_received\":%" PRIu64 ",\"tx_full\":%" PRIu64 ",\"forgiven\":%" PRIu64
 	       ",\"reflected\":%" PRIu64 ",\"rtt_max_us\":%" PRIu64 ",\"silence_max_ms\":%" PRIu64
 	       ",\"silent_ms\":%" PRIu64 ",\"queues\":%u",
-	       outstanding_sum(g), g->unexpected, g->raw_sent, g->raw_received, g->tx_full,
-	       g->forgiven, g->reflected, rtt_max(g), g->silence_max_us / 1000,
+	       flows_outstanding(g->flows), g->unexpected, g->raw_sent, g->raw_received, g->tx_full,
+	       g->forgiven, g->reflected, flows_rtt_max(g->flows), g->silence_max_us / 1000,
 	       g->last_rx_us ? (now - g->last_rx_us) / 1000 : 0, g->queues);
 	print_list("rx_on_queue", g->rx_on_queue);
 	print_list("tx_on_queue", g->tx_on_queue);
@@ -528,7 +495,7 @@ static void guest_run(struct guest *g)
 		if (now >= next_slow) {
 			next_slow = now + 1000;
 			commands_read(g);
-			expire(g, now);
+			flows_expire(g->flows, now, g->opt.timeout_ms * 1000ull);
 		}
 		if (g->opt.report_ms && now >= next_report) {
 			next_report = now + g->opt.report_ms * 1000ull;
@@ -540,17 +507,17 @@ static void guest_run(struct guest *g)
 			usleep(g->opt.poll_us);
 	}
 	/* What is still under way may come back until its time is over. */
-	while (g->attached && outstanding_sum(g)) {
+	while (g->attached && flows_outstanding(g->flows)) {
 		guest_receive(g);
 		now = now_us();
-		expire(g, now);
+		flows_expire(g->flows, now, g->opt.timeout_ms * 1000ull);
 		usleep(g->opt.poll_us);
 	}
 }
 
 static bool guest_clean(const struct guest *g)
 {
-	struct counters t = counters_sum(g);
+	struct counters t = flows_count(g->flows);
 
 	return t.sent && t.sent == t.received + g->forgiven && !t.lost && !t.late && !t.reordered &&
 	       !t.duplicated && !t.corrupted && !g->unexpected;
