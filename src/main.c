@@ -167,10 +167,10 @@ static int start(struct error *err)
 	if (block_signals() < 0)
 		return error_set(err, errno, "signals cannot be set up: %s", strerror(errno));
 	raise_open_files();
-	/* Sockets are for their owner and group; each is given its own mode besides. */
-	umask(0007);
 	if (take_pid_file(err) < 0)
 		return -err->code;
+	/* Sockets are for their owner and group; each is given its own mode besides. */
+	umask(0007);
 	if (start_dpdk(err) < 0)
 		return -err->code;
 	daemon_state.loop = loop_create();

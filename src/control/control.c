@@ -20,13 +20,19 @@
 
 #define REPLAN_RETRY_MS 100
 
+/* What a guest may write into the log. */
+#define GUEST_LOG_MS    10000
+#define GUEST_LOG_LINES 20
+
 /* How long a shutdown waits for sockets and devices before it leaves them to the kernel. */
-#define CLOSE_GUESTS_MS 2000
+#define CLOSE_GUESTS_MS 500
 #define DETACH_VFS_MS   10000
 
 bool control_dynamic_sockets(const struct control *control)
 {
-	return control->config->dynamic_sockets;
+	/* Not available yet: a daemon started with the option works as if it were not given. */
+	(void)control;
+	return false;
 }
 
 /* --- plans --------------------------------------------------------------------------------- */
@@ -62,19 +68,23 @@ static void on_guest_event(void *context, unsigned relay_id)
 		return; /* the counter is full: control is awake anyway */
 }
 
-static void log_guest(const struct relay *relay, const struct guest_state *before)
+static void log_guest(struct relay *relay, const struct guest_state *before)
 {
 	const struct guest_state *now = &relay->guest;
+	struct log_limit *limit = &relay->guest_log;
 
 	if (before->connected && (!now->connected || now->sessions != before->sessions))
-		log_notice("relay %u: the guest has left", relay->id);
+		log_write_limited(limit, LOG_NOTICE, "relay %u: the guest has left", relay->id);
 	if (now->connected && (!before->connected || now->sessions != before->sessions))
-		log_notice("relay %u: a guest is here, features 0x%llx, memory on NUMA node %d",
-		           relay->id, (unsigned long long)now->features, now->numa_node);
+		log_write_limited(
+		        limit, LOG_NOTICE,
+		        "relay %u: a guest is here, features 0x%llx, memory on NUMA node %d",
+		        relay->id, (unsigned long long)now->features, now->numa_node);
 	if (now->connected &&
 	    (now->rx_queues != before->rx_queues || now->tx_queues != before->tx_queues))
-		log_info("relay %u: the guest receives on queues 0x%x and sends on 0x%x", relay->id,
-		         now->rx_queues, now->tx_queues);
+		log_write_limited(limit, LOG_INFO,
+		                  "relay %u: the guest receives on queues 0x%x and sends on 0x%x",
+		                  relay->id, now->rx_queues, now->tx_queues);
 }
 
 static void on_guest_events(void *context)
@@ -117,13 +127,15 @@ static int fill_guest_params(const struct control *control, struct guest_params 
 }
 
 /* The pattern has exactly one %u (config checks it). */
-static void make_socket_path(const struct config *config, unsigned relay_id,
-                             char path[GUEST_PATH_MAX])
+static int make_socket_path(const struct config *config, unsigned relay_id,
+                            char path[GUEST_PATH_MAX])
 {
 	const char *place = strstr(config->vhost_socket, "%u");
+	int n = snprintf(path, GUEST_PATH_MAX, "%s/%.*s%u%s", config->vhost_path,
+	                 (int)(place - config->vhost_socket), config->vhost_socket, relay_id,
+	                 place + 2);
 
-	snprintf(path, GUEST_PATH_MAX, "%s/%.*s%u%s", config->vhost_path,
-	         (int)(place - config->vhost_socket), config->vhost_socket, relay_id, place + 2);
+	return n < GUEST_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 /* A socket that cannot be had costs its relay only; none at all is a mistake in the set-up. */
@@ -142,7 +154,11 @@ static int open_sockets(struct control *control, struct error *err)
 		struct relay *relay = &control->relays[i];
 
 		params.relay_id = i;
-		make_socket_path(control->config, i, params.path);
+		if (make_socket_path(control->config, i, params.path) < 0)
+			return error_set(err, ENAMETOOLONG,
+			                 "the sockets' names in %s are too "
+			                 "long (%d bytes at most)",
+			                 control->config->vhost_path, GUEST_PATH_MAX - 1);
 		memcpy(relay->socket_path, params.path, sizeof(relay->socket_path));
 		relay->socket_open = guest_open(&params, err) == 0;
 		if (relay->socket_open)
@@ -172,6 +188,7 @@ static int relay_init(struct control *control, unsigned id)
 	relay->id = id;
 	relay->control = control;
 	relay->guest.numa_node = -1;
+	relay->guest_log = (struct log_limit)LOG_LIMIT(GUEST_LOG_MS, GUEST_LOG_LINES);
 	relay->vf_to_vm_pin = relay->vm_to_vf_pin = LANE_UNPLACED;
 	LIST_INIT(&relay->add_waiters);
 	LIST_INIT(&relay->remove_waiters);
@@ -223,8 +240,10 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 
 	if (control == NULL)
 		goto fail_memory;
-	control->workers = workers_create(&config->worker_cpus);
-	if (control->workers == NULL || relays_init(control) < 0)
+	control->workers = workers_create(&config->worker_cpus, err);
+	if (control->workers == NULL)
+		goto fail;
+	if (relays_init(control) < 0)
 		goto fail_memory;
 	control->planner = planner_create(control);
 	control->discard_pool = pool_discard_create(control->workers->worker[0].numa_node);
@@ -261,21 +280,6 @@ fail:
 	return NULL;
 }
 
-void control_quiesce(struct control *control)
-{
-	if (control->quiesced)
-		return;
-	control->quiesced = true;
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		if (!control->relays[i].socket_open)
-			continue;
-		guest_refuse(i);
-		guest_unlink(i);
-	}
-	if (control->workers != NULL)
-		workers_stop(control->workers);
-}
-
 struct close_job {
 	struct job job;
 	struct control *control;
@@ -308,6 +312,22 @@ static bool close_guests(struct control *control)
 	close_job.control = control;
 	job_submit(control->guest_thread, &close_job.job);
 	return job_thread_drain(control->guest_thread, CLOSE_GUESTS_MS);
+}
+
+void control_quiesce(struct control *control)
+{
+	if (control->quiesced)
+		return;
+	control->quiesced = true;
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		if (!control->relays[i].socket_open)
+			continue;
+		guest_refuse(i);
+		guest_unlink(i);
+	}
+	if (control->workers != NULL)
+		workers_stop(control->workers);
+	control->guests_closed = close_guests(control);
 }
 
 /* Stopped workers hold nothing any more; neither do the plans that were theirs. */
@@ -346,7 +366,6 @@ static void control_free(struct control *control)
 
 void control_destroy(struct control *control)
 {
-	bool guests_closed = close_guests(control);
 	bool devices_released = true;
 
 	drop_backlogs(control);
@@ -358,12 +377,12 @@ void control_destroy(struct control *control)
 		relay_vf_detach_all(control);
 		devices_released = job_thread_drain(control->device_thread, DETACH_VFS_MS);
 	}
-	if (guests_closed && devices_released) {
+	if (control->guests_closed && devices_released) {
 		control_free(control);
 		return;
 	}
 	log_warn("%s did not finish in time; the kernel will clean up",
-	         guests_closed ? "releasing the devices" : "closing the guests' sockets");
+	         control->guests_closed ? "releasing the devices" : "closing the guests' sockets");
 }
 
 /* --- what relays tell ------------------------------------------------------------------------ */

@@ -24,7 +24,8 @@
 /* A lane as it shall be. */
 struct wish {
 	struct lane_work work;
-	int16_t *worker; /* where the relay remembers the placement */
+	int16_t *worker;       /* where the relay remembers the placement */
+	int16_t *placed_group; /* and the group that it was made for */
 	int16_t pin;
 	int numa_node;
 	unsigned group; /* the queue that it sends to; lanes of one relay and direction only */
@@ -85,13 +86,14 @@ static unsigned list_queues(uint32_t mask, uint16_t queues[GUEST_QUEUES_MAX])
 }
 
 static struct wish *add_wish(struct planner *planner, struct lane *lane, int16_t *worker,
-                             int16_t pin, int numa_node, unsigned group)
+                             int16_t *placed_group, int16_t pin, int numa_node, unsigned group)
 {
 	struct wish *wish = &planner->wishes[planner->n_wishes++];
 
 	memset(wish, 0, sizeof(*wish));
 	wish->work.lane = lane;
 	wish->worker = worker;
+	wish->placed_group = placed_group;
 	wish->pin = pin;
 	wish->numa_node = numa_node;
 	wish->group = group;
@@ -107,7 +109,8 @@ static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
 		uint16_t target = n_to > 0 ? to[queue % n_to] : queue;
 		struct wish *wish =
 		        add_wish(planner, &relay->vf_to_vm[queue], &relay->vf_to_vm_worker[queue],
-		                 relay->vf_to_vm_pin, relay->vf.numa_node, target);
+		                 &relay->vf_to_vm_group[queue], relay->vf_to_vm_pin,
+		                 relay->vf.numa_node, target);
 
 		wish->work.port_id = relay->vf.port_id;
 		wish->work.vf_queue = queue;
@@ -133,7 +136,7 @@ static void wish_vm_to_vf(struct planner *planner, struct relay *relay)
 		int node = has_vf ? relay->vf.numa_node : relay->guest.numa_node;
 		struct wish *wish =
 		        add_wish(planner, &relay->vm_to_vf[queue], &relay->vm_to_vf_worker[queue],
-		                 relay->vm_to_vf_pin, node, target);
+		                 &relay->vm_to_vf_group[queue], relay->vm_to_vf_pin, node, target);
 
 		wish->work.guest = guest_get(relay->id);
 		wish->work.guest_queue = queue;
@@ -203,6 +206,20 @@ static void place(struct planner *planner)
 	}
 }
 
+/* A lane that sends to another queue than when it was placed is placed anew: it joins its new
+ * group, or, where a group has fallen apart, gets a place of its own. */
+static void forget_groups(struct planner *planner, unsigned first)
+{
+	for (unsigned i = first; i < planner->n_wishes; i++) {
+		struct wish *wish = &planner->wishes[i];
+
+		if (*wish->placed_group == (int16_t)wish->group)
+			continue;
+		*wish->placed_group = (int16_t)wish->group;
+		*wish->worker = LANE_UNPLACED;
+	}
+}
+
 /* Lanes that are wished for no more lose their place: `kept` marks the ones that stay. */
 static void forget_places(struct relay *relay, const struct wish *wishes, unsigned n)
 {
@@ -236,6 +253,7 @@ static void make_wishes(struct planner *planner)
 		if (relay->guest.connected)
 			wish_vm_to_vf(planner, relay);
 		forget_places(relay, &planner->wishes[first], planner->n_wishes - first);
+		forget_groups(planner, first);
 	}
 }
 

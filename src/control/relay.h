@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "control/control.h"
 #include "control/job.h"
 #include "control/loop.h"
@@ -50,6 +51,7 @@ struct vf_job {
 	atomic_bool cancelled; /* control: wo, device thread: ro; before it has begun */
 	struct vf vf;          /* in for a detach, out for an attach */
 	struct vf_leftover leftover;
+	struct vf_health health; /* the last reading before a detach */
 	struct error err;
 	int rc;
 };
@@ -62,6 +64,7 @@ struct relay {
 	struct device_spec device; /* unless VF_ABSENT */
 	struct vf vf;              /* VF_ATTACHED to VF_DETACHING */
 	struct vf_job vf_job;      /* the device thread's while attaching or detaching */
+	bool is_static;            /* the configuration wants it, whoever else does not */
 	bool abandoned;            /* nobody wants the attach under way any more: undo it */
 	bool detach_wanted;        /* somebody asked to remove what is being attached */
 	struct waiter_list add_waiters, remove_waiters;
@@ -72,12 +75,15 @@ struct relay {
 	char socket_path[GUEST_PATH_MAX];
 	bool socket_open;
 	struct guest_state guest;
+	struct log_limit guest_log; /* a guest can come and go as fast as it likes */
 
 	/* The lanes' contents are their worker's while a plan names them. */
 	struct lane vf_to_vm[VF_QUEUES_MAX];    /* [VF queue] */
 	struct lane vm_to_vf[GUEST_QUEUES_MAX]; /* [guest queue pair] */
 	int16_t vf_to_vm_worker[VF_QUEUES_MAX]; /* worker index, or LANE_UNPLACED */
 	int16_t vm_to_vf_worker[GUEST_QUEUES_MAX];
+	int16_t vf_to_vm_group[VF_QUEUES_MAX]; /* the queue that the lane sent to when placed */
+	int16_t vm_to_vf_group[GUEST_QUEUES_MAX];
 	int16_t vf_to_vm_pin, vm_to_vf_pin; /* worker index, or LANE_UNPLACED: the balancer's */
 
 	struct control_counters sampled[2]; /* [enum lane_direction], at the last sample */
@@ -100,6 +106,7 @@ struct control {
 	_Atomic uint64_t guest_events; /* bit r: relay r's guest has changed; any thread sets */
 	struct loop_timer replan_timer;
 	bool quiesced;
+	bool guests_closed; /* else the vhost library may still call back */
 	struct relay relays[RELAYS_MAX];
 };
 
@@ -123,7 +130,8 @@ void relay_vf_detach_all(struct control *control);
 
 struct planner *planner_create(struct control *control); /* NULL + errno */
 void planner_destroy(struct planner *planner);
-/* Publishes plans that fit the relays. 0 or -ENOMEM: then nothing has changed. */
+/* Publishes plans that fit the relays. 0 or -ENOMEM: then the workers' plans have not changed
+ * (though the relays' placements may say already where their lanes are to be). */
 int planner_apply(struct planner *planner);
 
 /* --- sampler.c --- */

@@ -90,7 +90,8 @@ static void on_add_late(void *context)
 	             "log, and try again",
 	             relay->id, relay->device.name, CONTROL_ANSWER_MS);
 	waiter_free(waiter);
-	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING) {
+	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
+	    !relay->is_static) {
 		relay->abandoned = true;
 		atomic_store(&relay->vf_job.cancelled, true);
 	}
@@ -130,6 +131,8 @@ static void detach_run(struct job *job)
 {
 	struct vf_job *vf_job = (struct vf_job *)job;
 
+	/* The last word on what the NIC lost. */
+	vf_health_read(&vf_job->vf, &vf_job->health);
 	vf_job->rc = vf_detach(&vf_job->vf, &vf_job->leftover, &vf_job->err);
 }
 
@@ -139,10 +142,10 @@ static void detach_done(struct job *job)
 	struct relay *relay = vf_job->relay;
 
 	relay->vf_phase = VF_ABSENT;
-	relay->losses.missed += relay->health.missed;
-	relay->losses.no_mbuf += relay->health.no_mbuf;
-	relay->losses.rx_errors += relay->health.rx_errors;
-	relay->losses.tx_errors += relay->health.tx_errors;
+	relay->losses.missed += vf_job->health.missed;
+	relay->losses.no_mbuf += vf_job->health.no_mbuf;
+	relay->losses.rx_errors += vf_job->health.rx_errors;
+	relay->losses.tx_errors += vf_job->health.tx_errors;
 	memset(&relay->health, 0, sizeof(relay->health));
 	relay->leftover.rx_pkts += vf_job->leftover.pkts;
 	relay->leftover.rx_bytes += vf_job->leftover.bytes;
@@ -189,7 +192,8 @@ static void attach_run(struct job *job)
 	struct vf_job *vf_job = (struct vf_job *)job;
 
 	if (atomic_load(&vf_job->cancelled))
-		vf_job->rc = error_set(&vf_job->err, ECANCELED, "given up before it had begun");
+		vf_job->rc =
+		        error_set(&vf_job->err, VF_ERROR_PROBE, "given up before it had begun");
 	else
 		vf_job->rc = vf_attach(&vf_job->spec, &vf_job->params, &vf_job->vf, &vf_job->err);
 }
@@ -248,7 +252,7 @@ static void attach_done(struct job *job)
 	waiters_answer_ok(&relay->add_waiters);
 }
 
-static void begin_attach(struct relay *relay, const struct device_spec *device)
+static void begin_attach(struct relay *relay, const struct device_spec *device, bool is_static)
 {
 	struct control *control = relay->control;
 	const struct config *config = control->config;
@@ -260,6 +264,7 @@ static void begin_attach(struct relay *relay, const struct device_spec *device)
 		queues = config->max_queues;
 	relay->device = *device;
 	relay->vf_phase = VF_ATTACHING;
+	relay->is_static = is_static;
 	relay->abandoned = false;
 	relay->detach_wanted = false;
 	memset(vf_job, 0, sizeof(*vf_job));
@@ -318,7 +323,8 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		return;
 	}
 	if (relay->vf_phase != VF_ABSENT) {
-		bool leaving = relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING;
+		bool leaving = relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING ||
+		               relay->abandoned || relay->detach_wanted;
 
 		answer_error(done, context, add_source, CODE_OCCUPIED, "relay %u %s %s; %s",
 		             relay->id, leaving ? "is still giving back" : "has",
@@ -333,7 +339,7 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		return;
 	}
 	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) == 0)
-		begin_attach(relay, &request->device);
+		begin_attach(relay, &request->device, false);
 }
 
 void control_remove_vf(struct control *control, const struct control_vf_request *request,
@@ -379,7 +385,7 @@ void relay_vf_start_static(struct control *control)
 
 	for (size_t i = 0; i < config->n_static_vfs; i++)
 		begin_attach(&control->relays[config->static_vfs[i].relay_id],
-		             &config->static_vfs[i].device);
+		             &config->static_vfs[i].device, true);
 }
 
 void relay_vf_detach_all(struct control *control)
@@ -389,8 +395,10 @@ void relay_vf_detach_all(struct control *control)
 
 		if (relay->vf_phase == VF_ATTACHED)
 			relay->vf_phase = VF_LEAVING;
-		else if (relay->vf_phase == VF_ATTACHING)
+		if (relay->vf_phase == VF_ATTACHING) {
 			relay->abandoned = true;
+			atomic_store(&relay->vf_job.cancelled, true);
+		}
 	}
 	relay_vf_unplanned(control);
 }

@@ -53,6 +53,10 @@ static uint32_t send_backlog(const struct lane_work *work)
 	while (backlog->count > 0) {
 		uint32_t n;
 		struct rte_mbuf **pkts = backlog_front(backlog, &n);
+
+		/* No more at once than a backend takes: else "refused" would not mean "no room". */
+		n = RTE_MIN(n, LANE_BURST);
+
 		uint32_t sent = send_to_guest(work, pkts, n, burst_bytes(pkts, n));
 
 		backlog_pop(backlog, sent);

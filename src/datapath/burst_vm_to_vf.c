@@ -79,19 +79,34 @@ static uint32_t drop_stalled(struct lane *lane)
 	return dropped;
 }
 
-static bool pad(struct rte_mbuf *pkt)
+/* Leaves the frame as it is when its mbuf has no room, which a frame this short always has. */
+static void pad(struct rte_mbuf *pkt)
 {
 	uint16_t missing = (uint16_t)(FRAME_MIN - pkt->pkt_len);
 	char *tail = rte_pktmbuf_append(pkt, missing);
 
-	if (tail == NULL)
-		return false;
-	memset(tail, 0, missing);
-	return true;
+	if (tail != NULL)
+		memset(tail, 0, missing);
 }
 
-/* Pads short frames, drops those that the VF must not be given; returns how many are left. */
-static uint32_t make_sendable(const struct lane_work *work, struct rte_mbuf **pkts, uint32_t n)
+static bool is_unusual(const struct lane_work *work, struct rte_mbuf *const *pkts, uint32_t n)
+{
+	bool unusual = false;
+
+	for (uint32_t i = 0; i < n; i++)
+		unusual |= pkts[i]->pkt_len < FRAME_MIN || pkts[i]->pkt_len > work->max_frame;
+	return unusual;
+}
+
+static void pad_short(struct rte_mbuf **pkts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (pkts[i]->pkt_len >= RTE_ETHER_HDR_LEN && pkts[i]->pkt_len < FRAME_MIN)
+			pad(pkts[i]);
+}
+
+/* Drops what the VF must not be given; returns how many are left. */
+static uint32_t drop_invalid(const struct lane_work *work, struct rte_mbuf **pkts, uint32_t n)
 {
 	struct lane_counters *counters = &work->lane->counters;
 	uint32_t kept = 0;
@@ -99,8 +114,7 @@ static uint32_t make_sendable(const struct lane_work *work, struct rte_mbuf **pk
 	for (uint32_t i = 0; i < n; i++) {
 		struct rte_mbuf *pkt = pkts[i];
 
-		if (pkt->pkt_len < RTE_ETHER_HDR_LEN || pkt->pkt_len > work->max_frame ||
-		    (pkt->pkt_len < FRAME_MIN && !pad(pkt)))
+		if (pkt->pkt_len < FRAME_MIN || pkt->pkt_len > work->max_frame)
 			burst_drop(&pkt, 1, &counters->dropped_invalid_pkts,
 			           &counters->dropped_invalid_bytes);
 		else
@@ -137,19 +151,18 @@ unsigned burst_vm_to_vf(const struct lane_work *work)
 		return done;
 	done += n;
 
-	uint64_t bytes = 0;
-	bool unusual = false;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t length = pkts[i]->pkt_len;
+	bool unusual = is_unusual(work, pkts, n);
+	if (unlikely(unusual))
+		pad_short(pkts, n); /* before it is counted: what comes in goes out or is dropped */
 
-		bytes += length;
-		unusual |= length < FRAME_MIN || length > work->max_frame;
-	}
+	uint64_t bytes = burst_bytes(pkts, n);
 	counter_add(&lane->counters.rx_pkts, n);
 	counter_add(&lane->counters.rx_bytes, bytes);
 	if (unlikely(unusual)) {
-		n = make_sendable(work, pkts, n);
+		n = drop_invalid(work, pkts, n);
 		bytes = burst_bytes(pkts, n);
+		if (n == 0)
+			return done;
 	}
 
 	uint32_t sent = send_to_vf(work, pkts, n, bytes);

@@ -16,8 +16,8 @@ struct guest_ops {
 	 * how many (the caller owns them), or -ENOTCONN. One worker per queue at a time. */
 	int (*receive)(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
 	               struct rte_mbuf **pkts, uint16_t n);
-	/* Copies up to n packets into the buffers that the guest has posted on pair `queue`.
-	 * Returns how many, in order from the first; the caller keeps owning all n mbufs.
+	/* Copies up to n <= LANE_BURST packets into the buffers that the guest has posted on pair
+	 * `queue`. Returns how many, in order from the first; the caller keeps owning all n mbufs.
 	 * -ENOTCONN when there is no guest. One worker per queue at a time. */
 	int (*send)(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
 };

@@ -51,39 +51,57 @@ static int worker_init(struct worker *worker, struct workers *all, unsigned inde
 	return worker->wake_fd < 0 ? -errno : 0;
 }
 
-struct workers *workers_create(const struct cpu_set *lcores)
+static struct workers *workers_allocate(unsigned count)
 {
-	unsigned count = cpu_set_count(lcores);
 	struct workers *workers;
 	size_t size = sizeof(*workers) + count * sizeof(workers->worker[0]);
-	int lcore = -1;
 
 	size = RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE);
 	workers = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
 	if (workers == NULL)
 		return NULL;
 	memset(workers, 0, size);
-
 	workers->stall_cycles = rte_get_tsc_hz() / 1000 * LANE_STALL_MS;
 	size = RTE_ALIGN_CEIL(rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
 	workers->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
 	if (workers->qsbr == NULL || rte_rcu_qsbr_init(workers->qsbr, count) != 0) {
-		errno = ENOMEM;
-		goto fail;
+		workers_destroy(workers);
+		return NULL;
+	}
+	return workers;
+}
+
+struct workers *workers_create(const struct cpu_set *lcores, struct error *err)
+{
+	struct workers *workers;
+	int lcore = -1;
+
+	while ((lcore = cpu_set_next(lcores, lcore)) >= 0)
+		if (lcore >= RTE_MAX_LCORE || !rte_lcore_is_enabled((unsigned)lcore) ||
+		    (unsigned)lcore == rte_get_main_lcore()) {
+			error_set(err, EINVAL,
+			          "DPDK has no worker lcore %d, which --cpus names; "
+			          "see --lcores, if --eal gives it",
+			          lcore);
+			return NULL;
+		}
+	workers = workers_allocate(cpu_set_count(lcores));
+	if (workers == NULL) {
+		error_set(err, ENOMEM, "out of memory for the workers");
+		return NULL;
 	}
 	while ((lcore = cpu_set_next(lcores, lcore)) >= 0) {
 		int rc = worker_init(&workers->worker[workers->count], workers, workers->count,
 		                     (unsigned)lcore);
 		if (rc < 0) {
-			errno = -rc;
-			goto fail;
+			error_set(err, -rc, "no event descriptor for worker %d: %s", lcore,
+			          strerror(-rc));
+			workers_destroy(workers);
+			return NULL;
 		}
 		workers->count++;
 	}
 	return workers;
-fail:
-	workers_destroy(workers);
-	return NULL;
 }
 
 static void plan_release(const struct plan *plan)
@@ -94,15 +112,12 @@ static void plan_release(const struct plan *plan)
 
 void workers_destroy(struct workers *workers)
 {
-	int saved_errno = errno;
-
 	for (unsigned i = 0; i < workers->count; i++) {
 		plan_release(atomic_load(&workers->worker[i].plan));
 		close(workers->worker[i].wake_fd);
 	}
 	free(workers->qsbr);
 	free(workers);
-	errno = saved_errno;
 }
 
 int workers_start(struct workers *workers)

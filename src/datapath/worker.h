@@ -16,6 +16,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "base/cpu_set.h"
+#include "base/error.h"
 #include "datapath/plan.h"
 
 struct workers;
@@ -40,9 +41,9 @@ struct workers {
 	struct worker worker[];    /* [count] */
 };
 
-/* One worker per lcore of the set, in ascending order; none runs yet. For start-up; NULL + errno.
- */
-struct workers *workers_create(const struct cpu_set *lcores);
+/* One worker per lcore of the set, in ascending order; none runs yet. For start-up; NULL with err:
+ * no memory, or an lcore that EAL does not have. */
+struct workers *workers_create(const struct cpu_set *lcores, struct error *err);
 /* The workers must have stopped. Frees their last plans too. */
 void workers_destroy(struct workers *workers);
 

@@ -21,6 +21,8 @@ void dpdk_env_set_log_level(int syslog_level)
 	if (syslog_level < LOG_NOTICE)
 		level = (uint32_t)syslog_level + 1;
 	rte_log_set_global_level(level);
+	/* Lines of the packet path, written by workers as often as a guest likes. */
+	rte_log_set_level_pattern("lib.vhost.data", RTE_LOG_EMERG);
 }
 
 int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err)
@@ -32,7 +34,8 @@ int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err)
 	if (rte_eal_init(argc, argv) < 0)
 		return error_set(err, rte_errno > 0 ? rte_errno : EIO,
 		                 "DPDK does not start (%s); its own lines in the log say why. "
-		                 "Without hugepages use --no-huge; another instance needs its own "
+		                 "Without hugepages use --no-huge; another instance, or one that "
+		                 "is still stopping, needs its own "
 		                 "--pid-path",
 		                 rte_strerror(rte_errno));
 	dpdk_env_set_log_level(syslog_level);

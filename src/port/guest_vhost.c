@@ -176,9 +176,14 @@ static int on_new_device(int vid)
 {
 	struct vhost_guest *slot = slot_by_vid(vid);
 	uint64_t features = 0;
+	uint16_t n_virtqueues;
 
 	if (slot == NULL || atomic_load(&slot->phase) != SLOT_OPEN)
 		return -1;
+	/* Virtqueues that a renegotiation took away were not all reported as stopped. */
+	n_virtqueues = rte_vhost_get_vring_num(vid);
+	if (n_virtqueues < 64)
+		atomic_fetch_and(&slot->running, (1ULL << n_virtqueues) - 1);
 	rte_vhost_get_negotiated_features(vid, &features);
 	atomic_store(&slot->features, features);
 	atomic_store(&slot->numa_node, rte_vhost_get_numa_node(vid));
@@ -327,6 +332,10 @@ void guest_close(unsigned relay_id)
 	if (atomic_load(&slot->phase) == SLOT_CLOSED)
 		return;
 	rte_vhost_driver_unregister(slot->path);
+	/* The library tells of the device's end here, but not of the connection's. */
+	atomic_store(&slot->vid, -1);
+	atomic_store(&slot->running, 0);
+	atomic_store(&slot->connection, -1);
 	atomic_store(&slot->phase, SLOT_CLOSED);
 }
 
