@@ -1,0 +1,270 @@
+"""A client of virtio-forwarder that shares no code with it: protobuf's wire format by hand, field
+numbers from the wire contract, ZeroMQ. What the daemon and protoc might get wrong together, this
+does not.
+"""
+
+import struct
+
+import zmq
+
+# --- protobuf's wire format ------------------------------------------------------------------
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+def varint(value):
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def field(number, value):
+    """One field: a bool or int as a varint; bytes, str or an encoded message with its length."""
+    if isinstance(value, int):
+        return varint(number << 3 | VARINT) + varint(value)
+    if isinstance(value, str):
+        value = value.encode()
+    return varint(number << 3 | BYTES) + varint(len(value)) + value
+
+
+def packed(number, values):
+    return field(number, b"".join(varint(value) for value in values))
+
+
+def _varint_at(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        shift += 7
+        if not byte & 0x80:
+            return value, at
+
+
+def decode(data):
+    """{field number: [values in order]}; varints as unsigned numbers, the rest as bytes."""
+    fields, at = {}, 0
+    while at < len(data):
+        key, at = _varint_at(data, at)
+        kind = key & 7
+        if kind == VARINT:
+            value, at = _varint_at(data, at)
+        else:
+            if kind == BYTES:
+                size, at = _varint_at(data, at)
+            else:
+                size = {FIXED64: 8, FIXED32: 4}[kind]
+            value, at = data[at : at + size], at + size
+            assert len(value) == size, "message cut off"
+        fields.setdefault(key >> 3, []).append(value)
+    return fields
+
+
+def signed(value):
+    return value - (1 << 64) if value >> 63 else value
+
+
+def unpack_varints(data):
+    values, at = [], 0
+    while at < len(data):
+        value, at = _varint_at(data, at)
+        values.append(signed(value))
+    return values
+
+
+class Record:
+    """A decoded message: each field of its table as an attribute, None where it is absent."""
+
+    def __init__(self, data, table):
+        fields = decode(data)
+        self.numbers = set(fields)
+        for number, (name, convert) in table.items():
+            values = [convert(value) for value in fields.get(number, [])]
+            if name.endswith("[]"):
+                setattr(self, name[:-2], values)
+            else:
+                setattr(self, name, values[-1] if values else None)
+
+    def __repr__(self):
+        return f"Record({self.__dict__})"
+
+
+def message(table):
+    return lambda data: Record(data, table)
+
+
+def text(data):
+    return data.decode()
+
+
+def real(data):
+    return struct.unpack("<f", data)[0]
+
+
+# --- the services ----------------------------------------------------------------------------
+
+ADD, REMOVE, ADD_SOCK, REMOVE_SOCK, QUERY_PCI = range(5)
+ERROR, OK = 0, 1  # PortControlResponse
+STATS_OK, EBADR, E2BIG, ENOMEM = 0, 400, 413, 500
+
+PORT_CONTROL_RESPONSE = {
+    4: ("status", int),
+    5: ("error_code", signed),
+    6: ("error_code_source", text),
+    7: ("query_string", text),
+    100: ("error_text", text),
+}
+
+
+def _direction(source, target, queue):
+    return {
+        1: ("active", bool),
+        2: ("internal_state", text),
+        3: (f"pkts_rx_from_{source}", int),
+        4: (f"bytes_rx_from_{source}", int),
+        5: (f"pkts_tx_to_{target}", int),
+        6: (f"bytes_tx_to_{target}", int),
+        7: (f"pkts_dropped_{queue}_queue_full", int),
+        8: (f"bytes_dropped_{queue}_queue_full", int),
+        9: (f"pkts_dropped_{queue}_not_connected", int),
+        10: (f"bytes_dropped_{queue}_not_connected", int),
+        11: (f"pkt_rate_rx_from_{source}", real),
+        12: (f"byte_rate_rx_from_{source}", real),
+        13: (f"pkt_rate_tx_to_{target}", real),
+        14: (f"byte_rate_tx_to_{target}", real),
+        100: ("pkts_dropped_invalid", int),
+        101: ("bytes_dropped_invalid", int),
+        102: ("lane_cpu", unpack_varints),
+    }
+
+
+RELAY_STATE = {
+    1: ("id", int),
+    2: ("active", bool),
+    3: ("ident", text),
+    4: ("cpu", message({1: ("vf_to_vm", signed), 2: ("vm_to_vf", signed)})),
+    5: ("vhost", message({1: ("vhost_socket_name", text), 100: ("queues", int)})),
+    6: (
+        "vf",
+        message(
+            {
+                1: ("pci_addr_str", text),
+                100: ("link_up", bool),
+                101: ("link_speed_mbps", int),
+                102: ("mtu", int),
+                103: ("queues", int),
+                104: ("mac", text),
+                105: ("missed", int),
+                106: ("no_mbuf", int),
+                107: ("rx_errors", int),
+                108: ("tx_errors", int),
+            }
+        ),
+    ),
+    7: ("vf_to_vm", message(_direction("vf", "vm", "vm"))),
+    8: ("vm_to_vf", message(_direction("vm", "vf", "vf"))),
+    9: ("socket_id", int),
+}
+
+STATS_RESPONSE = {
+    1: ("status", int),
+    2: ("relay[]", message(RELAY_STATE)),
+    100: ("error_text", text),
+}
+
+
+def port_control_request(
+    op=None,
+    devices=(),
+    virtio_id=None,
+    conditional=None,
+    pci=(),
+    name=None,
+    mode=None,
+    vhost_path=None,
+):
+    """pci: (domain, bus, slot, function) tuples; None leaves a field out."""
+    body = b"" if op is None else field(1, op)
+    for address in pci:
+        body += field(2, b"".join(field(i + 1, n) for i, n in enumerate(address)))
+    for number, value in (
+        (3, virtio_id),
+        (4, conditional),
+        (5, name),
+        (6, mode),
+        (7, vhost_path),
+    ):
+        if value is not None:
+            body += field(number, value)
+    return body + b"".join(field(100, device) for device in devices)
+
+
+def stats_request(relays=None, include_inactive=None, delay=None):
+    body = b"" if relays is None else packed(1, relays)
+    for number, value in ((2, include_inactive), (3, delay)):
+        if value is not None:
+            body += field(number, value)
+    return body
+
+
+class NoAnswer(Exception):
+    pass
+
+
+class Client:
+    """One connection. kind REQ is what existing callers use; DEALER may send anything."""
+
+    def __init__(self, endpoint, kind=zmq.REQ):
+        self.context = zmq.Context()
+        self.socket = self.context.socket(kind)
+        self.socket.linger = 0
+        self.socket.connect(endpoint)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        self.context.term()
+
+    def send(self, *frames):
+        self.socket.send_multipart(frames)
+
+    def receive(self, timeout=2.0):
+        """The body of the next answer, whichever kind of socket this is."""
+        if not self.socket.poll(int(timeout * 1000)):
+            raise NoAnswer(f"no answer within {timeout} s")
+        frames = self.socket.recv_multipart()
+        if self.socket.type == zmq.DEALER:
+            assert frames[0] == b"", frames
+            frames = frames[1:]
+        assert len(frames) == 1, frames
+        return frames[0]
+
+    def exchange(self, body, timeout=2.0):
+        self.send(*([b"", body] if self.socket.type == zmq.DEALER else [body]))
+        return self.receive(timeout)
+
+
+def port_control(endpoint, *args, **fields):
+    """One PortControlRequest over a connection of its own; the answer as a Record."""
+    with Client(endpoint) as client:
+        return Record(client.exchange(port_control_request(*args, **fields)), PORT_CONTROL_RESPONSE)
+
+
+def stats(endpoint, relays=None, include_inactive=None, delay=None):
+    with Client(endpoint) as client:
+        body = stats_request(relays, include_inactive, delay)
+        return Record(client.exchange(body, 2.0 + min(delay or 0, 10000) / 1000), STATS_RESPONSE)
+
+
+def relay(endpoint, relay_id):
+    """The state of one relay."""
+    answer = stats(endpoint, [relay_id])
+    assert answer.status == STATS_OK and len(answer.relay) == 1
+    return answer.relay[0]
