@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/types.h>
 
 #include <rte_log.h>
@@ -18,12 +17,13 @@
 #define LINE_MAX_LEN 400 /* longer lines are cut into several */
 #define LINES_PER_S  20  /* of each severity */
 
-struct dpdk_log {
+/* As DPDK has one stream for the whole process, so there is one state. */
+static struct dpdk_log {
 	char line[LINE_MAX_LEN + 1];
 	size_t len;
 	int severity; /* of the line begun */
 	struct log_limit limits[LOG_DEBUG + 1];
-};
+} dpdk_log;
 
 /* RTE_LOG_EMERG is 1, LOG_EMERG is 0. */
 static int severity_now(void)
@@ -62,31 +62,17 @@ static ssize_t log_piece(void *cookie, const char *text, size_t size)
 	return (ssize_t)size;
 }
 
-static int log_end(void *cookie)
-{
-	line_end(cookie);
-	free(cookie);
-	return 0;
-}
-
 int dpdk_log_open(void)
 {
-	static const cookie_io_functions_t functions = {.write = log_piece, .close = log_end};
-	struct dpdk_log *log = calloc(1, sizeof(*log));
+	static const cookie_io_functions_t functions = {.write = log_piece};
 
-	if (log == NULL)
-		return -ENOMEM;
 	for (int i = 0; i <= LOG_DEBUG; i++)
-		log->limits[i] = (struct log_limit)LOG_LIMIT(1000, LINES_PER_S);
-	FILE *stream = fopencookie(log, "w", functions);
-	if (stream == NULL) {
-		int code = errno;
-
-		free(log);
-		return -code;
-	}
-	int rc = rte_openlog_stream(stream);
-	if (rc != 0)
-		fclose(stream);
-	return rc != 0 ? -EIO : 0;
+		dpdk_log.limits[i] = (struct log_limit)LOG_LIMIT(1000, LINES_PER_S);
+	FILE *stream = fopencookie(&dpdk_log, "w", functions);
+	if (stream == NULL)
+		return -errno;
+	if (rte_openlog_stream(stream) == 0)
+		return 0;
+	fclose(stream);
+	return -EIO;
 }

@@ -70,13 +70,13 @@ static void open_reception(struct vf *vf, unsigned relay_id)
 		vf->promiscuous = rc == 0;
 		if (rc != 0)
 			log_info("relay %u: %s does not become promiscuous: %s", relay_id,
-			         vf->spec.name, strerror(-rc));
+			         vf->spec.name, vf_reason(rc));
 	}
 	/* The guest's multicast groups (IPv6 lives by them) are not known to the VF. */
 	int rc = rte_eth_allmulticast_enable(vf->port_id);
 	if (rc != 0 && !vf->promiscuous)
 		log_info("relay %u: %s does not receive all multicast: %s", relay_id, vf->spec.name,
-		         strerror(-rc));
+		         vf_reason(rc));
 }
 
 static int start(struct vf *vf, unsigned relay_id, struct error *err)
@@ -87,7 +87,7 @@ static int start(struct vf *vf, unsigned relay_id, struct error *err)
 		rc = rte_eth_macaddr_get(vf->port_id, &vf->mac);
 	if (rc != 0) {
 		error_set(err, VF_ERROR_START, "%s does not start: %s", vf->spec.name,
-		          strerror(-rc));
+		          vf_reason(rc));
 		return -1;
 	}
 	vf_spread_evenly(vf);

@@ -27,11 +27,11 @@ enum {
 
 struct vf_params {
 	unsigned relay_id;
-	uint16_t max_queues;  /* 1 … VF_QUEUES_MAX, the default rule already applied */
-	uint16_t mtu;         /* wanted: 2100 or 9000 */
-	uint16_t ring_size;   /* descriptors wanted per queue, adjusted to the device */
-	uint16_t backlog;     /* packets a vf_to_vm lane may hold back */
-	uint16_t n_workers;   /* for the pool's size: workers that may cache mbufs */
+	uint16_t max_queues;       /* 1 … VF_QUEUES_MAX, the default rule already applied */
+	uint16_t mtu;              /* wanted: 2100 or 9000 */
+	uint16_t ring_size;        /* descriptors wanted per queue, adjusted to the device */
+	uint16_t backlog;          /* packets a vf_to_vm lane may hold back */
+	uint16_t n_workers;        /* for the pool's size: workers that may cache mbufs */
 	const char *vfio_vf_token; /* UUID or NULL */
 	bool no_huge;
 };
@@ -39,10 +39,10 @@ struct vf_params {
 struct vf {
 	struct device_spec spec;
 	uint16_t port_id;
-	uint16_t n_queues;  /* rx and tx queues alike, all of them running */
+	uint16_t n_queues; /* rx and tx queues alike, all of them running */
 	uint16_t mtu;
 	uint16_t max_frame; /* bytes of the longest frame to send, Ethernet header and VLAN tags
-			       counted, CRC not */
+	                       counted, CRC not */
 	int numa_node;      /* >= 0 */
 	struct rte_mempool *pool;
 	struct rte_ether_addr mac;
@@ -57,7 +57,7 @@ struct vf_leftover {
 
 struct vf_health { /* read once a second */
 	bool link_up;
-	uint32_t link_speed_mbps; /* 0 = unknown */
+	uint32_t link_speed_mbps;                       /* 0 = unknown */
 	uint64_t missed, no_mbuf, rx_errors, tx_errors; /* since the attach */
 };
 
@@ -65,7 +65,7 @@ struct vf_health { /* read once a second */
  * undone, err->code is one of the VF_ERROR_* codes (which may be negative) and err->text says why
  * and what to do; returns -1. Refuses a device that DPDK has already. */
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
-	      struct error *err);
+              struct error *err);
 
 /* No lane may use the VF any more. Empties the rx queues, stops, closes and detaches the device.
  * Goes on to the end whatever fails; returns -1 with err->code VF_ERROR_DETACH if something did.

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "port/pool.h"
+#include "port/vf_probe.h"
 
 #define VLAN_TAGS_LEN 8 /* two of them */
 #define RSS_WANTED    (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
@@ -161,7 +162,7 @@ static int configure_device(const struct vf *vf, const struct setup *setup, stru
 	if (rc == 0)
 		return 0;
 	return refuse(err, VF_ERROR_CONFIGURE, "%s cannot be set up with %u queues and MTU %u: %s",
-	              vf->spec.name, vf->n_queues, vf->mtu, strerror(-rc));
+	              vf->spec.name, vf->n_queues, vf->mtu, vf_reason(rc));
 }
 
 /* Tells the MTU to devices that want to be told in this way too. Many a PF refuses its VFs more
@@ -175,11 +176,11 @@ static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
 		return 0;
 	if (vf->mtu <= RTE_ETHER_MTU)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s refuses the MTU %u: %s", vf->spec.name,
-		              vf->mtu, strerror(-rc));
+		              vf->mtu, vf_reason(rc));
 
 	const struct vf_params ordinary = {.mtu = RTE_ETHER_MTU};
 	log_notice("%s refuses the MTU %u (%s); its PF may have to be set to it first",
-	           vf->spec.name, vf->mtu, strerror(-rc));
+	           vf->spec.name, vf->mtu, vf_reason(rc));
 	setup->conf.rxmode.offloads = 0;
 	setup->conf.txmode.offloads = 0;
 	choose_mtu(vf, &ordinary, setup);
@@ -228,7 +229,7 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 		if (rc != 0)
 			return refuse(err, VF_ERROR_RX_QUEUE,
 			              "%s: rx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->rxd, strerror(-rc));
+			              vf->spec.name, q, setup->rxd, vf_reason(rc));
 	}
 	for (uint16_t q = 0; q < vf->n_queues; q++) {
 		int rc = rte_eth_tx_queue_setup(vf->port_id, q, setup->txd, node, &tx);
@@ -236,7 +237,7 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 		if (rc != 0)
 			return refuse(err, VF_ERROR_TX_QUEUE,
 			              "%s: tx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->txd, strerror(-rc));
+			              vf->spec.name, q, setup->txd, vf_reason(rc));
 	}
 	return 0;
 }
@@ -248,7 +249,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 
 	if (rc != 0)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s does not tell what it can do: %s",
-		              vf->spec.name, strerror(-rc));
+		              vf->spec.name, vf_reason(rc));
 	int node = rte_eth_dev_socket_id(vf->port_id);
 	vf->numa_node = node < 0 ? 0 : node;
 	setup.trait = trait_find(setup.info.driver_name);
@@ -268,7 +269,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 	rc = rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &setup.rxd, &setup.txd);
 	if (rc != 0)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s: no ring size near %u will do: %s",
-		              vf->spec.name, params->ring_size, strerror(-rc));
+		              vf->spec.name, params->ring_size, vf_reason(rc));
 	if (make_pool(vf, params, &setup, err) < 0)
 		return -1;
 	return setup_queues(vf, params, &setup, err);
@@ -291,5 +292,5 @@ void vf_spread_evenly(const struct vf *vf)
 	}
 	int rc = rte_eth_dev_rss_reta_update(vf->port_id, reta, info.reta_size);
 	if (rc != 0)
-		log_info("%s keeps its own RSS table: %s", vf->spec.name, strerror(-rc));
+		log_info("%s keeps its own RSS table: %s", vf->spec.name, vf_reason(rc));
 }

@@ -17,6 +17,12 @@
 /* Fails with the contract's code, whatever the reason. */
 #define refuse(err, ...) (error_set((err), VF_ERROR_PROBE, __VA_ARGS__), -1)
 
+const char *vf_reason(int rc)
+{
+	/* EPERM tells nothing: several PMDs return -1 for anything. */
+	return rc == -1 ? "its driver failed" : strerror(-rc);
+}
+
 static bool driver_in(const char *driver, const char *const list[])
 {
 	for (; *list != NULL; list++) {
@@ -121,27 +127,24 @@ static void port_own(uint16_t port_id, unsigned relay_id)
 	if (rc == 0)
 		rc = rte_eth_dev_owner_set(port_id, &owner);
 	if (rc != 0)
-		log_debug("port %u: cannot be marked as ours: %s", port_id, strerror(-rc));
+		log_debug("port %u: cannot be marked as ours: %s", port_id, vf_reason(rc));
 }
 
 static int refuse_failed(const struct device_spec *spec, const struct pci_function *function,
                          int rc, struct error *err)
 {
-	/* EPERM tells nothing: several PMDs return -1 for anything. */
-	const char *reason = rc == -1 ? "its driver failed" : strerror(-rc);
-
 	if (!spec->is_pci)
 		return refuse(
 		        err,
 		        "DPDK cannot make the device %s: %s; its lines in the log (dpdk:) say more",
-		        spec->devargs, reason);
+		        spec->devargs, vf_reason(rc));
 	return refuse(
 	        err,
 	        "DPDK cannot use %s (bound to %s): %s; its lines in the log (dpdk:) say more. "
 	        "Another process may hold it (fuser -v /dev/vfio/%d), or DPDK lacks a driver "
 	        "for %04x:%04x",
-	        spec->name, function->driver, reason, function->iommu_group, function->vendor_id,
-	        function->device_id);
+	        spec->name, function->driver, vf_reason(rc), function->iommu_group,
+	        function->vendor_id, function->device_id);
 }
 
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
@@ -178,9 +181,9 @@ static void note_failure(struct error *err, uint16_t port_id, const char *step, 
 		return;
 	if (err->code == 0)
 		error_set(err, VF_ERROR_DETACH, "port %u: %s failed: %s", port_id, step,
-		          strerror(-rc));
+		          vf_reason(rc));
 	else
-		log_warn("port %u: %s failed as well: %s", port_id, step, strerror(-rc));
+		log_warn("port %u: %s failed as well: %s", port_id, step, vf_reason(rc));
 }
 
 int vf_unprobe(uint16_t port_id, struct error *err)

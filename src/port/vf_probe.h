@@ -24,4 +24,7 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
  * the first step that failed. */
 int vf_unprobe(uint16_t port_id, struct error *err);
 
+/* What a DPDK function's negative result means, in words. */
+const char *vf_reason(int rc);
+
 #endif

@@ -1,0 +1,131 @@
+/* DPDK's lines in our log: whole ones, with their severity, and not too many. */
+#include <check.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_log.h>
+
+#include "base/log.h"
+#include "port/dpdk_log.h"
+
+#define TEXT_MAX 65536
+
+static char text[TEXT_MAX];
+
+/* What a step writes to stdout, where the log goes. */
+static const char *capture(void (*step)(void))
+{
+	FILE *file = tmpfile();
+	int saved = dup(STDOUT_FILENO);
+
+	ck_assert_ptr_nonnull(file);
+	fflush(stdout);
+	ck_assert_int_ge(dup2(fileno(file), STDOUT_FILENO), 0);
+	step();
+	fflush(stdout);
+	ck_assert_int_ge(dup2(saved, STDOUT_FILENO), 0);
+	close(saved);
+	rewind(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	return text;
+}
+
+static unsigned count(const char *words)
+{
+	unsigned n = 0;
+
+	for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	return n;
+}
+
+static void in_pieces(void)
+{
+	rte_log(RTE_LOG_WARNING, RTE_LOGTYPE_EAL, "begun");
+	rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, " and ended\nnext");
+	rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, " line\n\n");
+}
+
+START_TEST(puts_lines_together)
+{
+	capture(in_pieces);
+	ck_assert_ptr_nonnull(strstr(text, "WARNING dpdk: begun and ended\n"));
+	ck_assert_ptr_nonnull(strstr(text, "dpdk: next line\n"));
+	ck_assert_uint_eq(count("\n"), 2);
+}
+END_TEST
+
+static void a_long_one(void)
+{
+	char line[3000];
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, "%s\n", line);
+	rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, "\033[2Jtricky\r\n");
+}
+
+START_TEST(bears_long_and_odd_lines)
+{
+	capture(a_long_one);
+	ck_assert_uint_eq(count("x"), 2999);
+	ck_assert_uint_eq(count("dpdk: "), 3000 / 400 + 2);
+	ck_assert_uint_eq(count("\033"), 0);
+	ck_assert_uint_eq(count("\r"), 0);
+}
+END_TEST
+
+static void a_flood(void)
+{
+	for (int i = 0; i < 1000; i++) {
+		rte_log(RTE_LOG_NOTICE, RTE_LOGTYPE_EAL, "again\n");
+		rte_log(RTE_LOG_DEBUG, RTE_LOGTYPE_EAL, "not at this level\n");
+	}
+	rte_log(RTE_LOG_CRIT, RTE_LOGTYPE_EAL, "of another severity\n");
+}
+
+static void later(void)
+{
+	rte_log(RTE_LOG_NOTICE, RTE_LOGTYPE_EAL, "again\n");
+}
+
+START_TEST(leaves_out_a_flood)
+{
+	capture(a_flood);
+	/* a second may end in the midst of it */
+	ck_assert_uint_ge(count("again"), 20);
+	ck_assert_uint_le(count("again"), 40);
+	ck_assert_uint_eq(count("of another severity"), 1);
+	ck_assert_uint_eq(count("not at this level"), 0);
+	usleep(1100 * 1000);
+	capture(later);
+	ck_assert_uint_eq(count("again"), 1);
+	ck_assert_ptr_nonnull(strstr(text, "left out"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("dpdk_log");
+	TCase *tcase = tcase_create("all");
+
+	log_open(LOG_TO_STDOUT, LOG_INFO, "test_dpdk_log");
+	if (dpdk_log_open() < 0)
+		return EXIT_FAILURE;
+	rte_log_set_global_level(RTE_LOG_DEBUG);
+	rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_DEBUG);
+	tcase_add_test(tcase, puts_lines_together);
+	tcase_add_test(tcase, bears_long_and_odd_lines);
+	tcase_add_test(tcase, leaves_out_a_flood);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,490 @@
+/* WRAP: rte_eth_dev_configure rte_eth_rx_queue_setup rte_eth_tx_queue_setup rte_eth_dev_start */
+/* WRAP: rte_pktmbuf_pool_create rte_eth_dev_set_mtu rte_eth_dev_stop */
+/* The VF end on DPDK's software devices: what it sets up, what it says when it cannot, and that
+ * nothing is left behind, whichever step fails. */
+#include <check.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "eal_rig.h"
+#include "port/pool.h"
+#include "port/vf.h"
+
+static bool has_netns;
+
+/* The wrapped function that fails, and with what: after `passes` good calls, `times` of them. */
+static struct {
+	const char *name;
+	int code, passes, times;
+} failing;
+
+static bool fails(const char *name)
+{
+	if (failing.name == NULL || strcmp(failing.name, name) != 0 || failing.passes-- > 0)
+		return false;
+	return failing.times-- > 0;
+}
+
+static void let_fail(const char *name, int code, int passes, int times)
+{
+	failing.name = name;
+	failing.code = code;
+	failing.passes = passes;
+	failing.times = times;
+}
+
+#define WRAP_INT(name, parameters, arguments)                                 \
+	int __real_##name parameters;                                         \
+	int __wrap_##name parameters;                                         \
+	int __wrap_##name parameters                                          \
+	{                                                                     \
+		return fails(#name) ? failing.code : __real_##name arguments; \
+	}
+
+WRAP_INT(rte_eth_dev_configure,
+         (uint16_t port, uint16_t rx, uint16_t tx, const struct rte_eth_conf *conf),
+         (port, rx, tx, conf))
+/* net_null never frees the packet that it makes for each queue: not our leak. */
+static unsigned null_leak;
+
+static void note_null_leak(uint16_t port)
+{
+	struct rte_eth_dev_info info;
+
+	ck_assert_int_eq(rte_eth_dev_info_get(port, &info), 0);
+	if (strcmp(info.driver_name, "net_null") == 0)
+		null_leak++;
+}
+
+int __real_rte_eth_rx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, unsigned socket,
+                                  const struct rte_eth_rxconf *conf, struct rte_mempool *pool);
+int __wrap_rte_eth_rx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, unsigned socket,
+                                  const struct rte_eth_rxconf *conf, struct rte_mempool *pool);
+int __wrap_rte_eth_rx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, unsigned socket,
+                                  const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+{
+	if (fails("rte_eth_rx_queue_setup"))
+		return failing.code;
+	note_null_leak(port);
+	return __real_rte_eth_rx_queue_setup(port, queue, n, socket, conf, pool);
+}
+
+int __real_rte_eth_tx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, unsigned socket,
+                                  const struct rte_eth_txconf *conf);
+int __wrap_rte_eth_tx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, unsigned socket,
+                                  const struct rte_eth_txconf *conf);
+int __wrap_rte_eth_tx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, unsigned socket,
+                                  const struct rte_eth_txconf *conf)
+{
+	if (fails("rte_eth_tx_queue_setup"))
+		return failing.code;
+	note_null_leak(port);
+	return __real_rte_eth_tx_queue_setup(port, queue, n, socket, conf);
+}
+
+WRAP_INT(rte_eth_dev_start, (uint16_t port), (port))
+WRAP_INT(rte_eth_dev_stop, (uint16_t port), (port))
+WRAP_INT(rte_eth_dev_set_mtu, (uint16_t port, uint16_t mtu), (port, mtu))
+
+struct rte_mempool *__real_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
+                                                   uint16_t priv, uint16_t room, int socket);
+struct rte_mempool *__wrap_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
+                                                   uint16_t priv, uint16_t room, int socket);
+struct rte_mempool *__wrap_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
+                                                   uint16_t priv, uint16_t room, int socket)
+{
+	if (!fails("rte_pktmbuf_pool_create"))
+		return __real_rte_pktmbuf_pool_create(name, n, cache, priv, room, socket);
+	rte_errno = failing.code;
+	return NULL;
+}
+
+static struct eal_rig_usage usage(void)
+{
+	struct eal_rig_usage now = eal_rig_usage();
+
+	now.allocations -= null_leak;
+	return now;
+}
+
+static void expect_usage(struct eal_rig_usage before)
+{
+	before.allocations += null_leak;
+	eal_rig_expect_usage(&before);
+}
+
+static const struct vf_params usual = {
+        .relay_id = 7,
+        .max_queues = 1,
+        .mtu = 2100,
+        .ring_size = 512,
+        .backlog = 256,
+        .n_workers = 2,
+        .no_huge = true,
+};
+
+static struct vf vf;
+static struct error err;
+
+static int attach(const char *text, const struct vf_params *params)
+{
+	struct device_spec spec;
+
+	ck_assert_int_eq(device_spec_parse(text, &spec, &err), 0);
+	return vf_attach(&spec, params, &vf, &err);
+}
+
+static void attach_ok(const char *text, const struct vf_params *params)
+{
+	int rc = attach(text, params);
+
+	ck_assert_msg(rc == 0, "%s", err.text);
+}
+
+static struct vf_leftover detach_ok(void)
+{
+	struct vf_leftover leftover;
+	int rc = vf_detach(&vf, &leftover, &err);
+
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_uint_eq(vf_pools_reclaim(), 0);
+	return leftover;
+}
+
+static void expect_failure(const char *text, const struct vf_params *params, int code,
+                           const char *words)
+{
+	struct eal_rig_usage before = usage();
+
+	err = (struct error){0};
+	ck_assert_int_eq(attach(text, params), -1);
+	ck_assert_int_eq(err.code, code);
+	ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
+	failing.name = NULL;
+	expect_usage(before);
+}
+
+START_TEST(sets_up_a_simple_device)
+{
+	struct vf_health health;
+
+	attach_ok("net_null0", &usual);
+	ck_assert_uint_eq(vf.n_queues, 1);
+	ck_assert_uint_eq(vf.mtu, 2100);
+	ck_assert_uint_eq(vf.max_frame, 2122);
+	ck_assert_int_eq(vf.numa_node, 0);
+	ck_assert(!vf.has_rss && vf.promiscuous);
+	ck_assert_uint_le(vf.pool->size, 2048);
+	ck_assert(!rte_is_zero_ether_addr(&vf.mac));
+	vf_health_read(&vf, &health);
+	ck_assert(health.link_up);
+	ck_assert_uint_eq(health.missed + health.no_mbuf + health.rx_errors + health.tx_errors, 0);
+	detach_ok();
+	ck_assert_uint_eq(vf_ports_total(), RTE_MAX_ETHPORTS);
+}
+END_TEST
+
+START_TEST(takes_as_many_queues_as_there_are)
+{
+	struct vf_params params = usual;
+
+	params.max_queues = 3;
+	attach_ok("net_null0", &params);
+	ck_assert_uint_eq(vf.n_queues, 3);
+	ck_assert(vf.has_rss);
+
+	struct rte_eth_rss_reta_entry64 reta[2] = {{.mask = UINT64_MAX}, {.mask = UINT64_MAX}};
+	ck_assert_int_eq(rte_eth_dev_rss_reta_query(vf.port_id, reta, 128), 0);
+	for (int i = 0; i < 128; i++)
+		ck_assert_uint_eq(reta[i / 64].reta[i % 64], i % 3);
+	detach_ok();
+
+	/* a device without RSS gives its queues all the same */
+	params.max_queues = 32;
+	attach_ok("net_ring0", &params);
+	ck_assert_uint_eq(vf.n_queues, 16);
+	ck_assert(!vf.has_rss);
+	detach_ok();
+}
+END_TEST
+
+START_TEST(jumbo_frames_are_scattered)
+{
+	struct vf_params params = usual;
+	struct rte_eth_conf conf;
+
+	params.mtu = 9000;
+	attach_ok("net_ring0", &params);
+	ck_assert_uint_eq(vf.mtu, 9000);
+	ck_assert_uint_eq(vf.max_frame, 9022);
+	ck_assert_int_eq(rte_eth_dev_conf_get(vf.port_id, &conf), 0);
+	ck_assert_uint_ne(conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER, 0);
+	ck_assert_uint_ne(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS, 0);
+	ck_assert_uint_eq(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, 0);
+	ck_assert_uint_eq(rte_pktmbuf_data_room_size(vf.pool), POOL_MBUF_SIZE);
+	ck_assert_uint_eq(vf.pool->size, 1024 + 256 * 5 + 256 + 2 * 192);
+	detach_ok();
+
+	/* no scatter: what one buffer holds */
+	attach_ok("net_null0", &params);
+	ck_assert_uint_eq(vf.mtu, POOL_DATA_ROOM - 26);
+	ck_assert_uint_le(vf.max_frame, POOL_DATA_ROOM);
+	detach_ok();
+}
+END_TEST
+
+START_TEST(knows_what_the_kernels_devices_can)
+{
+	if (!has_netns || access("/dev/net/tun", R_OK | W_OK) != 0)
+		return;
+	struct vf_params params = usual;
+	params.max_queues = 4;
+	attach_ok("net_tap0,iface=unit0", &params);
+	ck_assert_uint_eq(vf.n_queues, 4);
+	ck_assert(!vf.has_rss);
+	ck_assert_uint_eq(vf.mtu, 1500);
+	ck_assert_uint_eq(vf.max_frame, 1522);
+	ck_assert_uint_ne(if_nametoindex("unit0"), 0);
+
+	struct vf tap = vf;
+	attach_ok("net_af_packet0,iface=unit0", &params);
+	ck_assert_uint_eq(vf.n_queues, 1);
+	ck_assert_uint_eq(vf.mtu, 1500);
+	ck_assert_uint_eq(vf.max_frame, 1514);
+	detach_ok();
+	vf = tap;
+	detach_ok();
+	ck_assert_uint_eq(if_nametoindex("unit0"), 0);
+}
+END_TEST
+
+START_TEST(knows_what_memif_can)
+{
+	char device[96];
+
+	/* A client finds no server here. The PMD leaks a little, a server's listening socket too:
+	 * so no account is taken. */
+	snprintf(device, sizeof(device), "net_memif0,role=server,socket=/tmp/unit-memif-%d.sock",
+	         (int)getpid());
+	attach_ok(device, &usual);
+	ck_assert_uint_eq(vf.mtu, 1500);
+	ck_assert_uint_eq(vf.max_frame, 1518);
+	detach_ok();
+	ck_assert_int_eq(attach("net_memif0,role=client,socket=/nowhere/unit.sock", &usual), -1);
+	ck_assert_int_eq(err.code, VF_ERROR_START);
+	ck_assert_str_eq(err.text, "net_memif0 does not start: its driver failed");
+}
+END_TEST
+
+START_TEST(refuses_what_is_there_or_is_not)
+{
+	struct vf first;
+
+	attach_ok("net_null0", &usual);
+	first = vf;
+	expect_failure("net_null0", &usual, VF_ERROR_PROBE,
+	               "net_null0 is in use already, by relay 7");
+	vf = first;
+	detach_ok();
+	expect_failure("0000:ff:1f.7", &usual, VF_ERROR_PROBE, "no PCI device 0000:ff:1f.7");
+	expect_failure("net_af_packet0", &usual, VF_ERROR_PROBE, "cannot make the device");
+	expect_failure("net_af_packet0,iface=nosuchif", &usual, VF_ERROR_PROBE, "nosuchif");
+	expect_failure("net_null0,size=2177", &usual, VF_ERROR_CONFIGURE, "2176 at most");
+	expect_failure("net_null0,copy=1,size=0x10000", &usual, VF_ERROR_CONFIGURE, "2176");
+	attach_ok("net_null0,size=2176,copy=1", &usual);
+	detach_ok();
+}
+END_TEST
+
+START_TEST(counts_ports)
+{
+	struct vf vfs[RTE_MAX_ETHPORTS];
+	struct eal_rig_usage before = usage();
+	struct vf_params params = usual;
+	char name[32];
+
+	params.ring_size = 64;
+	for (int i = 0; i < RTE_MAX_ETHPORTS; i++) {
+		snprintf(name, sizeof(name), "net_null%d", i);
+		attach_ok(name, &params);
+		vfs[i] = vf;
+	}
+	snprintf(name, sizeof(name), "holds %d ports", RTE_MAX_ETHPORTS);
+	expect_failure("net_null99", &params, VF_ERROR_PROBE, name);
+	for (int i = 0; i < RTE_MAX_ETHPORTS; i++) {
+		vf = vfs[i];
+		detach_ok();
+	}
+	expect_usage(before);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	int given, passes, expected;
+	const char *words;
+} failures[] = {
+        {"rte_eth_dev_configure", -EINVAL, 0, VF_ERROR_CONFIGURE, "2 queues and MTU"},
+        {"rte_eth_dev_set_mtu", -EBUSY, 0, VF_ERROR_CONFIGURE, "refuses the MTU 1500"},
+        {"rte_pktmbuf_pool_create", ENOMEM, 0, VF_ERROR_NO_MEMPOOL, "no memory left"},
+        {"rte_eth_rx_queue_setup", -ENOMEM, 0, VF_ERROR_RX_QUEUE, "rx queue 0"},
+        {"rte_eth_rx_queue_setup", -ENOMEM, 1, VF_ERROR_RX_QUEUE, "rx queue 1"},
+        {"rte_eth_tx_queue_setup", -ENOMEM, 0, VF_ERROR_TX_QUEUE, "tx queue 0"},
+        {"rte_eth_tx_queue_setup", -ENOMEM, 1, VF_ERROR_TX_QUEUE, "tx queue 1"},
+        {"rte_eth_dev_start", -EIO, 0, VF_ERROR_START, "does not start: Input/output error"},
+};
+
+/* Each step fails once on each device, which then attaches as if nothing had been. */
+START_TEST(undoes_everything)
+{
+	static const char *const devices[] = {"net_null0", "net_ring0", "net_tap0,iface=unit0"};
+	struct vf_params params = usual;
+
+	params.max_queues = 2;
+	for (size_t d = 0; d < RTE_DIM(devices); d++) {
+		if (string_starts_with(devices[d], "net_tap") && !has_netns)
+			continue;
+		attach_ok(devices[d], &params); /* what is allocated once and for all */
+		detach_ok();
+		let_fail(failures[_i].name, failures[_i].given, failures[_i].passes, 2);
+		expect_failure(devices[d], &params, failures[_i].expected, failures[_i].words);
+		attach_ok(devices[d], &params);
+		detach_ok();
+	}
+}
+END_TEST
+
+/* A PF that allows its VFs no more than its own MTU. */
+START_TEST(falls_back_to_the_ordinary_mtu)
+{
+	let_fail("rte_eth_dev_set_mtu", -EINVAL, 0, 1);
+	attach_ok("net_null0", &usual);
+	ck_assert_uint_eq(vf.mtu, 1500);
+	ck_assert_uint_eq(vf.max_frame, 1522);
+	detach_ok();
+}
+END_TEST
+
+START_TEST(detaches_whatever_fails)
+{
+	struct eal_rig_usage before = usage();
+	struct vf_leftover leftover;
+
+	attach_ok("net_null0", &usual);
+	let_fail("rte_eth_dev_stop", -EIO, 0, 1);
+	ck_assert_int_eq(vf_detach(&vf, &leftover, &err), -1);
+	failing.name = NULL;
+	ck_assert_int_eq(err.code, VF_ERROR_DETACH);
+	ck_assert_ptr_nonnull(strstr(err.text, "net_null0"));
+	ck_assert_ptr_nonnull(strstr(err.text, "stopping failed"));
+	ck_assert_ptr_null(vf.pool);
+	vf_pools_reclaim();
+	expect_usage(before);
+	attach_ok("net_null0", &usual);
+	detach_ok();
+}
+END_TEST
+
+START_TEST(counts_what_was_left)
+{
+	struct rte_mbuf *pkts[8];
+	struct vf_leftover leftover;
+
+	attach_ok("net_ring0", &usual);
+	ck_assert_int_eq(rte_pktmbuf_alloc_bulk(vf.pool, pkts, 8), 0);
+	for (int i = 0; i < 8; i++)
+		ck_assert_ptr_nonnull(rte_pktmbuf_append(pkts[i], 100));
+	ck_assert_uint_eq(rte_eth_tx_burst(vf.port_id, 0, pkts, 8), 8); /* loops back */
+	leftover = detach_ok();
+	ck_assert_uint_eq(leftover.pkts, 8);
+	ck_assert_uint_eq(leftover.bytes, 800);
+
+	/* A device that never runs empty. */
+	attach_ok("net_null0", &usual);
+	leftover = detach_ok();
+	ck_assert_uint_eq(leftover.pkts, 65536);
+}
+END_TEST
+
+/* A guest still holds a packet when the VF goes. */
+START_TEST(pool_outlives_the_device)
+{
+	struct eal_rig_usage before = usage();
+	struct vf_leftover leftover;
+	struct rte_mbuf *held;
+
+	attach_ok("net_null0", &usual);
+	held = rte_pktmbuf_alloc(vf.pool);
+	ck_assert_ptr_nonnull(held);
+	ck_assert_int_eq(vf_detach(&vf, &leftover, &err), 0);
+	ck_assert_uint_eq(vf_pools_reclaim(), 1);
+	attach_ok("net_null0", &usual);
+	ck_assert_int_eq(vf_detach(&vf, &leftover, &err), 0);
+	ck_assert_uint_eq(vf_pools_reclaim(), 1);
+	rte_pktmbuf_free(held);
+	ck_assert_uint_eq(vf_pools_reclaim(), 0);
+	expect_usage(before);
+}
+END_TEST
+
+START_TEST(a_hundred_times)
+{
+	static const char *const devices[] = {
+	        "net_null0", "net_ring0", "net_tap0,iface=unit0",
+	        "net_memif0,role=server,socket-abstract=yes,socket=unit"};
+	const char *device = devices[_i];
+	struct vf_params params = usual;
+
+	if (string_starts_with(device, "net_tap") && !has_netns)
+		return;
+	params.max_queues = 2;
+	attach_ok(device, &params);
+	detach_ok();
+	struct eal_rig_usage before = usage();
+	for (int i = 0; i < 100; i++) {
+		attach_ok(device, &params);
+		detach_ok();
+	}
+	expect_usage(before);
+}
+END_TEST
+
+static void set_up(void)
+{
+	failing.name = NULL;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("vf");
+	TCase *tcase = tcase_create("all");
+
+	log_open(LOG_TO_STDOUT, getenv("VERBOSE") != NULL ? LOG_DEBUG : LOG_CRIT, "test_vf");
+	eal_rig_start(&has_netns);
+	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_add_test(tcase, sets_up_a_simple_device);
+	tcase_add_test(tcase, takes_as_many_queues_as_there_are);
+	tcase_add_test(tcase, jumbo_frames_are_scattered);
+	tcase_add_test(tcase, knows_what_the_kernels_devices_can);
+	tcase_add_test(tcase, knows_what_memif_can);
+	tcase_add_test(tcase, refuses_what_is_there_or_is_not);
+	tcase_add_test(tcase, counts_ports);
+	tcase_add_loop_test(tcase, undoes_everything, 0, (int)RTE_DIM(failures));
+	tcase_add_test(tcase, falls_back_to_the_ordinary_mtu);
+	tcase_add_test(tcase, detaches_whatever_fails);
+	tcase_add_test(tcase, counts_what_was_left);
+	tcase_add_test(tcase, pool_outlives_the_device);
+	tcase_add_loop_test(tcase, a_hundred_times, 0, 3);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_NOFORK); /* DPDK's threads do not survive a fork */
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	rte_eal_cleanup();
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
