@@ -21,7 +21,7 @@ struct retired_pool {
 /* Pools outlive their relays' VFs, hence the one static of this file. Device thread, and
  * next_name also by the control thread before the device thread exists. */
 static struct {
-	SLIST_HEAD(, retired_pool) retired;
+	SLIST_HEAD(retired_pools, retired_pool) retired;
 	unsigned next_name; /* a relay's former pool may still be there under its own name */
 } pools;
 

@@ -146,17 +146,22 @@ bool pci_function_is_network(const struct pci_function *function)
 	return function->class_code >> 16 == CLASS_NETWORK;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t text_len = strlen(text), end_len = strlen(end);
+
+	return text_len >= end_len && strcmp(text + text_len - end_len, end) == 0;
+}
+
 static bool blocks_group(const struct pci_function *function)
 {
 	const char *driver = function->driver;
-	size_t len = strlen(driver);
 
-	if (len == 0 || function->class_code >> 16 == CLASS_BRIDGE ||
+	if (driver[0] == '\0' || function->class_code >> 16 == CLASS_BRIDGE ||
 	    strcmp(driver, "pci-stub") == 0)
 		return false;
 	/* vfio-pci, and its variants: mlx5_vfio_pci, nvgrace_gpu_vfio_pci, … */
-	return len < strlen("vfio-pci") || (strcmp(driver + len - strlen("vfio-pci"), "vfio-pci") &&
-	                                    strcmp(driver + len - strlen("vfio_pci"), "vfio_pci"));
+	return !ends_with(driver, "vfio-pci") && !ends_with(driver, "vfio_pci");
 }
 
 int pci_sysfs_check_group(const char *sysfs, int iommu_group, struct pci_function *blocker)

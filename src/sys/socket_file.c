@@ -101,7 +101,7 @@ static int file_remove(const char *path, int fd)
 
 int socket_file_clear(const char *path, struct error *err)
 {
-	enum socket_file_kind kind;
+	enum socket_file_kind kind = SOCKET_FILE_NONE;
 	int fd;
 	int rc = file_look(path, &kind, &fd);
 
