@@ -1,0 +1,78 @@
+"""Kernels on both ends: a tap in one namespace is the VF's wire, a tap behind testpmd in another is
+the guest's interface."""
+
+import json
+import re
+
+import pytest
+
+from daemon import Daemon
+
+
+@pytest.fixture
+def two_kernels(directory, started, netns, testpmd_guest):
+    """(daemon, wire namespace, guest namespace), 10.9.0.1 on the wire and 10.9.0.2 in the guest."""
+
+    def make(device_options="", *options):
+        wire, inside = netns("wire"), netns("guest")
+        daemon = started.add(Daemon(directory, wire.name))
+        daemon.start("--enable-mrgbuf", *options)
+        daemon.add(2, "net_tap0,iface=vf0")
+        testpmd_guest(daemon.socket_path(2), "g0", netns=inside.name,
+                      device_options=device_options)
+        wire.set_up("vf0", "10.9.0.1/24")
+        inside.set_up("g0", "10.9.0.2/24")
+        daemon.wait_states(2, "DPDK_READY", "VIRTIO_READY", 10)
+        return daemon, wire, inside
+
+    return make
+
+
+def ping(namespace, address, count=20, size=56, interval=0.02):
+    done = namespace.run("ping", "-c", str(count), "-i", str(interval), "-s", str(size), "-w", "20",
+                         address, check=False)
+    match = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
+    assert match, done.stdout + done.stderr
+    return int(match.group(1)), int(match.group(2))
+
+
+@pytest.mark.parametrize("device_options", ["", ",packed_vq=1", ",mrg_rxbuf=0,in_order=0"],
+                         ids=["split", "packed", "plain"])
+def test_ping_both_ways(two_kernels, device_options):
+    daemon, wire, inside = two_kernels(device_options)
+    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2  # the first may wait for ARP
+    for namespace, address in ((wire, "10.9.0.2"), (inside, "10.9.0.1")):
+        for size in (56, 1400):
+            assert ping(namespace, address, size=size) == (20, 20)
+    flat = daemon.stats(2)
+    assert flat["active"] in ("1", "True", "true")
+    assert flat["vf.pci_addr_str"] == "net_tap0"
+    assert not daemon.dropped(2)
+
+
+@pytest.mark.parametrize("reverse", [[], ["--reverse"]], ids=["to the guest", "from the guest"])
+def test_bulk_traffic(two_kernels, started, reverse):
+    daemon, wire, inside = two_kernels()
+    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    server = inside.popen("iperf3", "--server", "--one-off", "--daemon")
+    server.wait(10)
+    done = wire.run("iperf3", "--client", "10.9.0.2", "--time", "3", "--json", *reverse,
+                    check=False)
+    answer = json.loads(done.stdout)
+    assert "error" not in answer, answer["error"]
+    rate = answer["end"]["sum_received"]["bits_per_second"]
+    assert rate > 5e6, f"{rate / 1e6:.1f} Mbit/s"
+    state = daemon.relay(2)
+    moved = state.vm_to_vf.bytes_tx_to_vf if reverse else state.vf_to_vm.bytes_tx_to_vm
+    assert moved > answer["end"]["sum_received"]["bytes"]
+
+
+def test_the_wire_goes_away_and_comes_back(two_kernels):
+    daemon, wire, inside = two_kernels()
+    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    daemon.remove(2)
+    assert not wire.has_link("vf0")
+    daemon.add(2, "net_tap0,iface=vf0")
+    wire.set_up("vf0", "10.9.0.1/24")
+    assert ping(wire, "10.9.0.2", 5, interval=0.2)[1] >= 3
+    assert ping(wire, "10.9.0.2") == (20, 20)
