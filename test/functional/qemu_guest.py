@@ -182,6 +182,9 @@ class QemuGuest:
             self.process.send_signal(signal.SIGKILL)
         self._reap()
 
+    # For those who end whatever they are given.
+    cleanup = kill9
+
     def poweroff(self, timeout=30):
         """The guest itself switches off, and QEMU exits with it."""
         self._send("poweroff -f", time.monotonic() + timeout)

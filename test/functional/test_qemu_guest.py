@@ -1,0 +1,218 @@
+"""A real Linux guest behind a relay, with a net_tap VF: what guests do, and what daemons do to them.
+
+Each test has a network namespace of its own, the wire: the kernel's end of the tap has an address
+there, and the guest pings it through the relay.
+"""
+
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+from daemon import wait_for
+from qemu_guest import QemuGuest, build_image
+
+WIRE_IP, GUEST_IP = "192.0.2.1", "192.0.2.2"
+WIRE_MAC, GUEST_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+VF = "net_tap0,iface=wire0"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def image():
+    build_image()
+
+
+class World:
+    """The wire, the daemon with the VF on relay 0, and guests."""
+
+    def __init__(self, directory, started, netns, new_daemon):
+        self.directory = directory
+        self.started = started
+        self.netns = netns("wire")
+        self.daemon = new_daemon("daemon", self.netns.name)
+
+    def start(self, *options):
+        self.daemon.start(f"--add-pci-vf={VF}=0", "--enable-mrgbuf", *options)
+        self.wire_up()
+
+    def wire_up(self):
+        """Gives the wire its addresses; needed again whenever the VF has been made anew. The MAC
+        stays, since the guest's neighbour table outlives the tap."""
+        self.netns.set_up("wire0", f"{WIRE_IP}/24", WIRE_MAC)
+
+    def guest(self, **options):
+        log = os.path.join(self.directory, "qemu.log")
+        return self.started.add(QemuGuest(self.daemon.socket_path(0), GUEST_MAC,
+                                          f"{GUEST_IP}/24", log=log, **options))
+
+    def ping_both_ways(self, guest, count=5):
+        assert guest.ping(WIRE_IP, count) == count
+        done = self.netns.run("ping", "-c", str(count), "-i", "0.2", "-W", "2", GUEST_IP,
+                              check=False)
+        assert f"{count} received" in done.stdout, done.stdout
+
+
+@pytest.fixture
+def world(directory, started, netns, new_daemon):
+    return World(directory, started, netns, new_daemon)
+
+
+@pytest.fixture
+def iperf3(world):
+    """An iperf3 server on the wire."""
+    with world.netns.popen("iperf3", "--server", "--forceflush",
+                           stdout=subprocess.PIPE, text=True) as server:
+        for line in server.stdout:
+            if "listening" in line:
+                break
+        threading.Thread(target=server.stdout.read, daemon=True).start()
+        yield
+        server.kill()
+
+
+class Pings:
+    """Pings from the guest in the background, ten a second, with the time of each answer."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        guest.check(f"ping -i 0.1 {WIRE_IP} >/tmp/pings 2>&1 & echo $! >/tmp/pings.pid")
+
+    def answered(self):
+        """The sequence numbers answered so far."""
+        return [int(number) for number in
+                re.findall(r"seq=(\d+)", self.guest.check("cat /tmp/pings"))]
+
+    def stop(self):
+        """(sent, answered)."""
+        self.guest.check("kill -INT $(cat /tmp/pings.pid); sleep 0.2")
+        summary = self.guest.check("cat /tmp/pings")
+        sent, answered = re.search(r"(\d+) packets transmitted, (\d+) packets received",
+                                   summary).groups()
+        return int(sent), int(answered)
+
+
+def bulk(guest, *options):
+    """Bytes that arrived in a second of TCP."""
+    output = guest.check(f"iperf3 --client {WIRE_IP} --time 1 --json {' '.join(options)}")
+    return json.loads(output)["end"]["sum_received"]["bytes"]
+
+
+@pytest.mark.parametrize("ring,packed",
+                         [(256, False), (512, True), (1024, False), (1024, True)])
+def test_traffic(world, iperf3, ring, packed):
+    world.start()
+    guest = world.guest(ring=ring, packed=packed)
+    guest.start()
+    features = int(guest.check("cat /sys/class/net/eth0/device/features").strip()[34::-1], 2)
+    assert bool(features >> 34 & 1) == packed
+    world.ping_both_ways(guest)
+    to_wire, to_guest = bulk(guest), bulk(guest, "--reverse")
+    assert to_wire > 1 << 20 and to_guest > 1 << 20
+    relay = world.daemon.relay(0)
+    assert relay.active
+    assert relay.vm_to_vf.bytes_tx_to_vf > to_wire
+    assert relay.vf_to_vm.bytes_tx_to_vm > to_guest
+
+
+def test_guest_without_mergeable_buffers(world, iperf3):
+    world.start()
+    guest = world.guest(mrg=False)
+    guest.start()
+    world.ping_both_ways(guest)
+    assert bulk(guest) > 1 << 20
+    assert bulk(guest, "--reverse") > 1 << 20
+
+
+def test_guest_reboots_dies_and_returns(world):
+    world.start()
+    guest = world.guest()
+    guest.start()
+    world.ping_both_ways(guest)
+    guest.reboot()
+    world.ping_both_ways(guest)
+    guest.reboot(hard=True)
+    world.ping_both_ways(guest)
+    guest.kill9()
+    world.daemon.wait_states(0, "DPDK_ADDED", "VIRTIO_UNINIT")
+    guest.start()
+    world.ping_both_ways(guest)
+    guest.poweroff()
+    world.daemon.wait_states(0, "DPDK_ADDED", "VIRTIO_UNINIT")
+    guest.start()
+    world.ping_both_ways(guest)
+    # The driver goes and comes back, as in a kexec or when a guest hands its NIC to DPDK.
+    guest.check("modprobe -r virtio_net")
+    world.daemon.wait_states(0, "DPDK_ADDED", "VIRTIO_UNINIT")
+    guest.check(f"modprobe virtio_net; ip addr add {GUEST_IP}/24 dev eth0; ip link set eth0 up; "
+                "sleep 1")
+    world.ping_both_ways(guest)
+
+
+def test_memory_is_plugged_in(world):
+    world.start()
+    guest = world.guest()
+    guest.start()
+    pings = Pings(guest)
+    guest.plug_memory(128)
+    guest.plug_memory(256)
+    # Memory that is new is used: more than there was at the start.
+    guest.check("dd if=/dev/zero of=/tmp/fill bs=1M count=300 2>/dev/null")
+    sent, answered = pings.stop()
+    assert sent - answered <= 1     # the last may be under way
+    world.ping_both_ways(guest)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_queues_are_enabled_and_disabled(world, iperf3, packed):
+    world.start()
+    guest = world.guest(queues=4, packed=packed, cpus=2)
+    guest.start()
+    for pairs in (1, 4, 2, 3, 1, 4):
+        guest.set_queues(pairs)
+        world.ping_both_ways(guest, 3)
+        assert bulk(guest, "--parallel 4") > 1 << 20
+        assert bulk(guest, "--parallel 4", "--reverse") > 1 << 20
+
+
+def test_vf_comes_and_goes(world):
+    world.start()
+    guest = world.guest()
+    guest.start()
+    world.ping_both_ways(guest)
+    for _ in range(3):
+        world.daemon.remove(0, VF)
+        world.daemon.wait_states(0, "DPDK_UNINIT", "VIRTIO_READY")
+        assert guest.ping(WIRE_IP, 1) == 0
+        world.daemon.add(0, VF)
+        world.wire_up()
+        world.ping_both_ways(guest)
+
+
+@pytest.mark.parametrize("server", [True, False], ids=["qemu-serves", "daemon-serves"])
+def test_daemon_is_killed_and_restarted(world, server):
+    mode = ["--vhostuser-client"] if server else []
+    guest = world.guest(server=server)
+    if server:
+        # QEMU first: it waits for the daemon before the guest boots.
+        guest.launch()
+        world.start(*mode)
+        guest.wait_ready()
+    else:
+        world.start(*mode)
+        guest.start()
+    world.ping_both_ways(guest)
+    pings = Pings(guest)
+    for end in (world.daemon.kill9, world.daemon.stop, world.daemon.kill9):
+        time.sleep(0.5)
+        end()
+        world.start(*mode)
+        start = time.monotonic()
+        before = len(pings.answered())
+        wait_for(lambda: len(pings.answered()) > before, 5, "an answer to a ping")
+        # The library, and QEMU, try again once a second.
+        assert time.monotonic() - start < 2.5
+    pings.stop()
+    world.ping_both_ways(guest)
