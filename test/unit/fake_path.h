@@ -1,0 +1,251 @@
+/* The packet path's surroundings made of plain memory: packets, the ends of VF queues and guest
+ * queues, all without EAL. Every packet's end is accounted for: whoever takes one over ends it
+ * here, fake_packets_live tells how many have not met theirs.
+ *
+ * A test that includes this file names rte_pktmbuf_free_bulk in its WRAP line.
+ */
+#ifndef TEST_FAKE_PATH_H
+#define TEST_FAKE_PATH_H
+
+#include <check.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "datapath/burst.h"
+#include "datapath/guest_ops.h"
+#include "datapath/lane.h"
+
+#define FAKE_SOURCES   64 /* numbers that sources may have */
+#define FAKE_DATA_ROOM 256
+#define FAKE_MAGIC     0x6b6f7361U
+
+/* An assertion for what runs a million times, or on several threads: libcheck notes down each one
+ * of its own that holds. */
+#define fake_expect(condition)                          \
+	do {                                            \
+		if (unlikely(!(condition)))             \
+			ck_abort_msg("%s", #condition); \
+	} while (0)
+
+/* --- packets --------------------------------------------------------------------------------- */
+
+struct fake_packet {
+	struct rte_mbuf mbuf;
+	uint32_t magic, source, seq;
+	char data[FAKE_DATA_ROOM];
+};
+
+static atomic_long fake_packets_live;
+
+/* Only frames of at most FAKE_DATA_ROOM - headroom have real data; nobody looks into longer ones.
+ */
+static inline struct rte_mbuf *fake_packet_new(unsigned source, uint32_t seq, uint32_t length)
+{
+	struct fake_packet *packet = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*packet));
+
+	fake_expect(packet != NULL);
+	memset(packet, 0, sizeof(*packet));
+	memset(packet->data, 0x5a, sizeof(packet->data));
+	packet->magic = FAKE_MAGIC;
+	packet->source = source;
+	packet->seq = seq;
+	packet->mbuf.buf_addr = packet->data;
+	packet->mbuf.buf_len = FAKE_DATA_ROOM;
+	packet->mbuf.data_off = RTE_PKTMBUF_HEADROOM;
+	packet->mbuf.data_len = (uint16_t)length;
+	packet->mbuf.pkt_len = length;
+	packet->mbuf.nb_segs = 1;
+	packet->mbuf.refcnt = 1;
+	atomic_fetch_add_explicit(&fake_packets_live, 1, memory_order_relaxed);
+	return &packet->mbuf;
+}
+
+static inline struct fake_packet *fake_packet_of(struct rte_mbuf *mbuf)
+{
+	struct fake_packet *packet = (struct fake_packet *)mbuf;
+
+	fake_expect(packet->magic == FAKE_MAGIC);
+	return packet;
+}
+
+static inline void fake_packet_free(struct rte_mbuf *mbuf)
+{
+	fake_packet_of(mbuf)->magic = 0;
+	free(mbuf);
+	atomic_fetch_sub_explicit(&fake_packets_live, 1, memory_order_relaxed);
+}
+
+void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **pkts, unsigned n);
+
+void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		fake_packet_free(pkts[i]);
+}
+
+/* --- where packets come from ----------------------------------------------------------------- */
+
+struct fake_source {
+	unsigned number;                  /* < FAKE_SOURCES; stands in each of its packets */
+	uint32_t waiting;                 /* packets that can be taken now */
+	uint32_t next_seq;                /* also: how many were taken */
+	uint32_t (*length)(uint32_t seq); /* NULL: 100 bytes */
+	uint64_t bytes;
+};
+
+static inline uint16_t fake_source_take(struct fake_source *source, struct rte_mbuf **pkts,
+                                        uint16_t n)
+{
+	n = (uint16_t)RTE_MIN((uint32_t)n, source->waiting);
+	for (uint16_t i = 0; i < n; i++) {
+		uint32_t seq = source->next_seq++;
+		uint32_t length = source->length != NULL ? source->length(seq) : 100;
+
+		pkts[i] = fake_packet_new(source->number, seq, length);
+		source->bytes += length;
+	}
+	source->waiting -= n;
+	return n;
+}
+
+/* --- where packets go ------------------------------------------------------------------------ */
+
+struct fake_sink {
+	uint32_t room;      /* packets that it still takes */
+	uint32_t burst_max; /* of them at once; 0 = any number */
+	uint32_t
+	        longest; /* frame that fits; a longer one is not taken, nor what follows; 0 = any */
+	uint64_t pkts, bytes;
+	uint32_t next_seq[FAKE_SOURCES]; /* lowest that would be in order, by source */
+};
+
+/* How many it takes, which are in order. Frees nothing. */
+static inline uint16_t fake_sink_put(struct fake_sink *sink, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint32_t max = RTE_MIN(sink->room, sink->burst_max > 0 ? sink->burst_max : UINT16_MAX);
+	uint16_t taken = 0;
+
+	for (; taken < n && taken < max; taken++) {
+		const struct fake_packet *packet = fake_packet_of(pkts[taken]);
+
+		if (sink->longest > 0 && packet->mbuf.pkt_len > sink->longest)
+			break;
+		fake_expect(packet->seq >= sink->next_seq[packet->source]);
+		sink->next_seq[packet->source] = packet->seq + 1;
+		sink->pkts++;
+		sink->bytes += packet->mbuf.pkt_len;
+	}
+	sink->room -= taken;
+	return taken;
+}
+
+/* --- a VF ------------------------------------------------------------------------------------ */
+
+#define FAKE_VF_QUEUES 8
+
+struct fake_vf {
+	struct fake_source rx[FAKE_VF_QUEUES];
+	struct fake_sink tx[FAKE_VF_QUEUES];
+	void *rx_data[FAKE_VF_QUEUES], *tx_data[FAKE_VF_QUEUES], *callbacks[FAKE_VF_QUEUES];
+};
+
+static inline uint16_t fake_vf_rx(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	return fake_source_take(queue, pkts, n);
+}
+
+/* As a PMD does: what it takes is its own, and is freed some time. */
+static inline uint16_t fake_vf_tx(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t taken = fake_sink_put(queue, pkts, n);
+
+	for (uint16_t i = 0; i < taken; i++)
+		fake_packet_free(pkts[i]);
+	return taken;
+}
+
+static inline void fake_vf_install(struct fake_vf *vf, uint16_t port_id)
+{
+	for (unsigned i = 0; i < FAKE_VF_QUEUES; i++) {
+		vf->rx_data[i] = &vf->rx[i];
+		vf->tx_data[i] = &vf->tx[i];
+	}
+	rte_eth_fp_ops[port_id].rx_pkt_burst = fake_vf_rx;
+	rte_eth_fp_ops[port_id].tx_pkt_burst = fake_vf_tx;
+	rte_eth_fp_ops[port_id].rxq = (struct rte_ethdev_qdata){vf->rx_data, vf->callbacks};
+	rte_eth_fp_ops[port_id].txq = (struct rte_ethdev_qdata){vf->tx_data, vf->callbacks};
+}
+
+/* --- a guest --------------------------------------------------------------------------------- */
+
+#define FAKE_GUEST_QUEUES 8
+
+struct fake_guest {
+	struct guest guest;
+	atomic_bool absent;
+	struct fake_sink rx[FAKE_GUEST_QUEUES];
+	struct fake_source tx[FAKE_GUEST_QUEUES];
+};
+
+static inline int fake_guest_receive(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
+                                     struct rte_mbuf **pkts, uint16_t n)
+{
+	struct fake_guest *fake = (struct fake_guest *)guest;
+
+	(void)pool;
+	if (atomic_load_explicit(&fake->absent, memory_order_relaxed))
+		return -ENOTCONN;
+	return fake_source_take(&fake->tx[queue], pkts, n);
+}
+
+static inline int fake_guest_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts,
+                                  uint16_t n)
+{
+	struct fake_guest *fake = (struct fake_guest *)guest;
+
+	if (atomic_load_explicit(&fake->absent, memory_order_relaxed))
+		return -ENOTCONN;
+	return fake_sink_put(&fake->rx[queue], pkts, n);
+}
+
+static const struct guest_ops fake_guest_ops = {.receive = fake_guest_receive,
+                                                .send = fake_guest_send};
+
+/* --- sums ------------------------------------------------------------------------------------ */
+
+static inline uint64_t fake_held_bytes(const struct lane *lane)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < lane->backlog.count; i++)
+		bytes +=
+		        lane->backlog.slots[(lane->backlog.head + i) & lane->backlog.mask]->pkt_len;
+	return bytes;
+}
+
+/* Whatever came in went out, was dropped and counted, or waits; nothing else is alive. */
+static inline void fake_expect_balance(const struct lane *lane)
+{
+	struct lane_counters c;
+
+	lane_counters_read(lane, &c);
+	fake_expect(c.rx_pkts == c.tx_pkts + c.dropped_full_pkts + c.dropped_absent_pkts +
+	                                 c.dropped_invalid_pkts + lane->backlog.count);
+	fake_expect(c.rx_bytes == c.tx_bytes + c.dropped_full_bytes + c.dropped_absent_bytes +
+	                                  c.dropped_invalid_bytes + fake_held_bytes(lane));
+	fake_expect(fake_packets_live == lane->backlog.count);
+}
+
+/* Repeatable everywhere. */
+static inline uint32_t fake_random(uint64_t *state)
+{
+	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(*state >> 33);
+}
+
+#endif

@@ -1,0 +1,580 @@
+/* The four burst functions between a VF and a guest made of memory: order, bounds, and where every
+ * packet and byte ends up.
+ */
+/* WRAP: rte_pktmbuf_free_bulk */
+#include <check.h>
+
+#include "fake_path.h"
+
+#define PORT      3
+#define NEVER     UINT64_MAX /* stall_cycles: a stall is never over … */
+#define ALWAYS    0          /* … or over at once */
+#define MAX_FRAME 2122
+#define PLENTY    1000000
+
+static struct fake_vf vf;
+static struct fake_guest guest;
+static struct lane lane;
+static struct lane_work work;
+
+static void reset(enum lane_direction direction)
+{
+	memset(&vf, 0, sizeof(vf));
+	memset(&guest, 0, sizeof(guest));
+	memset(&lane, 0, sizeof(lane));
+	fake_vf_install(&vf, PORT);
+	guest.guest.ops = &fake_guest_ops;
+	ck_assert_int_eq(lane_init(&lane, 7, direction, 1), 0);
+	work = (struct lane_work){.lane = &lane,
+	                          .guest = &guest.guest,
+	                          .stall_cycles = NEVER,
+	                          .port_id = PORT,
+	                          .vf_queue = 1,
+	                          .guest_queue = 2,
+	                          .max_frame = MAX_FRAME};
+}
+
+static void set_up_to_vm(void)
+{
+	reset(LANE_VF_TO_VM);
+	work.run = burst_vf_to_vm;
+}
+
+static void set_up_to_vf(void)
+{
+	reset(LANE_VM_TO_VF);
+	work.run = burst_vm_to_vf;
+}
+
+static void tear_down(void)
+{
+	fake_expect_balance(&lane);
+	lane_free(&lane);
+	ck_assert_int_eq(fake_packets_live, 0);
+}
+
+static unsigned pass(void)
+{
+	unsigned done = work.run(&work);
+
+	fake_expect_balance(&lane);
+	return done;
+}
+
+#define vf_rx    (&vf.rx[1])
+#define vf_tx    (&vf.tx[1])
+#define guest_rx (&guest.rx[2])
+#define guest_tx (&guest.tx[2])
+
+static uint32_t length_mixed(uint32_t seq)
+{
+	return 60 + seq * 37 % (MAX_FRAME - 60);
+}
+
+static uint32_t length_2000_third(uint32_t seq)
+{
+	return seq == 3 ? 2000 : 1514;
+}
+
+static uint32_t length_2000_after_a_burst(uint32_t seq)
+{
+	return seq == LANE_BURST ? 2000 : 100;
+}
+
+/* --- from the VF to the guest ---------------------------------------------------------------- */
+
+START_TEST(to_vm_moves_all_in_order)
+{
+	vf_rx->waiting = 3 * LANE_BURST + 5;
+	vf_rx->length = length_mixed;
+	guest_rx->room = PLENTY;
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(pass(), 5);
+	ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(guest_rx->pkts, 3 * LANE_BURST + 5);
+	ck_assert_uint_eq(guest_rx->bytes, vf_rx->bytes);
+	ck_assert_uint_eq(lane.counters.rx_pkts, 3 * LANE_BURST + 5);
+	ck_assert_uint_eq(lane.counters.rx_bytes, vf_rx->bytes);
+	ck_assert_uint_eq(lane.counters.tx_bytes, vf_rx->bytes);
+}
+END_TEST
+
+START_TEST(to_vm_holds_what_has_no_room)
+{
+	vf_rx->waiting = LANE_BURST;
+	vf_rx->length = length_mixed;
+	guest_rx->room = 10;
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST - 10);
+	ck_assert_uint_eq(lane.counters.tx_pkts, 10);
+
+	/* What comes later waits behind, though there is room for some. */
+	vf_rx->waiting = 4;
+	guest_rx->room = 5;
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, 15);
+	ck_assert_uint_eq(guest_rx->next_seq[0], 15);
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST + 4 - 15);
+
+	/* No packet need arrive for the backlog to go on. */
+	guest_rx->room = PLENTY;
+	ck_assert_uint_eq(pass(), LANE_BURST + 4 - 15);
+	ck_assert_uint_eq(guest_rx->pkts, LANE_BURST + 4);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+}
+END_TEST
+
+START_TEST(to_vm_drops_the_newest_beyond_the_bound)
+{
+	const unsigned bound = LANE_BACKLOG_VF_TO_VM;
+
+	vf_rx->waiting = bound + 50;
+	vf_rx->length = length_mixed;
+	while (vf_rx->waiting > 0)
+		pass(); /* the VF is read all the time */
+	ck_assert_uint_eq(lane.backlog.count, bound);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 50);
+	ck_assert_uint_gt(lane.counters.dropped_full_bytes, 50 * 60);
+	ck_assert_uint_eq(guest_rx->pkts, 0);
+
+	guest_rx->room = PLENTY;
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, bound);
+	ck_assert_uint_eq(guest_rx->next_seq[0], bound); /* the oldest were kept */
+	vf_rx->waiting = 1;
+	pass();
+	ck_assert_uint_eq(guest_rx->next_seq[0], bound + 51);
+}
+END_TEST
+
+/* The vhost library takes 32 packets at a time, however many it is offered. */
+START_TEST(to_vm_catches_up_in_one_pass)
+{
+	vf_rx->waiting = 5 * LANE_BURST;
+	while (vf_rx->waiting > 0)
+		pass();
+	ck_assert_uint_eq(lane.backlog.count, 5 * LANE_BURST);
+
+	guest_rx->room = PLENTY;
+	guest_rx->burst_max = 32;
+	vf_rx->waiting = LANE_BURST;
+	pass();
+	ck_assert_uint_eq(lane.backlog.count, 0);
+	ck_assert_uint_eq(guest_rx->pkts, 6 * LANE_BURST);
+}
+END_TEST
+
+START_TEST(to_vm_drops_nothing_that_was_not_refused)
+{
+	vf_rx->waiting = 2 * LANE_BURST;
+	vf_rx->length = length_2000_after_a_burst;
+	while (vf_rx->waiting > 0)
+		pass();
+	guest_rx->room = PLENTY;
+	guest_rx->burst_max = 32;
+	for (int i = 0; i < 4; i++)
+		pass();
+	ck_assert_uint_eq(guest_rx->pkts, 2 * LANE_BURST);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+}
+END_TEST
+
+START_TEST(to_vm_guest_gone)
+{
+	vf_rx->waiting = 2 * LANE_BURST;
+	guest_rx->room = 3;
+	pass();
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST - 3);
+
+	guest.absent = true;
+	ck_assert_uint_eq(pass(), 2 * LANE_BURST - 3);
+	ck_assert_uint_eq(lane.backlog.count, 0);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, 2 * LANE_BURST - 3);
+	ck_assert_uint_eq(lane.counters.dropped_absent_bytes, (2 * LANE_BURST - 3) * 100);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+
+	guest.absent = false;
+	guest_rx->room = PLENTY;
+	vf_rx->waiting = 1;
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, 4);
+}
+END_TEST
+
+START_TEST(to_vm_oversize_does_not_block)
+{
+	vf_rx->waiting = LANE_BURST;
+	vf_rx->length = length_2000_third;
+	guest_rx->room = PLENTY;
+	guest_rx->longest = 1514;
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, 3);
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, LANE_BURST - 1);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 1);
+	ck_assert_uint_eq(lane.counters.dropped_full_bytes, 2000);
+	ck_assert_uint_eq(lane.backlog.count, 0);
+}
+END_TEST
+
+START_TEST(to_vm_mergeable_guest_waits_for_buffers)
+{
+	work.mergeable = true;
+	vf_rx->waiting = LANE_BURST;
+	vf_rx->length = length_2000_third;
+	guest_rx->room = PLENTY;
+	guest_rx->longest = 1514; /* there are too few buffers for the long one, for now */
+	for (int i = 0; i < 10; i++)
+		pass();
+	ck_assert_uint_eq(guest_rx->pkts, 3);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+	guest_rx->longest = 0;
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, LANE_BURST);
+}
+END_TEST
+
+START_TEST(to_vm_small_frames_wait_however_long)
+{
+	vf_rx->waiting = LANE_BURST;
+	for (int i = 0; i < 1000; i++)
+		pass();
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+}
+END_TEST
+
+START_TEST(to_nobody_reads_counts_and_drops)
+{
+	work.run = burst_vf_to_nobody;
+	work.guest = NULL;
+	vf_rx->waiting = LANE_BURST + 1;
+	vf_rx->length = length_mixed;
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(pass(), 1);
+	ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(lane.counters.rx_pkts, LANE_BURST + 1);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, LANE_BURST + 1);
+	ck_assert_uint_eq(lane.counters.dropped_absent_bytes, vf_rx->bytes);
+}
+END_TEST
+
+/* Bursts of any size towards a guest that takes what it likes, leaves and comes back. */
+START_TEST(to_vm_always_balances)
+{
+	uint64_t random = (uint64_t)_i;
+
+	vf_rx->length = length_mixed;
+	work.mergeable = _i % 2;
+	for (int i = 0; i < 5000; i++) {
+		uint64_t sent = guest_rx->pkts, taken = vf_rx->next_seq;
+
+		vf_rx->waiting += fake_random(&random) % 48;
+		guest_rx->room = fake_random(&random) % 4 == 0 ? 0 : fake_random(&random) % 80;
+		guest_rx->burst_max = fake_random(&random) % 3 == 0 ? 32 : 0;
+		guest_rx->longest = fake_random(&random) % 3 == 0 ? 1514 : 0;
+		guest.absent = fake_random(&random) % 50 == 0;
+		unsigned done = pass();
+
+		fake_expect(lane.backlog.count <= LANE_BACKLOG_VF_TO_VM);
+		fake_expect(lane.counters.rx_pkts == vf_rx->next_seq);
+		fake_expect(lane.counters.rx_bytes == vf_rx->bytes);
+		fake_expect(lane.counters.tx_pkts == guest_rx->pkts);
+		fake_expect(lane.counters.tx_bytes == guest_rx->bytes);
+		fake_expect(vf_rx->next_seq - taken <= LANE_BURST);
+		if (guest_rx->pkts > sent)
+			fake_expect(done > 0);
+	}
+	ck_assert_uint_gt(lane.counters.dropped_full_pkts, 0);
+	ck_assert_uint_gt(lane.counters.dropped_absent_pkts, 0);
+}
+END_TEST
+
+/* --- from the guest to the VF ---------------------------------------------------------------- */
+
+START_TEST(to_vf_moves_all_in_order)
+{
+	guest_tx->waiting = 2 * LANE_BURST + 5;
+	guest_tx->length = length_mixed;
+	vf_tx->room = PLENTY;
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(pass(), 5);
+	ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(vf_tx->pkts, 2 * LANE_BURST + 5);
+	ck_assert_uint_eq(vf_tx->bytes, guest_tx->bytes);
+	ck_assert_uint_eq(lane.counters.tx_bytes, guest_tx->bytes);
+}
+END_TEST
+
+/* The guest is to feel the VF's pace: its ring is its queue, not our backlog. */
+START_TEST(to_vf_leaves_the_guest_alone_while_it_holds)
+{
+	guest_tx->waiting = 3 * LANE_BURST;
+	vf_tx->room = 12;
+	pass();
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST - 12);
+	for (int i = 0; i < 100; i++)
+		pass();
+	ck_assert_uint_eq(guest_tx->waiting, 2 * LANE_BURST);
+	vf_tx->room = 5;
+	pass();
+	ck_assert_uint_eq(vf_tx->pkts, 17);
+	ck_assert_uint_eq(guest_tx->waiting, 2 * LANE_BURST);
+	vf_tx->room = PLENTY;
+	pass();
+	ck_assert_uint_eq(vf_tx->pkts, 2 * LANE_BURST);
+	pass();
+	ck_assert_uint_eq(vf_tx->pkts, 3 * LANE_BURST);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+}
+END_TEST
+
+START_TEST(to_vf_stall_ends_in_drops)
+{
+	guest_tx->waiting = PLENTY;
+	pass();
+	pass();
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST);
+	ck_assert_uint_ne(lane.stalled_since, 0);
+
+	/* Too long: the guest is read on, and what it sends is lost, at each pass. */
+	work.stall_cycles = ALWAYS;
+	for (unsigned i = 1; i <= 5; i++) {
+		ck_assert_uint_eq(pass(), 2 * LANE_BURST);
+		ck_assert_uint_eq(lane.counters.dropped_full_pkts, i * LANE_BURST);
+		ck_assert_uint_eq(lane.counters.dropped_full_bytes, i * LANE_BURST * 100);
+		ck_assert_uint_eq(lane.counters.rx_pkts, (i + 1) * LANE_BURST);
+	}
+
+	/* One packet taken, and the VF has all its time again. */
+	uint64_t since = lane.stalled_since;
+	work.stall_cycles = NEVER;
+	vf_tx->room = 1;
+	pass();
+	ck_assert_uint_eq(lane.counters.tx_pkts, 1);
+	ck_assert_uint_gt(lane.stalled_since, since);
+	for (int i = 0; i < 10; i++)
+		pass();
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 5 * LANE_BURST);
+	vf_tx->room = PLENTY;
+	pass();
+	ck_assert_uint_eq(lane.backlog.count, 0);
+	ck_assert_uint_eq(lane.stalled_since, 0);
+	guest_tx->waiting = 3;
+	pass();
+	ck_assert_uint_eq(lane.backlog.count, 0);
+	fake_expect_balance(&lane);
+}
+END_TEST
+
+/* The time runs from the first refusal, not from each. */
+START_TEST(to_vf_stall_time_is_kept)
+{
+	guest_tx->waiting = LANE_BURST;
+	pass();
+	pass();
+	uint64_t since = lane.stalled_since;
+	for (int i = 0; i < 5; i++)
+		pass();
+	ck_assert_uint_eq(lane.stalled_since, since);
+	work.stall_cycles = rte_rdtsc() - since + 100000;
+	while (lane.backlog.count > 0)
+		pass();
+	ck_assert_uint_ge(rte_rdtsc() - since, work.stall_cycles);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, LANE_BURST);
+}
+END_TEST
+
+START_TEST(to_vf_slow_is_not_stalled)
+{
+	work.stall_cycles = 1;
+	guest_tx->waiting = 4 * LANE_BURST;
+	while (guest_tx->waiting > 0 || lane.backlog.count > 0) {
+		vf_tx->room = 1;
+		pass();
+	}
+	ck_assert_uint_eq(vf_tx->pkts, 4 * LANE_BURST);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+}
+END_TEST
+
+START_TEST(to_vf_guest_gone)
+{
+	guest_tx->waiting = LANE_BURST;
+	vf_tx->room = 2;
+	pass();
+	guest.absent = true;
+	vf_tx->room = 4;
+	ck_assert_uint_eq(pass(), 4); /* what it sent before still goes */
+	vf_tx->room = PLENTY;
+	ck_assert_uint_eq(pass(), LANE_BURST - 6);
+	ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(vf_tx->pkts, LANE_BURST);
+}
+END_TEST
+
+static uint32_t length_edges(uint32_t seq)
+{
+	static const uint32_t lengths[] = {0,    1, 13, 14, 59, 60, 61, MAX_FRAME, MAX_FRAME + 1,
+	                                   65535};
+
+	return lengths[seq % RTE_DIM(lengths)];
+}
+
+START_TEST(to_vf_bad_lengths)
+{
+	guest_tx->waiting = 10;
+	guest_tx->length = length_edges;
+	vf_tx->room = PLENTY;
+	ck_assert_uint_eq(pass(), 10);
+	ck_assert_uint_eq(lane.counters.rx_pkts, 10);
+	ck_assert_uint_eq(lane.counters.dropped_invalid_pkts, 5);
+	ck_assert_uint_eq(lane.counters.dropped_invalid_bytes, 0 + 1 + 13 + MAX_FRAME + 1 + 65535);
+	ck_assert_uint_eq(lane.counters.tx_pkts, 5);
+	ck_assert_uint_eq(lane.counters.tx_bytes, vf_tx->bytes);
+	ck_assert_uint_eq(vf_tx->bytes, 60 + 60 + 60 + 61 + MAX_FRAME);
+	ck_assert_int_eq(fake_packets_live, 0);
+}
+END_TEST
+
+static struct rte_mbuf *odd_packet;
+
+static int odd_receive(struct guest *from, uint16_t queue, struct rte_mempool *pool,
+                       struct rte_mbuf **pkts, uint16_t n)
+{
+	(void)from, (void)queue, (void)pool, (void)n;
+	if (odd_packet == NULL)
+		return 0;
+	pkts[0] = odd_packet;
+	odd_packet = NULL;
+	return 1;
+}
+
+static const struct guest_ops odd_ops = {.receive = odd_receive};
+
+START_TEST(to_vf_pads_with_zeros)
+{
+	guest.guest.ops = &odd_ops;
+	odd_packet = fake_packet_new(0, 0, 20);
+	const struct fake_packet *packet = fake_packet_of(odd_packet);
+	pass(); /* no room: it waits, as it will be sent */
+	ck_assert_uint_eq(lane.backlog.count, 1);
+	ck_assert_uint_eq(packet->mbuf.pkt_len, 60);
+	ck_assert_uint_eq(packet->mbuf.data_len, 60);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(packet->data[RTE_PKTMBUF_HEADROOM + i], 0x5a);
+	for (int i = 20; i < 60; i++)
+		ck_assert_int_eq(packet->data[RTE_PKTMBUF_HEADROOM + i], 0);
+	ck_assert_int_eq(packet->data[RTE_PKTMBUF_HEADROOM + 60], 0x5a);
+	vf_tx->room = PLENTY;
+	pass();
+	ck_assert_uint_eq(vf_tx->pkts, 1);
+	ck_assert_uint_eq(lane.counters.rx_bytes, 60);
+}
+END_TEST
+
+START_TEST(to_vf_drops_what_cannot_be_padded)
+{
+	guest.guest.ops = &odd_ops;
+	odd_packet = fake_packet_new(0, 0, 20);
+	odd_packet->data_off = FAKE_DATA_ROOM - 30; /* room for 10 more bytes only */
+	vf_tx->room = PLENTY;
+	pass();
+	ck_assert_uint_eq(lane.counters.dropped_invalid_pkts, 1);
+	ck_assert_uint_eq(lane.counters.dropped_invalid_bytes, 20);
+	ck_assert_uint_eq(vf_tx->pkts, 0);
+}
+END_TEST
+
+START_TEST(from_vm_to_nobody)
+{
+	work.run = burst_vm_to_nobody;
+	guest_tx->waiting = LANE_BURST + 3;
+	guest_tx->length = length_edges; /* nobody minds */
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	ck_assert_uint_eq(pass(), 3);
+	guest.absent = true;
+	ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(lane.counters.rx_pkts, LANE_BURST + 3);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, LANE_BURST + 3);
+	ck_assert_uint_eq(lane.counters.dropped_absent_bytes, guest_tx->bytes);
+}
+END_TEST
+
+static uint32_t length_hostile(uint32_t seq)
+{
+	static const uint32_t lengths[] = {60, 1514, 13, MAX_FRAME, 9000, 20, 0, 64};
+
+	return lengths[seq * 7 % RTE_DIM(lengths)];
+}
+
+START_TEST(to_vf_always_balances)
+{
+	uint64_t random = 1000 + (uint64_t)_i;
+
+	guest_tx->length = _i % 2 ? length_mixed : length_hostile;
+	for (int i = 0; i < 5000; i++) {
+		uint32_t held = lane.backlog.count, taken = guest_tx->next_seq;
+
+		guest_tx->waiting += fake_random(&random) % 48;
+		uint32_t room = fake_random(&random) % 3 == 0 ? 0 : fake_random(&random) % 40;
+		vf_tx->room = room;
+		guest.absent = fake_random(&random) % 50 == 0;
+		work.stall_cycles = fake_random(&random) % 20 == 0 ? ALWAYS : NEVER;
+		pass();
+
+		fake_expect(lane.backlog.count <= LANE_BACKLOG_VM_TO_VF);
+		fake_expect(lane.counters.rx_pkts == guest_tx->next_seq);
+		fake_expect(lane.counters.rx_bytes >= guest_tx->bytes); /* the padding */
+		fake_expect(lane.counters.tx_pkts == vf_tx->pkts);
+		fake_expect(lane.counters.tx_bytes == vf_tx->bytes);
+		if (room < held && work.stall_cycles == NEVER)
+			fake_expect(guest_tx->next_seq == taken);
+	}
+	ck_assert_uint_gt(lane.counters.dropped_full_pkts, 0);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("burst");
+	TCase *to_vm = tcase_create("vf to vm"), *to_vf = tcase_create("vm to vf");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(to_vm, set_up_to_vm, tear_down);
+	tcase_add_test(to_vm, to_vm_moves_all_in_order);
+	tcase_add_test(to_vm, to_vm_holds_what_has_no_room);
+	tcase_add_test(to_vm, to_vm_drops_the_newest_beyond_the_bound);
+	tcase_add_test(to_vm, to_vm_catches_up_in_one_pass);
+	tcase_add_test(to_vm, to_vm_drops_nothing_that_was_not_refused);
+	tcase_add_test(to_vm, to_vm_guest_gone);
+	tcase_add_test(to_vm, to_vm_oversize_does_not_block);
+	tcase_add_test(to_vm, to_vm_mergeable_guest_waits_for_buffers);
+	tcase_add_test(to_vm, to_vm_small_frames_wait_however_long);
+	tcase_add_test(to_vm, to_nobody_reads_counts_and_drops);
+	tcase_add_loop_test(to_vm, to_vm_always_balances, 0, 20);
+	suite_add_tcase(suite, to_vm);
+	tcase_add_checked_fixture(to_vf, set_up_to_vf, tear_down);
+	tcase_add_test(to_vf, to_vf_moves_all_in_order);
+	tcase_add_test(to_vf, to_vf_leaves_the_guest_alone_while_it_holds);
+	tcase_add_test(to_vf, to_vf_stall_ends_in_drops);
+	tcase_add_test(to_vf, to_vf_stall_time_is_kept);
+	tcase_add_test(to_vf, to_vf_slow_is_not_stalled);
+	tcase_add_test(to_vf, to_vf_guest_gone);
+	tcase_add_test(to_vf, to_vf_bad_lengths);
+	tcase_add_test(to_vf, to_vf_pads_with_zeros);
+	tcase_add_test(to_vf, to_vf_drops_what_cannot_be_padded);
+	tcase_add_test(to_vf, from_vm_to_nobody);
+	tcase_add_loop_test(to_vf, to_vf_always_balances, 0, 20);
+	suite_add_tcase(suite, to_vf);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
