@@ -255,7 +255,6 @@ int main(int argc, char *argv[])
 	case CONFIG_RUN:
 		break;
 	case CONFIG_EXIT_OK:
-	case CONFIG_PRINT_MAN:
 		config_free(&daemon_state.config);
 		return EXIT_SUCCESS;
 	default:

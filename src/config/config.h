@@ -26,7 +26,6 @@ enum config_action {
 	CONFIG_CHECK,    /* --check: preflight, print, exit */
 	CONFIG_BIND,     /* --bind */
 	CONFIG_UNBIND,   /* --unbind */
-	CONFIG_PRINT_MAN /* --man (hidden): the options part of the man page, from the schema */
 };
 
 /* Strings are owned by the struct (config_free); NULL means not given / not opened. */
@@ -37,6 +36,7 @@ struct config {
 	bool foreground;       /* -n */
 	bool foreground_syslog; /* -n=log_syslog */
 	int log_level;         /* 0 … 7 */
+	bool log_level_given;  /* on the command line: SIGHUP leaves it alone */
 	char *pid_dir;
 	char *huge_dir;
 	bool huge_dir_given; /* else the default, used only where it is mounted */

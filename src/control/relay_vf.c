@@ -279,7 +279,6 @@ static void begin_attach(struct relay *relay, const struct device_spec *device, 
 	        .ring_size = VF_RING_SIZE,
 	        .backlog = LANE_BACKLOG_VF_TO_VM,
 	        .n_workers = (uint16_t)workers,
-	        .vfio_vf_token = config->vfio_vf_token,
 	        .no_huge = config->no_huge,
 	};
 	job_submit(control->device_thread, &vf_job->job);

@@ -32,7 +32,6 @@ struct vf_params {
 	uint16_t ring_size;        /* descriptors wanted per queue, adjusted to the device */
 	uint16_t backlog;          /* packets a vf_to_vm lane may hold back */
 	uint16_t n_workers;        /* for the pool's size: workers that may cache mbufs */
-	const char *vfio_vf_token; /* UUID or NULL; EAL has it (--vfio-vf-token), no PMD takes it */
 	bool no_huge;
 };
 

@@ -1,0 +1,152 @@
+/* The arguments for DPDK's EAL, made from the configuration. What the operator gives with --eal
+ * comes last and replaces ours where the two would contradict each other.
+ */
+#include "config/eal_args.h"
+
+#include <errno.h>
+#include <mntent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Without hugepages EAL takes its memory at once, but as address space only: pages are touched as
+ * pools are made. Enough for 64 relays of one queue. */
+#define NO_HUGE_MB 2048
+
+#define ARGS_MAX 300 /* ours and --eal's (EAL_WORDS_MAX) */
+
+struct list {
+	char **args;
+	int n;
+	bool failed;
+};
+
+bool eal_args_have(const struct config *cfg, const char *argument)
+{
+	size_t len = strlen(argument);
+
+	for (size_t i = 0; cfg->eal_args != NULL && cfg->eal_args[i] != NULL; i++) {
+		const char *word = cfg->eal_args[i];
+
+		if (strncmp(word, argument, len) != 0)
+			continue;
+		if (argument[1] != '-' || word[len] == '\0' || word[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+static void add(struct list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct list *list, const char *format, ...)
+{
+	va_list args;
+
+	if (list->failed || list->n == ARGS_MAX) {
+		list->failed = true;
+		return;
+	}
+	va_start(args, format);
+	if (vasprintf(&list->args[list->n], format, args) < 0) {
+		list->args[list->n] = NULL;
+		list->failed = true;
+	} else {
+		list->n++;
+	}
+	va_end(args);
+}
+
+static void add_lcores(struct list *list, const struct config *cfg)
+{
+	struct cpu_set all = cfg->worker_cpus;
+	char text[CPU_SET_SIZE * 4];
+
+	if (!eal_args_have(cfg, "--lcores") && !eal_args_have(cfg, "-l") &&
+	    !eal_args_have(cfg, "-c")) {
+		cpu_set_add(&all, cfg->main_cpu);
+		add(list, "-l");
+		add(list, "%s", cpu_set_format(&all, text, sizeof(text)));
+	}
+	if (!eal_args_have(cfg, "--main-lcore")) {
+		add(list, "--main-lcore");
+		add(list, "%u", cfg->main_cpu);
+	}
+}
+
+static bool is_hugetlbfs(const char *directory)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent entry;
+	char buffer[4096];
+	bool found = false;
+
+	if (mounts == NULL)
+		return false;
+	while (!found && getmntent_r(mounts, &entry, buffer, sizeof(buffer)) != NULL)
+		found = strcmp(entry.mnt_dir, directory) == 0 &&
+			strcmp(entry.mnt_type, "hugetlbfs") == 0;
+	endmntent(mounts);
+	return found;
+}
+
+static void add_memory(struct list *list, const struct config *cfg)
+{
+	if (cfg->no_huge) {
+		add(list, "--no-huge");
+		add(list, "--iova-mode=va");
+		if (!eal_args_have(cfg, "-m"))
+			add(list, "-m%d", NO_HUGE_MB);
+		return;
+	}
+	/* Else EAL takes the mount points that it finds. */
+	if (cfg->huge_dir_given || is_hugetlbfs(cfg->huge_dir)) {
+		add(list, "--huge-dir");
+		add(list, "%s", cfg->huge_dir);
+	}
+	/* So that hugepages are free again however we end. */
+	if (!eal_args_have(cfg, "--huge-unlink") && !eal_args_have(cfg, "--in-memory"))
+		add(list, "--huge-unlink");
+}
+
+char **eal_args_make(const struct config *cfg, const char *instance, int *argc, struct error *err)
+{
+	struct list list = {.args = calloc(ARGS_MAX + 1, sizeof(char *))};
+
+	if (list.args == NULL) {
+		error_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	add(&list, "virtio-forwarder");
+	add_lcores(&list, cfg);
+	add_memory(&list, cfg);
+	if (!eal_args_have(cfg, "--file-prefix") && !eal_args_have(cfg, "--in-memory"))
+		add(&list, "--file-prefix=%s", instance);
+	/* A device that is no network card: none is probed at start; VFs are plugged in later. */
+	if (!eal_args_have(cfg, "-a") && !eal_args_have(cfg, "-b") &&
+	    !eal_args_have(cfg, "--allow") && !eal_args_have(cfg, "--block") &&
+	    !eal_args_have(cfg, "--no-pci")) {
+		add(&list, "-a");
+		add(&list, "0000:00:00.0");
+	}
+	if (cfg->vfio_vf_token != NULL)
+		add(&list, "--vfio-vf-token=%s", cfg->vfio_vf_token);
+	if (!eal_args_have(cfg, "--log-level"))
+		add(&list, "--log-level=%s", cfg->log_level >= 7 ? "info" : "notice");
+	for (size_t i = 0; cfg->eal_args != NULL && cfg->eal_args[i] != NULL; i++)
+		add(&list, "%s", cfg->eal_args[i]);
+	if (list.failed) {
+		eal_args_free(list.args);
+		error_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	*argc = list.n;
+	return list.args;
+}
+
+void eal_args_free(char **args)
+{
+	for (size_t i = 0; args != NULL && args[i] != NULL; i++)
+		free(args[i]);
+	free(args);
+}

@@ -1,0 +1,204 @@
+/* --help and the man page's tables; see help.h.
+ */
+#include "config/help.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "config/schema.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+#define TEXT_COLUMN 8
+#define TEXT_END    96
+
+static const char unavailable[] = " (Not available yet: accepted, and warned about at start.)";
+
+/* "-C, --cpus=CPUS" or "    --nodaemon[=log_syslog]". */
+static void print_option(FILE *out, const struct schema_row *row)
+{
+	if (row->letter != 0)
+		fprintf(out, "  -%c, --%s", row->letter, row->option);
+	else
+		fprintf(out, "      --%s", row->option);
+	if (row->need == NEED_VALUE)
+		fprintf(out, "=%s", row->argument);
+	else if (row->need == MAY_HAVE_VALUE)
+		fprintf(out, "[=%s]", row->argument);
+	if (row->variable != NULL)
+		fprintf(out, "   (%s)", row->variable);
+	fputc('\n', out);
+}
+
+static void print_wrapped(FILE *out, const char *text, size_t *column)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+
+		if (*column > TEXT_COLUMN && *column + 1 + len > TEXT_END) {
+			fputc('\n', out);
+			*column = 0;
+		}
+		if (*column == 0)
+			*column = (size_t)fprintf(out, "%*s", TEXT_COLUMN, "");
+		else
+			*column += (size_t)fprintf(out, "%s", *column > TEXT_COLUMN ? " " : "");
+		*column += (size_t)fprintf(out, "%.*s", (int)len, text);
+		text += len + strspn(text + len, " ");
+	}
+}
+
+static void print_help_text(FILE *out, const struct schema_row *row)
+{
+	size_t column = 0;
+
+	print_wrapped(out, row->help, &column);
+	if (row->absent != NULL || row->bare != NULL) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "%s: %s.",
+			 row->absent != NULL ? "Default" : "Without a value",
+			 row->absent != NULL ? row->absent : row->bare);
+		print_wrapped(out, text, &column);
+	}
+	if (row->planned)
+		print_wrapped(out, unavailable + 1, &column);
+	fputc('\n', out);
+}
+
+void help_print_version(FILE *out)
+{
+	fprintf(out, "virtio-forwarder " VERSION "\n");
+}
+
+void help_print(FILE *out)
+{
+	fputs("Usage: virtio-forwarder --cpus=CPUS [OPTION]...\n"
+	      "Relays packets between SR-IOV VFs and virtual machines' virtio-net devices.\n\n"
+	      "A value follows its option after '=' or a blank; one in brackets may be left out and\n"
+	      "needs the '='. The variable in parentheses does the same in the file of --config.\n",
+	      out);
+	for (int group = 0; group < GROUP_COUNT; group++) {
+		fprintf(out, "\n%s:\n", schema_group_title((enum schema_group)group));
+		for (size_t i = 0; i < schema_size; i++) {
+			const struct schema_row *row = &schema[i];
+
+			if (row->group != (enum schema_group)group || row->help == NULL)
+				continue;
+			if (row->option != NULL)
+				print_option(out, row);
+			else
+				fprintf(out, "  %s=%s   (file only)\n", row->variable,
+					row->argument);
+			print_help_text(out, row);
+		}
+	}
+}
+
+/* --- man(7) -------------------------------------------------------------------------------- */
+
+/* A hyphen is a minus, a backslash and a leading dot are escaped. */
+static void put_roff(FILE *out, const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", out);
+	for (; *text != '\0'; text++) {
+		if (*text == '-')
+			fputs("\\-", out);
+		else if (*text == '\\')
+			fputs("\\e", out);
+		else if (strncmp(text, "…", strlen("…")) == 0) {
+			fputs("...", out);
+			text += strlen("…") - 1;
+		} else
+			fputc(*text, out);
+	}
+}
+
+static void put_row_text(FILE *out, const struct schema_row *row)
+{
+	fputc('\n', out);
+	put_roff(out, row->help);
+	if (row->absent != NULL || row->bare != NULL) {
+		fputs(row->absent != NULL ? " Default: " : " Without a value: ", out);
+		put_roff(out, row->absent != NULL ? row->absent : row->bare);
+		fputc('.', out);
+	}
+	if (row->planned)
+		put_roff(out, unavailable);
+	fputc('\n', out);
+}
+
+static void put_options(FILE *out)
+{
+	for (int group = 0; group < GROUP_COUNT; group++) {
+		fprintf(out, ".SS %s\n", schema_group_title((enum schema_group)group));
+		for (size_t i = 0; i < schema_size; i++) {
+			const struct schema_row *row = &schema[i];
+
+			if (row->group != (enum schema_group)group || row->help == NULL ||
+			    row->option == NULL)
+				continue;
+			fputs(".TP\n\\fB", out);
+			if (row->letter != 0)
+				fprintf(out, "\\-%c\\fR, \\fB", row->letter);
+			fputs("\\-\\-", out);
+			put_roff(out, row->option);
+			fputs("\\fR", out);
+			if (row->need != NEED_NOTHING) {
+				fprintf(out, "%s=\\fI", row->need == MAY_HAVE_VALUE ? "[" : "");
+				put_roff(out, row->argument);
+				fprintf(out, "\\fR%s", row->need == MAY_HAVE_VALUE ? "]" : "");
+			}
+			put_row_text(out, row);
+		}
+	}
+}
+
+static void put_variables(FILE *out)
+{
+	for (size_t i = 0; i < schema_size; i++) {
+		const struct schema_row *row = &schema[i];
+
+		if (row->variable == NULL)
+			continue;
+		fprintf(out, ".TP\n\\fB%s\\fR", row->variable);
+		if (row->option == NULL) {
+			put_row_text(out, row);
+			continue;
+		}
+		fputs("\nAs \\fB\\-\\-", out);
+		put_roff(out, row->option);
+		fputs("\\fR.\n", out);
+	}
+}
+
+static void put_line(FILE *out, const char *line)
+{
+	static const char mark[] = "@VERSION@";
+	const char *place = strstr(line, mark);
+
+	if (place == NULL) {
+		fputs(line, out);
+		return;
+	}
+	fprintf(out, "%.*s" VERSION, (int)(place - line), line);
+	put_line(out, place + strlen(mark));
+}
+
+int help_print_man(FILE *in, FILE *out)
+{
+	char line[1024];
+
+	while (fgets(line, sizeof(line), in) != NULL) {
+		if (strcmp(line, "@OPTIONS@\n") == 0)
+			put_options(out);
+		else if (strcmp(line, "@VARIABLES@\n") == 0)
+			put_variables(out);
+		else
+			put_line(out, line);
+	}
+	return ferror(in) || ferror(out) ? -EIO : 0;
+}
