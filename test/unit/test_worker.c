@@ -1,0 +1,402 @@
+/* Workers on plain threads: who sees which plan when. A lane's state is written without atomics
+ * by whoever owns it, so that a thread sanitizer proves that there is one owner at a time.
+ */
+/* WRAP: rte_lcore_is_enabled rte_get_main_lcore */
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "datapath/plan.h"
+#include "datapath/worker.h"
+
+#define WORKERS 3
+#define LANES   5
+#define NOWHERE WORKERS
+#define MOVES   10000
+
+/* Asserts on any thread, without libcheck's bookkeeping of what holds. */
+#define expect(condition)                               \
+	do {                                            \
+		if (unlikely(!(condition)))             \
+			ck_abort_msg("%s", #condition); \
+	} while (0)
+
+static struct workers *workers;
+static pthread_t threads[WORKERS];
+static bool running;
+static struct lane lanes[LANES];
+static int in_use[LANES]; /* relaxed: tells a second owner even without a sanitizer */
+
+/* --- EAL's part --------------------------------------------------------------------------------
+ */
+
+int __wrap_rte_lcore_is_enabled(unsigned lcore);
+unsigned __wrap_rte_get_main_lcore(void);
+
+int __wrap_rte_lcore_is_enabled(unsigned lcore)
+{
+	return lcore <= WORKERS;
+}
+
+unsigned __wrap_rte_get_main_lcore(void)
+{
+	return 0;
+}
+
+static struct workers *create_on(const char *cpus, struct error *err)
+{
+	struct cpu_set set;
+
+	ck_assert_int_eq(cpu_set_parse(cpus, &set, err), 0);
+	return workers_create(&set, err);
+}
+
+static void set_up(void)
+{
+	struct error err;
+
+	log_open(LOG_TO_STDOUT, LOG_ERR, "test");
+	memset(lanes, 0, sizeof(lanes));
+	memset(in_use, 0, sizeof(in_use));
+	for (uint16_t i = 0; i < LANES; i++)
+		lanes[i].index = i;
+	workers = create_on("1-3", &err);
+	ck_assert_ptr_nonnull(workers);
+	ck_assert_uint_eq(workers->count, WORKERS);
+	for (unsigned i = 0; i < WORKERS; i++)
+		workers->worker[i].shares_cpu = true; /* a test may have fewer CPUs than workers */
+}
+
+static void *thread_run(void *worker)
+{
+	worker_run(worker);
+	return NULL;
+}
+
+static void start(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, thread_run, &workers->worker[i]),
+		                 0);
+	running = true;
+}
+
+static void stop(void)
+{
+	workers_stop(workers);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	running = false;
+}
+
+static void tear_down(void)
+{
+	if (running)
+		stop();
+	workers_destroy(workers);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* --- lanes that count ---------------------------------------------------------------------------
+ */
+
+static unsigned run_counting(const struct lane_work *work)
+{
+	struct lane *lane = work->lane;
+
+	expect(__atomic_exchange_n(&in_use[lane->index], 1, __ATOMIC_RELAXED) == 0);
+	expect(work->max_frame == 1000 + lane->index); /* the plan is whole */
+	lane->backlog.head++;                          /* the owner's alone */
+	counter_add(&lane->counters.rx_pkts, 1);
+	__atomic_store_n(&in_use[lane->index], 0, __ATOMIC_RELAXED);
+	return 1;
+}
+
+static uint64_t runs_of(unsigned lane)
+{
+	return counter_read(&lanes[lane].counters.rx_pkts);
+}
+
+static void wait_for_run(unsigned lane)
+{
+	uint64_t before = runs_of(lane), until = now_ms() + 10000;
+
+	while (runs_of(lane) == before) {
+		expect(now_ms() < until);
+		sched_yield();
+	}
+}
+
+static struct plan *plan_of(const unsigned where[LANES], unsigned worker)
+{
+	struct lane_work works[LANES];
+	unsigned n = 0;
+
+	for (uint16_t i = 0; i < LANES; i++) {
+		if (where[i] != worker)
+			continue;
+		works[n++] = (struct lane_work){
+		        .run = run_counting, .lane = &lanes[i], .max_frame = (uint16_t)(1000 + i)};
+	}
+	struct plan *plan = plan_create(works, n);
+	expect(plan != NULL);
+	return plan;
+}
+
+/* A plan that is read after its end shall not look like one. */
+static void plan_end(const struct plan *plan)
+{
+	struct plan *gone = (struct plan *)(uintptr_t)plan;
+
+	if (gone == NULL)
+		return;
+	memset(gone->works, 0xee, gone->n_works * sizeof(gone->works[0]));
+	gone->n_works = UINT32_MAX;
+	free(gone);
+}
+
+static void publish(const unsigned where[LANES], unsigned worker)
+{
+	const struct plan *before =
+	        worker_publish(&workers->worker[worker], plan_of(where, worker));
+
+	workers_synchronize(workers);
+	plan_end(before);
+}
+
+/* --- tests ---------------------------------------------------------------------------------------
+ */
+
+START_TEST(only_lcores_that_there_are)
+{
+	struct error err;
+
+	ck_assert_ptr_null(create_on("1,9", &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "lcore 9"));
+	ck_assert_ptr_null(create_on("0-2", &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "lcore 0"));
+	ck_assert_ptr_null(create_on("2,1000", &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "lcore 1000"));
+	ck_assert_uint_eq(workers->worker[0].lcore, 1);
+	ck_assert_uint_eq(workers->worker[2].lcore, 3);
+}
+END_TEST
+
+START_TEST(plans_come_and_go_while_they_run)
+{
+	unsigned where[LANES] = {0, 0, 1, 1, 2};
+
+	start();
+	for (int i = 0; i < 1000; i++) {
+		publish(where, (unsigned)i % WORKERS);
+		if (i % 100 == 99)
+			for (unsigned lane = 0; lane < LANES; lane++)
+				wait_for_run(lane);
+	}
+	ck_assert_uint_gt(worker_passes(&workers->worker[0]), 10);
+	ck_assert(!worker_is_asleep(&workers->worker[0]));
+}
+END_TEST
+
+/* What was published before the threads began is theirs, too. */
+START_TEST(plans_from_before_the_start)
+{
+	unsigned where[LANES] = {0, 1, 2, 0, 1};
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		publish(where, i);
+	start();
+	for (unsigned lane = 0; lane < LANES; lane++)
+		wait_for_run(lane);
+	stop();
+	for (unsigned lane = 0; lane < LANES; lane++)
+		ck_assert_uint_eq(lanes[lane].backlog.head, (uint32_t)runs_of(lane));
+}
+END_TEST
+
+START_TEST(lanes_move)
+{
+	unsigned where[LANES] = {0, 1, 2, 0, 1};
+	unsigned random = 1;
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		publish(where, i);
+	start();
+	for (int i = 0; i < MOVES; i++) {
+		random = random * 1103515245 + 12345;
+		unsigned lane = (random >> 16) % LANES, from = where[lane];
+		unsigned to = (from + 1 + (random >> 8) % (WORKERS - 1)) % WORKERS;
+
+		where[lane] = NOWHERE;
+		publish(where, from);
+		/* Now it is nobody's but ours. */
+		expect(lanes[lane].backlog.head == (uint32_t)runs_of(lane));
+		lanes[lane].backlog.head++;
+		counter_add(&lanes[lane].counters.rx_pkts, 1);
+		where[lane] = to;
+		publish(where, to);
+	}
+	for (unsigned lane = 0; lane < LANES; lane++)
+		wait_for_run(lane);
+}
+END_TEST
+
+/* --- synchronize --- */
+
+static atomic_int entered, released, returned;
+
+static unsigned run_blocking(const struct lane_work *work)
+{
+	atomic_store(&entered, 1);
+	while (!atomic_load(&released))
+		sched_yield();
+	work->lane->backlog.head++;
+	return 1;
+}
+
+static void *synchronize_run(void *context)
+{
+	(void)context;
+	workers_synchronize(workers);
+	atomic_store(&returned, 1);
+	return NULL;
+}
+
+START_TEST(synchronize_waits_for_a_pass_to_end)
+{
+	struct lane_work work = {.run = run_blocking, .lane = &lanes[0]};
+	unsigned nothing[LANES] = {NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE};
+	pthread_t waiter;
+
+	start();
+	free((void *)(uintptr_t)worker_publish(&workers->worker[1], plan_create(&work, 1)));
+	while (!atomic_load(&entered))
+		sched_yield();
+	const struct plan *before = worker_publish(&workers->worker[1], plan_of(nothing, 1));
+	ck_assert_int_eq(pthread_create(&waiter, NULL, synchronize_run, NULL), 0);
+	usleep(1200000); /* longer than its patience, after which it says so and waits on */
+	ck_assert_int_eq(atomic_load(&returned), 0);
+	ck_assert_uint_eq(before->n_works, 1);
+
+	atomic_store(&released, 1);
+	pthread_join(waiter, NULL);
+	ck_assert_int_eq(atomic_load(&returned), 1);
+	ck_assert_uint_ge(lanes[0].backlog.head, 1); /* the worker is out of it: a plain read */
+	plan_end(before);
+}
+END_TEST
+
+/* The guests' backend synchronizes on a thread of its own. */
+START_TEST(two_threads_may_synchronize)
+{
+	unsigned where[LANES] = {0, 1, 2, 0, 1};
+	pthread_t waiter;
+
+	start();
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(pthread_create(&waiter, NULL, synchronize_run, NULL), 0);
+		publish(where, (unsigned)i % WORKERS);
+		pthread_join(waiter, NULL);
+	}
+}
+END_TEST
+
+/* --- sleep --- */
+
+static void wait_until_asleep(unsigned worker)
+{
+	uint64_t until = now_ms() + 10000;
+
+	while (!worker_is_asleep(&workers->worker[worker])) {
+		expect(now_ms() < until);
+		usleep(100);
+	}
+}
+
+START_TEST(a_worker_without_work_sleeps)
+{
+	start();
+	for (unsigned i = 0; i < WORKERS; i++)
+		wait_until_asleep(i);
+	uint64_t passes = worker_passes(&workers->worker[0]), begun = now_ms();
+	for (int i = 0; i < 100; i++)
+		workers_synchronize(workers); /* waits for nobody who sleeps */
+	usleep(50000);
+	ck_assert_uint_le(worker_passes(&workers->worker[0]) - passes, 5);
+	ck_assert_uint_lt(now_ms() - begun, 5000);
+}
+END_TEST
+
+START_TEST(a_plan_wakes_it)
+{
+	unsigned where[LANES] = {NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE};
+	uint64_t slept_through = 0;
+
+	start();
+	for (int i = 0; i < 30; i++) {
+		wait_until_asleep(2);
+		where[3] = 2;
+		uint64_t begun = now_ms();
+		publish(where, 2);
+		wait_for_run(3);
+		if (now_ms() - begun > 500)
+			slept_through++; /* as if the wake-up had been lost */
+		where[3] = NOWHERE;
+		publish(where, 2);
+	}
+	ck_assert_uint_le(slept_through, 1); /* a busy machine is forgiven once */
+}
+END_TEST
+
+START_TEST(all_stop_whatever_they_do)
+{
+	unsigned where[LANES] = {0, 0, 0, 1, 1}; /* and worker 2 sleeps */
+
+	publish(where, 0);
+	publish(where, 1);
+	start();
+	wait_for_run(0);
+	wait_until_asleep(2);
+	uint64_t begun = now_ms();
+	stop();
+	ck_assert_uint_lt(now_ms() - begun, 900);
+	workers_synchronize(workers); /* whoever is gone is not waited for */
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("worker");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, only_lcores_that_there_are);
+	tcase_add_test(tcase, plans_come_and_go_while_they_run);
+	tcase_add_test(tcase, plans_from_before_the_start);
+	tcase_add_test(tcase, lanes_move);
+	tcase_add_test(tcase, synchronize_waits_for_a_pass_to_end);
+	tcase_add_test(tcase, two_threads_may_synchronize);
+	tcase_add_test(tcase, a_worker_without_work_sleeps);
+	tcase_add_test(tcase, a_plan_wakes_it);
+	tcase_add_test(tcase, all_stop_whatever_they_do);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
