@@ -17,6 +17,7 @@
 #include "control/placement.h"
 #include "control/relay.h"
 #include "datapath/burst.h"
+#include "port/pool.h"
 
 #define RELAY_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
 #define LANES_MAX       (RELAYS_MAX * RELAY_LANES_MAX)
@@ -39,7 +40,8 @@ struct planner {
 	const struct plan **published;     /* [workers], NULL = empty */
 	struct plan **without, **complete; /* [workers], of the change under way */
 	struct lane_work works[LANES_MAX]; /* scratch */
-	bool in_plan[LANES_MAX];           /* by lane_number, of what is published now */
+	bool *uses_pool;         /* [relay * workers + worker]: a lane of it is polled there */
+	bool in_plan[LANES_MAX]; /* by lane_number, of what is published now */
 };
 
 struct planner *planner_create(struct control *control)
@@ -51,11 +53,12 @@ struct planner *planner_create(struct control *control)
 		return NULL;
 	planner->control = control;
 	planner->load = calloc(count, sizeof(*planner->load));
+	planner->uses_pool = calloc(RELAYS_MAX, count);
 	planner->published = calloc(count, sizeof(struct plan *));
 	planner->without = calloc(count, sizeof(struct plan *));
 	planner->complete = calloc(count, sizeof(struct plan *));
-	if (planner->load == NULL || planner->published == NULL || planner->without == NULL ||
-	    planner->complete == NULL) {
+	if (planner->load == NULL || planner->uses_pool == NULL || planner->published == NULL ||
+	    planner->without == NULL || planner->complete == NULL) {
 		planner_destroy(planner);
 		errno = ENOMEM;
 		return NULL;
@@ -67,6 +70,7 @@ void planner_destroy(struct planner *planner)
 {
 	/* The plans that are published belong to the workers. */
 	free(planner->load);
+	free(planner->uses_pool);
 	free(planner->published);
 	free(planner->without);
 	free(planner->complete);
@@ -346,12 +350,35 @@ static unsigned lane_number(const struct lane *lane)
 
 static void mark_published(struct planner *planner)
 {
+	unsigned count = planner->control->workers->count;
+
 	memset(planner->in_plan, 0, sizeof(planner->in_plan));
-	for (unsigned i = 0; i < planner->control->workers->count; i++) {
+	memset(planner->uses_pool, 0, RELAYS_MAX * count);
+	for (unsigned i = 0; i < count; i++) {
 		const struct plan *plan = planner->published[i];
 
-		for (unsigned j = 0; plan != NULL && j < plan->n_works; j++)
-			planner->in_plan[lane_number(plan->works[j].lane)] = true;
+		for (unsigned j = 0; plan != NULL && j < plan->n_works; j++) {
+			const struct lane *lane = plan->works[j].lane;
+
+			planner->in_plan[lane_number(lane)] = true;
+			planner->uses_pool[lane->relay_id * count + i] = true;
+		}
+	}
+}
+
+/* Packet buffers that a worker keeps for a relay whose lanes have left it go back to the pool. */
+static void flush_caches(struct planner *planner)
+{
+	struct workers *workers = planner->control->workers;
+
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		const struct relay *relay = &planner->control->relays[i];
+
+		if (relay->vf_phase != VF_ATTACHED)
+			continue;
+		for (unsigned j = 0; j < workers->count; j++)
+			if (!planner->uses_pool[i * workers->count + j])
+				pool_flush_cache(relay->vf.pool, workers->worker[j].lcore);
 	}
 }
 
@@ -387,6 +414,7 @@ int planner_apply(struct planner *planner)
 		return rc;
 	publish(planner, planner->without);
 	drop_orphans(planner);
+	flush_caches(planner);
 	publish(planner, planner->complete);
 	return 0;
 }

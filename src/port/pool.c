@@ -30,9 +30,12 @@ unsigned pool_size(const struct pool_params *params)
 	unsigned per_queue = (unsigned)params->rxd + params->txd +
 	                     (unsigned)params->backlog * params->frame_mbufs;
 
+	/* Lanes that send to one queue share a worker, so no more than these work at once. */
+	unsigned caches = RTE_MIN(params->n_workers, 2U * params->queues);
+
 	/* DPDK lets a cache grow to 1.5 times its size before it gives back. */
 	return params->queues * per_queue + POOL_RESERVE +
-	       params->n_workers * (POOL_CACHE_SIZE + POOL_CACHE_SIZE / 2);
+	       caches * (POOL_CACHE_SIZE + POOL_CACHE_SIZE / 2);
 }
 
 struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, struct error *err)
@@ -71,6 +74,14 @@ struct rte_mempool *pool_discard_create(int node)
 
 	snprintf(name, sizeof(name), "discard.%u", pools.next_name++);
 	return rte_pktmbuf_pool_create(name, DISCARD_POOL_MBUFS, 0, 0, POOL_MBUF_SIZE, node);
+}
+
+void pool_flush_cache(struct rte_mempool *pool, unsigned lcore)
+{
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, lcore);
+
+	if (cache != NULL)
+		rte_mempool_cache_flush(cache, pool);
 }
 
 void pool_retire(struct rte_mempool *pool)

@@ -39,6 +39,10 @@ struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, 
  * runs out. */
 struct rte_mempool *pool_discard_create(int node);
 
+/* Gives back what a worker's cache keeps. Control thread, while no published plan has that worker
+ * use the pool: else moved lanes would leave buffers behind on every worker they have been on. */
+void pool_flush_cache(struct rte_mempool *pool, unsigned lcore);
+
 /* Frees the pool now if all its mbufs are back, else when a later pool_reclaim finds them. */
 void pool_retire(struct rte_mempool *pool);
 
