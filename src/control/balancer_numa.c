@@ -1,0 +1,202 @@
+/* Where groups belong: the first placement, coming home, and spilling over to another NUMA node.
+ */
+#include "control/balancer_model.h"
+
+/* What a lane counts for in a placement, besides its load: an idle one may wake up at any time, and
+ * at the start all are idle. A 20th of a CPU. */
+#define LANE_GUESS (BALANCER_FULL / 20)
+
+/* --- the first placement ------------------------------------------------------------------- */
+
+/* As model_heat_if, of loads and guesses. */
+static uint64_t guessed_heat(const struct balancer *b, int group, int seat)
+{
+	const struct core *core = &b->cores[b->seats[seat].core];
+	uint64_t mine =
+	        model_cost(b, group, seat) + b->groups[group].n_lanes * (uint64_t)LANE_GUESS;
+	uint64_t busiest = 0;
+
+	for (int i = core->first; i != NONE; i = b->seats[i].next_in_core) {
+		uint64_t load = b->seats[i].load + b->seats[i].n_lanes * (uint64_t)LANE_GUESS;
+
+		if (i == seat)
+			load += mine;
+		if (load > busiest)
+			busiest = load;
+	}
+	return core->load + core->n_lanes * (uint64_t)LANE_GUESS + mine + busiest;
+}
+
+void numa_place_new(struct balancer *b)
+{
+	for (unsigned g = 0; g < b->n_groups; g++) {
+		struct group *group = &b->groups[g];
+		uint64_t least = UINT64_MAX;
+		int best = NONE;
+
+		if (group->seat != NONE)
+			continue;
+		for (unsigned s = 0; s < b->n_seats; s++) {
+			uint64_t heat;
+
+			if ((group->home >> b->seats[s].slot & 1) == 0)
+				continue;
+			heat = guessed_heat(b, (int)g, (int)s);
+			if (heat < least) {
+				least = heat;
+				best = (int)s;
+			}
+		}
+		model_move(b, (int)g, best);
+		group->origin = group->seat;
+	}
+}
+
+/* --- coming home --------------------------------------------------------------------------- */
+
+static bool is_at_home(const struct balancer *b, const struct group *group)
+{
+	return group->home >> b->seats[group->seat].slot & 1;
+}
+
+/* The seat at home that would be least hot with the group. */
+static int coolest_at_home(const struct balancer *b, int group)
+{
+	uint64_t least = UINT64_MAX;
+	int best = NONE;
+
+	for (unsigned s = 0; s < b->n_seats; s++) {
+		uint64_t heat;
+
+		if ((b->groups[group].home >> b->seats[s].slot & 1) == 0)
+			continue;
+		heat = model_heat_if(b, b->seats[s].core, (int)s,
+		                     (int64_t)model_cost(b, group, (int)s), NONE, 0);
+		if (heat < least) {
+			least = heat;
+			best = (int)s;
+		}
+	}
+	return best;
+}
+
+/* With global_numa_opt a group that came home must not be sent away again: it comes only to a
+ * core that stays below what everybody has to bear. */
+static bool has_room(const struct balancer *b, int group, int seat, uint64_t fair)
+{
+	const struct balancer_settings *settings = &b->snapshot->settings;
+	uint64_t cost = model_cost(b, group, seat);
+
+	if (settings->global_numa_opt)
+		return model_heat_if(b, b->seats[seat].core, seat, (int64_t)cost, NONE, 0) <= fair;
+	return !settings->spill_over || b->seats[seat].load + cost <= settings->return_at;
+}
+
+void numa_come_home(struct balancer *b)
+{
+	bool everywhere = b->snapshot->settings.global_numa_opt;
+	uint32_t all = (uint32_t)((1ull << b->n_slots) - 1);
+	uint64_t fair = 0;
+
+	for (unsigned g = 0; g < b->n_groups; g++)
+		b->groups[g].nodes = everywhere ? all : b->groups[g].home;
+	if (everywhere) {
+		model_split(b);
+		fair = model_fair_heat(b, &b->domains[0]);
+	}
+	for (unsigned g = 0; g < b->n_groups; g++) {
+		struct group *group = &b->groups[g];
+		int seat;
+
+		if (group->pin != BALANCER_NOWHERE || is_at_home(b, group))
+			continue;
+		seat = coolest_at_home(b, (int)g);
+		if (group->n_lanes <= b->moves_left && has_room(b, (int)g, seat, fair)) {
+			model_move(b, (int)g, seat);
+			group->origin = (int16_t)seat;
+			group->reason = BALANCER_HOME;
+			b->moves_left -= group->n_lanes;
+		} else if (!everywhere) {
+			group->nodes = 1u << b->seats[group->seat].slot;
+		}
+	}
+}
+
+/* --- spilling over ------------------------------------------------------------------------- */
+
+/* Saturated, or it would be with the group. */
+static bool all_at_home_saturated(const struct balancer *b, int group)
+{
+	uint32_t mark = b->snapshot->settings.spill_at;
+
+	for (unsigned s = 0; s < b->n_seats; s++)
+		if ((b->groups[group].home >> b->seats[s].slot & 1) != 0 &&
+		    (int)s != b->groups[group].seat &&
+		    b->seats[s].load + model_cost(b, group, (int)s) <= mark)
+			return false;
+	return true;
+}
+
+static int idle_abroad(const struct balancer *b, int group)
+{
+	const struct balancer_settings *settings = &b->snapshot->settings;
+	uint64_t least = UINT64_MAX;
+	int best = NONE;
+
+	for (unsigned s = 0; s < b->n_seats; s++) {
+		uint64_t cost = model_cost(b, group, (int)s);
+		uint64_t after = b->seats[s].load + cost;
+
+		if ((b->groups[group].home >> b->seats[s].slot & 1) != 0 ||
+		    b->seats[s].load > settings->spill_idle || after > settings->spill_at)
+			continue;
+		/* The cheapest node first, and there the coolest. */
+		after = cost * BALANCER_FULL + model_seat_heat(b, (int)s);
+		if (after < least) {
+			least = after;
+			best = (int)s;
+		}
+	}
+	return best;
+}
+
+/* The lightest group that brings the seat below the mark, or else the heaviest that finds a place.
+ */
+static bool spill_from(struct balancer *b, int seat)
+{
+	uint64_t over = b->seats[seat].load - b->snapshot->settings.spill_at;
+	int chosen = NONE, to = NONE;
+
+	for (int g = b->seats[seat].first; g != NONE; g = b->groups[g].next) {
+		int abroad;
+
+		if (chosen != NONE && model_cost(b, g, seat) <= over)
+			break;
+		if (b->groups[g].n_lanes > b->moves_left || model_cost(b, g, seat) == 0 ||
+		    !all_at_home_saturated(b, g))
+			continue;
+		abroad = idle_abroad(b, g);
+		if (abroad == NONE)
+			continue;
+		chosen = g;
+		to = abroad;
+	}
+	if (chosen == NONE)
+		return false;
+	b->moves_left -= b->groups[chosen].n_lanes;
+	b->groups[chosen].reason = BALANCER_SPILL;
+	model_move(b, chosen, to);
+	return true;
+}
+
+void numa_spill(struct balancer *b)
+{
+	const struct balancer_settings *settings = &b->snapshot->settings;
+
+	if (!settings->spill_over || settings->global_numa_opt)
+		return;
+	for (unsigned s = 0; s < b->n_seats; s++)
+		while (b->seats[s].load > settings->spill_at)
+			if (!spill_from(b, (int)s))
+				break;
+}

@@ -1,0 +1,231 @@
+/* Evening out one domain: the hottest core is relieved by one move or by two groups that change
+ * places, again and again, until it is as cool as it can fairly be. What neither can do is a
+ * puzzle (balancer_puzzle.c); a core that not even that relieves is set aside.
+ *
+ * Every step makes the hottest core less hot and none as hot as it was: the list of the heats in
+ * falling order always shrinks, so the search ends, and stopping after any step does no harm.
+ */
+#include "control/balancer_model.h"
+
+struct search {
+	struct balancer *b;
+	const struct domain *domain;
+	int hot;         /* core */
+	uint64_t heat;   /* its own */
+	uint64_t target; /* no core needs to be cooler */
+};
+
+/* A group that leaves the hot core, and maybe one that comes back for it. */
+struct candidate {
+	int group, to, back;
+	bool clean;     /* it makes no other core too hot */
+	unsigned lanes; /* that move */
+	uint64_t gain;  /* heat that is taken away, as far as it is too much */
+	uint64_t level; /* the hotter of the cores concerned, afterwards */
+	uint64_t cost;  /* load that moves */
+};
+
+static bool is_better(const struct candidate *a, const struct candidate *b)
+{
+	if (b->group == NONE || a->clean != b->clean)
+		return b->group == NONE || a->clean;
+	if (!a->clean)
+		return a->level < b->level;
+	if (a->gain * b->lanes != b->gain * a->lanes)
+		return a->gain * b->lanes > b->gain * a->lanes;
+	return a->cost < b->cost;
+}
+
+static void consider(const struct search *s, struct candidate *best, int group, int to, int back)
+{
+	struct balancer *b = s->b;
+	int from = b->groups[group].seat;
+	int hot = b->seats[from].core, other = b->seats[to].core;
+	int64_t less = (int64_t)model_cost(b, group, from),
+	        more = (int64_t)model_cost(b, group, to);
+	struct candidate new = {.group = group, .to = to, .back = back};
+	uint64_t heat, heat_other;
+
+	b->work++;
+	if (!model_allowed(b, group, to) || (back != NONE && !model_allowed(b, back, from)))
+		return;
+	new.lanes = b->groups[group].n_lanes;
+	new.cost = (uint64_t)less;
+	if (back != NONE) {
+		less -= (int64_t)model_cost(b, back, from);
+		more -= (int64_t)model_cost(b, back, to);
+		new.lanes += b->groups[back].n_lanes;
+		new.cost += (uint64_t)model_cost(b, back, from);
+	}
+	if (hot == other) {
+		heat = heat_other = model_heat_if(b, hot, from, -less, to, more);
+		new.clean = true;
+	} else {
+		heat = model_heat_if(b, hot, from, -less, NONE, 0);
+		heat_other = model_heat_if(b, other, to, more, NONE, 0);
+		new.clean = heat_other <= s->target;
+	}
+	new.level = heat > heat_other ? heat : heat_other;
+	/* Below a thousandth there is only rounding to be gained. */
+	if (new.level + s->heat / 1024 + 1 > s->heat)
+		return;
+	new.gain = s->heat - (heat > s->target ? heat : s->target);
+	if (is_better(&new, best))
+		*best = new;
+}
+
+/* --- one group moves ----------------------------------------------------------------------- */
+
+static void consider_moves(const struct search *s, struct candidate *best)
+{
+	struct balancer *b = s->b;
+	int coolest[BALANCER_NODES_MAX];
+
+	for (unsigned i = 0; i < b->n_slots; i++)
+		coolest[i] = NONE;
+	for (unsigned i = 0; i < s->domain->n_seats; i++) {
+		int seat = b->seat_list[s->domain->first_seat + i];
+		int *known = &coolest[b->seats[seat].slot];
+
+		if (b->seats[seat].core != s->hot &&
+		    (*known == NONE || model_seat_heat(b, seat) < model_seat_heat(b, *known)))
+			*known = seat;
+	}
+	for (int from = b->cores[s->hot].first; from != NONE; from = b->seats[from].next_in_core)
+		for (int g = b->seats[from].first; g != NONE; g = b->groups[g].next) {
+			for (unsigned i = 0; i < b->n_slots; i++)
+				if (coolest[i] != NONE)
+					consider(s, best, g, coolest[i], NONE);
+			for (int to = b->cores[s->hot].first; to != NONE;
+			     to = b->seats[to].next_in_core)
+				if (to != from)
+					consider(s, best, g, to, NONE);
+		}
+}
+
+/* --- two groups change places -------------------------------------------------------------- */
+
+/* Pairs whose difference is as near as possible to `difference`, a load: both lists fall, so that
+ * one walk along each finds them all. */
+static void consider_pairs(const struct search *s, struct candidate *best, int from, int to,
+                           uint64_t difference)
+{
+	struct balancer *b = s->b;
+	int back = b->seats[to].first;
+
+	difference = difference * SLOWNESS_ONE / b->seats[to].slowness;
+	for (int g = b->seats[from].first; g != NONE && back != NONE; g = b->groups[g].next) {
+		uint64_t weight = b->groups[g].weight;
+		int next = b->groups[back].next;
+
+		while (next != NONE && b->groups[next].weight + difference >= weight) {
+			back = next;
+			next = b->groups[back].next;
+		}
+		/* The last one that leaves at most the difference, and the first that leaves more.
+		 */
+		consider(s, best, g, to, back);
+		if (next != NONE)
+			consider(s, best, g, to, next);
+	}
+}
+
+static void consider_exchanges(const struct search *s, struct candidate *best, bool clean)
+{
+	struct balancer *b = s->b;
+
+	for (unsigned i = 0; i < s->domain->n_seats; i++) {
+		int to = b->seat_list[s->domain->first_seat + i];
+		uint64_t there = model_seat_heat(b, to), difference;
+
+		if (b->seats[to].core == s->hot || there >= (clean ? s->target : s->heat))
+			continue;
+		difference = (s->heat - there) / 4;
+		if (clean) {
+			uint64_t room = (s->target - there) / 2, need = (s->heat - s->target) / 2;
+
+			difference = room < need ? room : need;
+		}
+		for (int from = b->cores[s->hot].first; from != NONE;
+		     from = b->seats[from].next_in_core)
+			consider_pairs(s, best, from, to, difference);
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------------------ */
+
+bool search_step(struct balancer *b, int group, int to, bool last)
+{
+	if (b->n_steps == b->steps_max)
+		return false;
+	b->steps[b->n_steps++] =
+	        (struct step){.group = (int16_t)group, .to = (int16_t)to, .last = last};
+	model_move(b, group, to);
+	return true;
+}
+
+static bool relieve(struct search *s)
+{
+	struct balancer *b = s->b;
+	struct candidate best = {.group = NONE};
+	int from;
+
+	consider_moves(s, &best);
+	/* An exchange moves twice as much for at most the whole excess. */
+	if (best.group == NONE || !best.clean || best.gain * 2 < s->heat - s->target)
+		consider_exchanges(s, &best, true);
+	if (best.group == NONE || !best.clean)
+		consider_exchanges(s, &best, false);
+	if (best.group == NONE)
+		return puzzle_relieve(b, s->domain, s->hot, s->target);
+	if (b->n_steps + 2 > b->steps_max)
+		return false;
+	from = b->groups[best.group].seat;
+	search_step(b, best.group, best.to, best.back == NONE);
+	if (best.back != NONE)
+		search_step(b, best.back, from, true);
+	return true;
+}
+
+/* Moves that are not needed in the end: groups that may as well be where they were. */
+static void take_back(struct balancer *b, const struct domain *domain, uint64_t limit)
+{
+	for (unsigned g = 0; g < b->n_groups; g++) {
+		const struct group *group = &b->groups[g];
+		int core = b->seats[group->origin].core;
+
+		if (!model_has_moved(b, domain, (int)g) || b->cores[core].aside)
+			continue;
+		if (model_heat_if(b, core, group->origin,
+		                  (int64_t)model_cost(b, (int)g, group->origin), NONE, 0) <= limit)
+			model_move(b, (int)g, group->origin);
+	}
+}
+
+bool search_domain(struct balancer *b, const struct domain *domain)
+{
+	struct search s = {.b = b, .domain = domain};
+	uint64_t fair = model_fair_heat(b, domain);
+	bool uneven = false;
+
+	b->n_steps = 0;
+	for (;;) {
+		s.hot = model_hottest(b, domain);
+		if (s.hot == NONE)
+			break;
+		s.heat = model_heat(b, s.hot);
+		s.target = fair + fair / 64;
+		if (s.heat <= s.target)
+			break;
+		uneven = true;
+		if (relieve(&s))
+			continue;
+		b->cores[s.hot].aside = true;
+		fair = model_fair_heat(b, domain);
+	}
+	if (model_moved_lanes(b, domain) > b->moves_left)
+		return uneven; /* not all of it will be done now, and then by the steps */
+	if (!puzzle_shorten(b, domain, s.target))
+		take_back(b, domain, s.target);
+	return uneven;
+}
