@@ -1,0 +1,262 @@
+"""The stats endpoint and its script, to the letter of the wire contract."""
+
+import os
+import re
+import threading
+import time
+
+import pytest
+import zmq
+
+import wire_client as wire
+
+RELAYS = 64
+
+
+@pytest.fixture
+def running(daemon):
+    return daemon.start()
+
+
+def add(running, relay_id, device):
+    answer = wire.port_control(running.port_control_ep, wire.ADD, [device], virtio_id=relay_id)
+    assert answer.status == wire.OK, answer
+
+
+def ids(answer):
+    assert answer.status == wire.STATS_OK, answer
+    return [relay.id for relay in answer.relay]
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def test_all_relays_by_default(running):
+    answer = wire.stats(running.stats_ep)
+    assert ids(answer) == list(range(RELAYS))
+    for relay in answer.relay:
+        assert relay.numbers >= {1, 2, 5, 7, 8, 9}, "a required field is missing"
+        assert relay.active is False
+        assert relay.ident is None and relay.cpu is None and relay.vf is None
+        assert os.path.isabs(relay.vhost.vhost_socket_name)
+        assert relay.socket_id == 0
+        for direction, state in (
+            (relay.vf_to_vm, "DPDK_UNINIT"),
+            (relay.vm_to_vf, "VIRTIO_UNINIT"),
+        ):
+            assert direction.numbers >= set(range(1, 15)), "counters and rates are always sent"
+            assert direction.active is False
+            assert direction.internal_state == state
+            assert {v for k, v in vars(direction).items() if "pkt" in k or "byte" in k} <= {0}
+
+
+def test_relays_asked_for(running):
+    endpoint = running.stats_ep
+    assert ids(wire.stats(endpoint, [5, 2, 63])) == [5, 2, 63]
+    assert ids(wire.stats(endpoint, [5, 64, 2, 5, 0xFFFFFFFF, 63])) == [5, 2, 63]
+    assert ids(wire.stats(endpoint, [64])) == []
+    assert ids(wire.stats(endpoint, [7] * RELAYS)) == [7]
+    answer = wire.stats(endpoint, list(range(RELAYS)) + [0])
+    assert answer.status == wire.E2BIG and not answer.relay
+    # Old encoders do not pack.
+    with wire.Client(endpoint) as client:
+        body = wire.field(1, 9) + wire.field(1, 8)
+        assert ids(wire.Record(client.exchange(body), wire.STATS_RESPONSE)) == [9, 8]
+
+
+def test_inactive_relays_can_be_left_out(running):
+    add(running, 3, "net_null0")
+    assert ids(wire.stats(running.stats_ep, include_inactive=False)) == []
+    assert ids(wire.stats(running.stats_ep, [3], include_inactive=False, delay=50)) == []
+    assert ids(wire.stats(running.stats_ep, [3], include_inactive=True)) == [3]
+
+
+def test_a_device_without_a_guest(running):
+    add(running, 3, "net_null0")
+    relay = wire.relay(running.stats_ep, 3)
+    assert relay.vf.pci_addr_str == "net_null0"
+    assert relay.cpu.vf_to_vm is not None and relay.cpu.vm_to_vf is None
+    assert relay.vf.queues >= 1 and relay.vf.mtu >= 1500
+    assert re.fullmatch("([0-9a-f]{2}:){5}[0-9a-f]{2}", relay.vf.mac)
+    time.sleep(0.2)
+    now = wire.relay(running.stats_ep, 3).vf_to_vm
+    # net_null never runs out of packets; none of them has anywhere to go.
+    assert now.pkts_rx_from_vf > 0 and now.bytes_rx_from_vf >= 60 * now.pkts_rx_from_vf
+    assert now.pkts_tx_to_vm == 0 and now.pkts_dropped_vm_queue_full == 0
+    assert now.pkts_dropped_vm_not_connected > 0
+    assert now.bytes_dropped_vm_not_connected >= 60 * now.pkts_dropped_vm_not_connected
+
+
+def test_counters_never_go_back(running):
+    add(running, 3, "net_null0")
+    last = 0
+    for _ in range(5):
+        now = wire.relay(running.stats_ep, 3).vf_to_vm.pkts_rx_from_vf
+        assert now >= last
+        last = now
+        time.sleep(0.02)
+    wire.port_control(running.port_control_ep, wire.REMOVE, virtio_id=3)
+    assert wire.relay(running.stats_ep, 3).vf_to_vm.pkts_rx_from_vf >= last > 0
+    add(running, 3, "net_null1")
+    assert wire.relay(running.stats_ep, 3).vf_to_vm.pkts_rx_from_vf >= last
+
+
+# --- rates ---------------------------------------------------------------------------------------
+
+
+def test_delay_measures_from_the_request_on(running):
+    add(running, 3, "net_null0")
+    for delay in (100, 300):
+        before = wire.relay(running.stats_ep, 3).vf_to_vm.pkts_rx_from_vf
+        start = time.monotonic()
+        after = wire.stats(running.stats_ep, [3], delay=delay).relay[0].vf_to_vm
+        elapsed = time.monotonic() - start
+        assert elapsed >= delay / 1000 - 0.002
+        rate = (after.pkts_rx_from_vf - before) / elapsed
+        assert after.pkt_rate_rx_from_vf == pytest.approx(rate, rel=0.5)
+        size = after.byte_rate_rx_from_vf / after.pkt_rate_rx_from_vf
+        assert size == pytest.approx(after.bytes_rx_from_vf / after.pkts_rx_from_vf, rel=0.05)
+
+
+def test_rate_of_the_last_second(running):
+    add(running, 3, "net_null0")
+    time.sleep(2.5)
+    first = wire.relay(running.stats_ep, 3).vf_to_vm
+    again = wire.relay(running.stats_ep, 3).vf_to_vm  # another client does not reset it
+    for reading in (first, again):
+        assert reading.pkt_rate_rx_from_vf > 0
+        assert reading.pkt_rate_rx_from_vf == pytest.approx(first.pkt_rate_rx_from_vf, rel=0.5)
+
+
+def test_nobody_waits_for_another_clients_delay(running):
+    with wire.Client(running.stats_ep, zmq.DEALER) as patient:
+        patient.send(b"", wire.stats_request([1], delay=700))
+        patient.send(b"", wire.stats_request([2]))
+        assert ids(wire.Record(patient.receive(0.5), wire.STATS_RESPONSE)) == [2]
+        for _ in range(20):
+            start = time.monotonic()
+            wire.stats(running.stats_ep)
+            assert time.monotonic() - start < 0.3
+        assert ids(wire.Record(patient.receive(2), wire.STATS_RESPONSE)) == [1]
+
+
+def test_long_delays_end_after_10_s(running):
+    start = time.monotonic()
+    assert ids(wire.stats(running.stats_ep, [1], delay=0xFFFFFFFF)) == [1]
+    assert 9.9 < time.monotonic() - start < 11.5
+
+
+def test_waiting_requests_are_bounded(running):
+    with wire.Client(running.stats_ep, zmq.DEALER) as client:
+        for _ in range(140):
+            client.send(b"", wire.stats_request([1], delay=1500))
+        for n in range(140):
+            answer = wire.Record(client.receive(3), wire.STATS_RESPONSE)
+            assert answer.status == (wire.ENOMEM if n < 140 - 128 else wire.STATS_OK), n
+
+
+def test_answers_within_50_ms_while_devices_come_and_go(running):
+    stop = threading.Event()
+
+    def churn(relay_id):
+        while not stop.is_set():
+            for op in (wire.ADD, wire.REMOVE):
+                wire.port_control(
+                    running.port_control_ep, op, [f"net_null{relay_id}"], virtio_id=relay_id
+                )
+
+    threads = [threading.Thread(target=churn, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    times = []
+    try:
+        with wire.Client(running.stats_ep) as client:
+            for _ in range(100):
+                start = time.monotonic()
+                client.exchange(wire.stats_request())
+                times.append(time.monotonic() - start)
+                time.sleep(0.01)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    # Workers that poll share this machine's few CPUs with us: only the typical time is ours.
+    assert sorted(times)[len(times) // 2] < 0.05
+    assert max(times) < 1.5
+
+
+def test_malformed_messages(running):
+    with wire.Client(running.stats_ep, zmq.DEALER) as client:
+        for frames in (
+            [b"", b"\xff\xff"],
+            [b"", os.urandom(64) + b"\xff"],
+            [b"", wire.field(2, 1)[:1]],
+            [b"", b"", b""],
+            [b""],
+            [b"no empty frame"],
+        ):
+            client.send(*frames)
+            answer = wire.Record(client.receive(), wire.STATS_RESPONSE)
+            assert answer.status == wire.EBADR and answer.error_text
+    assert len(ids(wire.stats(running.stats_ep))) == RELAYS
+
+
+# --- the script ----------------------------------------------------------------------------------
+
+
+def script(running, *args):
+    done = running.script("virtioforwarder_stats.py", f"--stats-ep={running.stats_ep}", *args)
+    assert done.returncode == 0 and done.stderr == "", done
+    return done.stdout.splitlines()
+
+
+def counters(source, target):
+    return (
+        [f"{unit}_rx_from_{source}" for unit in ("pkts", "bytes")]
+        + [f"{unit}_tx_to_{target}" for unit in ("pkts", "bytes")]
+        + [f"{unit}_rate_rx_from_{source}" for unit in ("pkt", "byte")]
+        + [f"{unit}_rate_tx_to_{target}" for unit in ("pkt", "byte")]
+        + [f"{unit}_dropped_{target}_queue_full" for unit in ("pkts", "bytes")]
+        + [f"{unit}_dropped_{target}_not_connected" for unit in ("pkts", "bytes")]
+    )
+
+
+def test_script_flat(running):
+    add(running, 3, "net_null0")
+    cpu = wire.relay(running.stats_ep, 3).cpu.vf_to_vm
+    lines = [line for line in script(running, "--include-inactive") if line.startswith("relay_3.")]
+    assert [line.split("=")[0][len("relay_3."):] for line in lines] == (
+        ["active", "cpu.vf_to_vm", "vf.pci_addr_str", "vhost.vhost_socket_name"]
+        + ["vf_to_vm.active", "vf_to_vm.internal_state"]
+        + [f"vf_to_vm.cpu_{cpu}.{name}" for name in counters("vf", "vm")]
+        + ["vm_to_vf.active", "vm_to_vf.internal_state"]
+        + [f"vm_to_vf.{name}" for name in counters("vm", "vf")]
+    )
+    values = dict(line.split("=", 1) for line in lines)
+    assert values["relay_3.active"] == "False"
+    assert values["relay_3.cpu.vf_to_vm"] == str(cpu)
+    assert values["relay_3.vf.pci_addr_str"] == "net_null0"
+    assert values["relay_3.vf_to_vm.internal_state"] == "DPDK_ADDED"
+    assert int(values[f"relay_3.vf_to_vm.cpu_{cpu}.pkts_rx_from_vf"]) > 0
+
+
+def test_script_leaves_out_what_is_not_asked_for(running):
+    assert script(running) == []  # no relay is active
+    lines = script(running, "--include-inactive", "-z", "--delay=0")
+    assert len([line for line in lines if line.endswith(".active=False")]) == 3 * RELAYS
+    assert not [line for line in lines if re.search(r"=0(\.0)?$", line)]
+
+
+def test_script_protobuf(running):
+    add(running, 3, "net_null0")
+    lines = script(running, "--include-inactive", "--output-format=protobuf")
+    assert lines[0] == "status: OK" and lines.count("relay {") == RELAYS
+    assert '    pci_addr_str: "net_null0"' in lines
+
+
+def test_script_does_not_wait_for_ever(running, tmp_path):
+    start = time.monotonic()
+    done = running.script("virtioforwarder_stats.py", f"--stats-ep=ipc://{tmp_path}/none")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "no answer" in done.stderr and done.stderr.count("\n") == 1
+    assert 2 < time.monotonic() - start < 5
