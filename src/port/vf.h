@@ -27,11 +27,11 @@ enum {
 
 struct vf_params {
 	unsigned relay_id;
-	uint16_t max_queues;       /* 1 … VF_QUEUES_MAX, the default rule already applied */
-	uint16_t mtu;              /* wanted: 2100 or 9000 */
-	uint16_t ring_size;        /* descriptors wanted per queue, adjusted to the device */
-	uint16_t backlog;          /* packets a vf_to_vm lane may hold back */
-	uint16_t n_workers;        /* for the pool's size: workers that may cache mbufs */
+	uint16_t max_queues; /* 1 … VF_QUEUES_MAX, the default rule already applied */
+	uint16_t mtu;        /* wanted: 2100 or 9000 */
+	uint16_t ring_size;  /* descriptors wanted per queue, adjusted to the device */
+	uint16_t backlog;    /* packets a vf_to_vm lane may hold back */
+	uint16_t n_workers;  /* for the pool's size: workers that may cache mbufs */
 	bool no_huge;
 };
 
