@@ -1,6 +1,8 @@
 """The daemon is restarted, or killed, while guests run: they serve their sockets, and traffic is
 back in about the second that a client takes to try again. Split rings; with packed ones DPDK's
 vhost library forgets the positions.
+
+What was under way is lost; the guests give it up soon (PATIENCE), or their window would stay full.
 """
 
 import time
@@ -9,6 +11,7 @@ import pytest
 
 from daemon import SLOW, wait_for
 
+PATIENCE = 300 * SLOW  # ms
 MODES = pytest.mark.parametrize("how", ["stop", "kill9"])
 
 
@@ -20,7 +23,7 @@ def test_traffic_comes_back(daemon, guest, how, queues, mergeable):
     if mergeable:
         options.append("--enable-mrgbuf")
     one = guest(daemon.socket_path(1), ready=False, server=True, queues=queues,
-                no_mrg=not mergeable)
+                no_mrg=not mergeable, timeout=PATIENCE)
     daemon.start(*options)
     one.wait_ready()
     one.wait_received(500)
@@ -43,7 +46,8 @@ def test_traffic_comes_back(daemon, guest, how, queues, mergeable):
 @pytest.mark.slow
 def test_many_restarts(daemon, guest, how):
     options = ["--vhostuser-client", "--add-pci-vf=net_ring1=1", "--add-pci-vf=net_ring2=2"]
-    guests = [guest(daemon.socket_path(relay), ready=False, server=True) for relay in (1, 2)]
+    guests = [guest(daemon.socket_path(relay), ready=False, server=True, timeout=PATIENCE)
+              for relay in (1, 2)]
     daemon.start(*options)
     for one in guests:
         one.wait_ready()
@@ -71,7 +75,7 @@ def test_guests_of_a_served_socket_come_again(daemon, guest, how):
 @MODES
 def test_features_are_the_same_after_a_restart(daemon, guest, how):
     """Whatever the device: a guest that has negotiated once finds what it knows."""
-    one = guest(daemon.socket_path(1), ready=False, server=True, queues=2)
+    one = guest(daemon.socket_path(1), ready=False, server=True, queues=2, timeout=PATIENCE)
     daemon.start("--vhostuser-client", "--add-pci-vf=net_ring1=1")
     one.wait_ready()
     one.wait_received(100)

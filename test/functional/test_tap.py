@@ -29,7 +29,7 @@ def two_kernels(directory, started, netns, testpmd_guest):
 
 
 def ping(namespace, address, count=20, size=56, interval=0.02):
-    done = namespace.run("ping", "-c", str(count), "-i", str(interval), "-s", str(size), "-w", "20",
+    done = namespace.run("ping", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", "3",
                          address, check=False)
     match = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
     assert match, done.stdout + done.stderr
@@ -47,7 +47,7 @@ def test_ping_both_ways(two_kernels, device_options):
     flat = daemon.stats(2)
     assert flat["active"] in ("1", "True", "true")
     assert flat["vf.pci_addr_str"] == "net_tap0"
-    assert not daemon.dropped(2)
+    assert not [name for name in daemon.dropped(2) if "queue_full" in name]
 
 
 @pytest.mark.parametrize("reverse", [[], ["--reverse"]], ids=["to the guest", "from the guest"])

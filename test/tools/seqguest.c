@@ -287,6 +287,8 @@ static int port_start(struct guest *g, unsigned queues)
 		conf.rxmode.mtu =
 		        RTE_MIN(conf.rxmode.mtu, g->opt.mbuf_size - RTE_ETHER_HDR_LEN - 32);
 	}
+	/* virtio-user notices that its backend has left, or come back, in this interrupt alone. */
+	conf.intr_conf.lsc = !!(*info.dev_flags & RTE_ETH_DEV_INTR_LSC);
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	rc = rte_eth_dev_configure(g->port, (uint16_t)queues, (uint16_t)queues, &conf);
 	for (unsigned q = 0; rc == 0 && q < queues; q++) {
@@ -343,6 +345,19 @@ static int port_detach(struct guest *g)
 	rte_eth_dev_close(g->port);
 	forgive_outstanding(g);
 	return rte_eal_hotplug_remove("vdev", DEVICE_NAME);
+}
+
+/* As QEMU does, try again for a while: the backend may not have seen yet that we left. */
+static int port_reconnect(struct guest *g)
+{
+	int rc = port_detach(g);
+
+	for (unsigned tries = 0; tries < 20 && !g->attached && !stop_asked; tries++) {
+		if (tries)
+			usleep(50000);
+		rc = port_attach(g);
+	}
+	return rc;
 }
 
 /* The driver tells the number of pairs by VIRTIO_NET_CTRL_MQ at start, which virtio-user turns
@@ -438,11 +453,9 @@ static int command_run(struct guest *g, const char *line)
 		return port_detach(g);
 	else if (!strcmp(word, "attach"))
 		return port_attach(g);
-	else if (!strcmp(word, "reconnect")) {
-		int rc = port_detach(g);
-
-		return rc < 0 ? rc : port_attach(g);
-	} else if (!strcmp(word, "quit"))
+	else if (!strcmp(word, "reconnect"))
+		return port_reconnect(g);
+	else if (!strcmp(word, "quit"))
 		g->quit = true;
 	else
 		return -EINVAL;
@@ -550,6 +563,7 @@ int main(int argc, char **argv)
 		return 2;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	/* Both rings of each queue full, as many again under way for frames of several mbufs. */
 	mbufs = g.opt.queues * g.opt.queue_size * 3 + 2048;
 	g.pool = rte_pktmbuf_pool_create("seqguest", mbufs, POOL_CACHE, 0,
