@@ -53,7 +53,7 @@ struct endpoint {
 	struct endpoint_counts counts;
 	struct log_limit log_limit;
 	unsigned held; /* replies that the service holds */
-	SLIST_HEAD(, endpoint_reply) free_replies;
+	SLIST_HEAD(endpoint_reply_list, endpoint_reply) free_replies;
 	struct endpoint_reply refused; /* answered at once, so one is enough */
 	struct endpoint_reply replies[ENDPOINT_REPLIES_MAX];
 };

@@ -40,7 +40,7 @@ struct stats {
 	struct control *control;
 	struct loop *loop;
 	unsigned n_delayed;
-	LIST_HEAD(, delayed) delayed;
+	LIST_HEAD(delayed_list, delayed) delayed;
 	struct stats_codec codec; /* for one answer at a time */
 };
 
@@ -202,11 +202,12 @@ struct stats *stats_create(struct control *control, struct loop *loop)
 
 void stats_destroy(struct stats *stats)
 {
-	struct delayed *delayed;
+	struct delayed *delayed, *next;
 
 	if (stats == NULL)
 		return;
-	while ((delayed = LIST_FIRST(&stats->delayed)) != NULL) {
+	for (delayed = LIST_FIRST(&stats->delayed); delayed != NULL; delayed = next) {
+		next = LIST_NEXT(delayed, link);
 		endpoint_drop(delayed->reply);
 		delayed_free(delayed);
 	}
