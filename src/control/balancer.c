@@ -114,6 +114,12 @@ static double core_noise(const struct balancer *b, int core)
 	return 2.0 * NOISE_FACTOR * (double)square_root(sum);
 }
 
+/* But for rounding. */
+static bool is_same(uint64_t heat, uint64_t other)
+{
+	return heat <= other + other / 1024 && other <= heat + heat / 1024;
+}
+
 /* Compares the domain's heats, both lists falling. The first difference is the busiest worker
  * that can be relieved: the ones before it stay as they are, and those after it count for the
  * mean. */
@@ -125,8 +131,7 @@ static bool worth_it(struct balancer *b, const struct domain *domain,
 	unsigned k = 0;
 
 	model_rank(b, domain, b->after);
-	while (k + 1 < domain->n_cores &&
-	       b->before[k].heat <= b->after[k].heat + b->after[k].heat / 1024)
+	while (k + 1 < domain->n_cores && is_same(b->before[k].heat, b->after[k].heat))
 		k++;
 	for (unsigned i = k; i < domain->n_cores; i++) {
 		load += (double)b->before[i].load;
@@ -327,6 +332,7 @@ static int begin(struct balancer *b, const struct balancer_snapshot *snapshot)
 	                        ? snapshot->settings.moves_max
 	                        : balancer_default_moves(snapshot->n_lanes);
 	b->puzzle_budget = PUZZLE_BUDGET;
+	b->leaps_left = LEAPS;
 	return 0;
 }
 

@@ -58,7 +58,7 @@ struct domain {
 
 /* One move of the search; moves up to and including a `last` one belong together. */
 struct step {
-	int16_t group, to;
+	int16_t group, from, to;
 	bool last;
 };
 
@@ -90,7 +90,7 @@ struct balancer {
 	unsigned n_steps, steps_max;
 	unsigned moves_left; /* lanes that this round may still move */
 	unsigned work;       /* candidates looked at */
-	unsigned puzzle_budget;
+	unsigned puzzle_budget, leaps_left;
 
 	int16_t *workers;            /* [lanes_max]: the results */
 	struct balancer_move *moves; /* [lanes_max] */
@@ -165,6 +165,7 @@ bool search_domain(struct balancer *b, const struct domain *domain);
 
 /* What the round may spend on puzzles. */
 #define PUZZLE_BUDGET 12000
+#define LEAPS         32
 
 /* Looks for any other arrangement of the groups on the hot core and some others that makes the
  * hottest of them less hot, down to target. On success the moves are made and recorded. */

@@ -7,6 +7,8 @@
  */
 #include "control/balancer_model.h"
 
+#define LEAP_STEPS 12 /* to make room for one */
+
 struct search {
 	struct balancer *b;
 	const struct domain *domain;
@@ -159,12 +161,13 @@ bool search_step(struct balancer *b, int group, int to, bool last)
 	if (b->n_steps == b->steps_max)
 		return false;
 	b->steps[b->n_steps++] =
-	        (struct step){.group = (int16_t)group, .to = (int16_t)to, .last = last};
+	        (struct step){.group = (int16_t)group, .from = b->groups[group].seat, .to = (int16_t)to, .last = last};
 	model_move(b, group, to);
 	return true;
 }
 
-static bool relieve(struct search *s)
+/* By one move or one exchange. */
+static bool relieve_simply(struct search *s)
 {
 	struct balancer *b = s->b;
 	struct candidate best = {.group = NONE};
@@ -176,15 +179,83 @@ static bool relieve(struct search *s)
 		consider_exchanges(s, &best, true);
 	if (best.group == NONE || !best.clean)
 		consider_exchanges(s, &best, false);
-	if (best.group == NONE)
-		return puzzle_relieve(b, s->domain, s->hot, s->target);
-	if (b->n_steps + 2 > b->steps_max)
+	if (best.group == NONE || b->n_steps + 2 > b->steps_max)
 		return false;
 	from = b->groups[best.group].seat;
 	search_step(b, best.group, best.to, best.back == NONE);
 	if (best.back != NONE)
 		search_step(b, best.back, from, true);
 	return true;
+}
+
+static void undo_steps(struct balancer *b, unsigned n_steps)
+{
+	while (b->n_steps > n_steps) {
+		const struct step *step = &b->steps[--b->n_steps];
+
+		model_move(b, step->group, step->from);
+	}
+}
+
+/* Puts a group where there is no room for it, and looks whether others can make room. */
+static bool leap(const struct search *s, int group, int to)
+{
+	struct balancer *b = s->b;
+	struct search inner = *s;
+	unsigned n_steps = b->n_steps;
+
+	if (!search_step(b, group, to, false))
+		return false;
+	for (unsigned i = 0; i < LEAP_STEPS; i++) {
+		inner.hot = model_hottest(b, s->domain);
+		inner.heat = model_heat(b, inner.hot);
+		if (inner.heat + s->heat / 1024 + 1 <= s->heat) {
+			for (unsigned j = n_steps; j < b->n_steps; j++)
+				b->steps[j].last = j + 1 == b->n_steps;
+			return true;
+		}
+		if (!relieve_simply(&inner))
+			break;
+	}
+	undo_steps(b, n_steps);
+	return false;
+}
+
+/* Where the group would fit best, on another core. */
+static int coolest_for(const struct search *s, int group)
+{
+	const struct balancer *b = s->b;
+	uint64_t least = UINT64_MAX;
+	int best = NONE;
+
+	for (unsigned i = 0; i < s->domain->n_seats; i++) {
+		int seat = b->seat_list[s->domain->first_seat + i];
+		uint64_t heat = model_seat_heat(b, seat) + 2 * model_cost(b, group, seat);
+
+		if (b->seats[seat].core != s->hot && model_allowed(b, group, seat) && heat < least) {
+			least = heat;
+			best = seat;
+		}
+	}
+	return best;
+}
+
+static bool relieve_by_leap(const struct search *s)
+{
+	struct balancer *b = s->b;
+
+	for (int from = b->cores[s->hot].first; from != NONE; from = b->seats[from].next_in_core)
+		for (int g = b->seats[from].first, next; g != NONE; g = next) {
+			int to = coolest_for(s, g);
+
+			next = b->groups[g].next;
+			if (b->leaps_left == 0)
+				return false;
+			b->leaps_left--;
+			if (to != NONE && leap(s, g, to))
+				return true;
+		}
+	return false;
 }
 
 /* Moves that are not needed in the end: groups that may as well be where they were. */
@@ -218,7 +289,8 @@ bool search_domain(struct balancer *b, const struct domain *domain)
 		if (s.heat <= s.target)
 			break;
 		uneven = true;
-		if (relieve(&s))
+		if (relieve_simply(&s) || puzzle_relieve(b, domain, s.hot, s.target) ||
+		    relieve_by_leap(&s))
 			continue;
 		b->cores[s.hot].aside = true;
 		fair = model_fair_heat(b, domain);

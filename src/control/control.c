@@ -369,11 +369,8 @@ void control_destroy(struct control *control)
 	bool devices_released = true;
 
 	drop_backlogs(control);
-	if (control->device_thread != NULL) {
-		/* An attach under way ends first; what it attached is detached in a second round.
-		 */
-		relay_vf_detach_all(control);
-		devices_released = job_thread_drain(control->device_thread, DETACH_VFS_MS);
+	/* An attach under way ends first; what it attached is detached in the second round. */
+	for (int round = 0; control->device_thread != NULL && round < 2; round++) {
 		relay_vf_detach_all(control);
 		devices_released = job_thread_drain(control->device_thread, DETACH_VFS_MS);
 	}
@@ -423,15 +420,15 @@ static void read_direction(const struct relay *relay, enum lane_direction direct
 {
 	bool to_vm = direction == LANE_VF_TO_VM;
 	const int16_t *placed = to_vm ? relay->vf_to_vm_worker : relay->vm_to_vf_worker;
-	unsigned n = to_vm ? VF_QUEUES_MAX : GUEST_QUEUES_MAX;
+	size_t n = to_vm ? RTE_DIM(relay->vf_to_vm_worker) : RTE_DIM(relay->vm_to_vf_worker);
 
 	control_read_counters(relay, direction, &out->counters);
-	for (unsigned i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		out->lane_cpu[i] = -1;
 		if (placed[i] == LANE_UNPLACED)
 			continue;
 		out->lane_cpu[i] = (int)relay->control->workers->worker[placed[i]].lcore;
-		out->n_lanes = i + 1;
+		out->n_lanes = (unsigned)i + 1;
 	}
 	out->cpu = out->lane_cpu[0];
 	out->has_cpu = out->active && out->cpu >= 0;

@@ -49,11 +49,12 @@ int background_enter(void)
 void background_report(int fd, int status)
 {
 	unsigned char byte = (unsigned char)status;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	ssize_t n = write(fd, &byte, sizeof(byte));
+	int null;
 
-	if (write(fd, &byte, sizeof(byte)) < 0)
-		return; /* whoever waited has gone */
+	(void)n; /* whoever waited may have gone */
 	close(fd);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return;
 	dup2(null, STDIN_FILENO);
