@@ -1,0 +1,67 @@
+"""What relays take of the hugepages, on as many as this DPDK holds, and that all of it comes back."""
+
+import os
+import subprocess
+
+import pytest
+
+from daemon import BINARY, wait_for
+
+PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+PORTS = 32  # of Debian's DPDK
+NEEDED = 160  # pages of 2 MB: half of what 64 relays may take, and EAL's own
+
+
+def pages(name):
+    with open(os.path.join(PAGES, name), encoding="ascii") as file:
+        return int(file.read())
+
+
+@pytest.fixture
+def hugepages(directory):
+    """A mount with NEEDED free pages: the missing ones are reserved here, and given back."""
+    if not os.path.isdir(PAGES):
+        pytest.skip("this kernel has no 2 MB pages")
+    before = pages("nr_hugepages")
+    mount = os.path.join(directory, "huge")
+    os.mkdir(mount)
+    with open(os.path.join(PAGES, "nr_hugepages"), "w", encoding="ascii") as file:
+        file.write(str(before + max(0, NEEDED - pages("free_hugepages"))))
+    subprocess.run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", mount], check=True)
+    try:
+        if pages("free_hugepages") < NEEDED:
+            pytest.skip("this machine has too little memory in one piece for hugepages")
+        yield mount
+    finally:
+        subprocess.run(["umount", mount], check=True)
+        with open(os.path.join(PAGES, "nr_hugepages"), "w", encoding="ascii") as file:
+            file.write(str(before))
+
+
+@pytest.mark.slow
+def test_64_relays_fit_into_512_mb(directory, hugepages):
+    log = os.path.join(directory, "daemon.log")
+    free = pages("free_hugepages")
+    command = [
+        BINARY, "--nodaemon", "--cpus=1", "--max-queues=1", "--enable-mrgbuf",
+        "--eal=--lcores 0@0,1@1", f"--huge-dir={hugepages}",
+        f"--pid-path={directory}", f"--vhost-path={directory}",
+    ]  # fmt: skip
+    command += [f"--add-pci-vf=net_ring{i}={i}" for i in range(PORTS)]
+    with open(log, "wb") as out:
+        daemon = subprocess.Popen(command, stdout=out, stderr=out)
+    try:
+
+        def added():
+            with open(log, encoding="utf-8") as file:
+                return file.read().count(" added: port")
+
+        wait_for(lambda: added() == PORTS or daemon.poll() is not None, 60, "all VFs attached")
+        assert added() == PORTS
+        used_mb = 2 * (free - pages("free_hugepages"))
+        print(f"{PORTS} relays: {used_mb} MB, 64 relays: {used_mb * 64 // PORTS} MB")
+        assert 0 < used_mb * 64 / PORTS <= 512
+    finally:
+        daemon.terminate()
+        daemon.wait(30)
+    assert pages("free_hugepages") == free
