@@ -33,6 +33,7 @@ static struct {
 	struct loop *loop;
 	struct control *control;
 	struct rpc *rpc;
+	char **eal_args; /* EAL keeps pointers into them: they live as long as the process */
 	char pid_path[4096];
 	int pid_fd;
 	int report_fd; /* towards the process that waits for our start, or -1 */
@@ -158,7 +159,7 @@ static int start_dpdk(struct error *err)
 	if (args == NULL)
 		return -err->code;
 	rc = dpdk_env_start(argc, args, daemon_state.config.log_level, err);
-	/* EAL keeps pointers into its arguments: they live as long as the process. */
+	daemon_state.eal_args = args;
 	return rc;
 }
 

@@ -133,6 +133,8 @@ char **eal_args_make(const struct config *cfg, const char *instance, int *argc, 
 		add(&list, "--vfio-vf-token=%s", cfg->vfio_vf_token);
 	if (!eal_args_have(cfg, "--log-level"))
 		add(&list, "--log-level=%s", cfg->log_level >= 7 ? "info" : "notice");
+	/* Without a driver that has any, it warns at each start that it lacks legacy callbacks. */
+	add(&list, "--log-level=lib.telemetry:error");
 	for (size_t i = 0; cfg->eal_args != NULL && cfg->eal_args[i] != NULL; i++)
 		add(&list, "%s", cfg->eal_args[i]);
 	if (list.failed) {
