@@ -33,6 +33,7 @@ class World:
         self.started = started
         self.netns = netns("wire")
         self.daemon = new_daemon("daemon", self.netns.name)
+        self.daemon.lcores = "0@0,1@1"
 
     def start(self, *options):
         self.daemon.start(f"--add-pci-vf={VF}=0", "--enable-mrgbuf", *options)
@@ -50,7 +51,8 @@ class World:
 
     def ping_both_ways(self, guest, count=5):
         assert guest.ping(WIRE_IP, count) == count
-        done = self.netns.run("ping", "-c", str(count), "-i", "0.2", "-W", "2", GUEST_IP,
+        # -w: else it waits two round-trip times for the last answer, too short on a busy machine.
+        done = self.netns.run("ping", "-c", str(count), "-i", "0.2", "-w", "10", GUEST_IP,
                               check=False)
         assert f"{count} received" in done.stdout, done.stdout
 
@@ -100,8 +102,9 @@ def bulk(guest, *options):
     return json.loads(output)["end"]["sum_received"]["bytes"]
 
 
-@pytest.mark.parametrize("ring,packed",
-                         [(256, False), (512, True), (1024, False), (1024, True)])
+@pytest.mark.parametrize("ring,packed", [
+    (256, False), (1024, True), pytest.param(512, True, marks=pytest.mark.slow),
+    pytest.param(1024, False, marks=pytest.mark.slow)])
 def test_traffic(world, iperf3, ring, packed):
     world.start()
     guest = world.guest(ring=ring, packed=packed)
@@ -159,13 +162,13 @@ def test_memory_is_plugged_in(world):
     guest.plug_memory(128)
     guest.plug_memory(256)
     # Memory that is new is used: more than there was at the start.
-    guest.check("dd if=/dev/zero of=/tmp/fill bs=1M count=300 2>/dev/null")
+    guest.check("mount -o remount,size=90% /tmp; dd if=/dev/zero of=/tmp/fill bs=1M count=300 2>/dev/null")
     sent, answered = pings.stop()
     assert sent - answered <= 1     # the last may be under way
     world.ping_both_ways(guest)
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_queues_are_enabled_and_disabled(world, iperf3, packed):
     world.start()
     guest = world.guest(queues=4, packed=packed, cpus=2)
