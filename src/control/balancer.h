@@ -16,7 +16,8 @@
  *  - A round is carried out only if it takes away enough of the busiest worker's excess over the
  *    mean (sensitivity), and more than what the loads' noise can feign. Each round that moves
  *    anything makes the busiest workers less busy, so that no placement ever comes back under
- *    steady loads. A domain within 1/64 of the lower bound of what is possible is left alone.
+ *    steady loads. A domain within 1/48 of the lower bound of what is possible (1/40 of
+ *    the best there is, if it is small enough to know) is left alone.
  */
 #ifndef CONTROL_BALANCER_H
 #define CONTROL_BALANCER_H

@@ -155,6 +155,12 @@ static inline bool model_has_moved(const struct balancer *b, const struct domain
 /* How many lanes of the domain's are not where they were. */
 unsigned model_moved_lanes(const struct balancer *b, const struct domain *domain);
 
+/* What is as good as `heat`, the best that is possible: going on would move lanes for little. */
+static inline uint64_t model_with_slack(uint64_t heat)
+{
+	return heat + heat / 48;
+}
+
 /* --- balancer_search.c --- */
 
 /* Evens out one domain, from where its groups are: their `seat` is the plan, steps tell how. False
@@ -167,6 +173,11 @@ bool search_domain(struct balancer *b, const struct domain *domain);
 #define PUZZLE_BUDGET 12000
 #define LEAPS         32
 
+/* The least heat, to a 256th, that the hottest core of a small domain can have: `heat`, which it
+ * has now, if it cannot be less by a 40th (the slack and that 256th: what was reached once is not
+ * looked at again). 0 if that is not known: not small, or too much to look at. Stops at target. */
+uint64_t puzzle_best(struct balancer *b, const struct domain *domain, uint64_t heat,
+                     uint64_t target);
 /* Looks for any other arrangement of the groups on the hot core and some others that makes the
  * hottest of them less hot, down to target. On success the moves are made and recorded. */
 bool puzzle_relieve(struct balancer *b, const struct domain *domain, int hot, uint64_t target);

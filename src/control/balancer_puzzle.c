@@ -2,6 +2,8 @@
  * looked at. Two questions are asked: how cool can it be made (branch and bound), and how few
  * moves reach that (iterative deepening).
  */
+#include <string.h>
+
 #include "control/balancer_model.h"
 
 #define PUZZLE_GROUPS  24
@@ -9,6 +11,7 @@
 #define PUZZLE_WINDOWS 4    /* choices of cores that are tried beside a hot one */
 #define RELIEVE_LIMIT  3000 /* positions looked at, per question */
 #define SHORTEN_LIMIT  6000
+#define BEST_LIMIT     4000
 
 struct puzzle {
 	struct balancer *b;
@@ -30,9 +33,11 @@ struct puzzle {
 	int8_t start[PUZZLE_GROUPS]; /* seats */
 	int8_t at[PUZZLE_GROUPS];
 	int8_t best[PUZZLE_GROUPS];
-	bool moved[PUZZLE_GROUPS];
+	int8_t left[PUZZLE_SEATS]; /* by core: the last group that was taken from it */
 	uint64_t target;
 	unsigned budget;
+	uint64_t best_heat;
+	bool anew; /* where groups were does not matter */
 	bool found;
 };
 
@@ -89,7 +94,6 @@ static bool add_groups(struct puzzle *p)
 	p->smallest = UINT64_MAX;
 	for (unsigned i = 0; i < p->n_groups; i++) {
 		p->allowed[i] = 0;
-		p->moved[i] = false;
 		for (unsigned s = 0; s < p->n_seats; s++) {
 			p->cost[i][s] = model_cost(b, p->group[i], p->seat[s]);
 			if (model_allowed(b, p->group[i], p->seat[s]))
@@ -166,6 +170,7 @@ static bool seats_alike(const struct puzzle *p, unsigned a, unsigned b)
 /* The seat where the group was goes first: fewer moves. Then the least loaded. */
 static unsigned order_seats(const struct puzzle *p, unsigned i, unsigned order[PUZZLE_SEATS])
 {
+	int start = p->anew ? NONE : p->start[i];
 	unsigned n = 0;
 
 	for (unsigned s = 0; s < p->n_seats; s++) {
@@ -173,11 +178,11 @@ static unsigned order_seats(const struct puzzle *p, unsigned i, unsigned order[P
 		unsigned at = n;
 
 		for (unsigned j = 0; j < n; j++)
-			twin |= seats_alike(p, order[j], s) && (int)s != p->start[i];
+			twin |= seats_alike(p, order[j], s) && (int)s != start;
 		if (twin || (p->allowed[i] >> s & 1) == 0)
 			continue;
-		for (; at > 0 && (int)order[at - 1] != p->start[i] &&
-		       ((int)s == p->start[i] || p->load[s] < p->load[order[at - 1]]);
+		for (; at > 0 && (int)order[at - 1] != start &&
+		       ((int)s == start || p->load[s] < p->load[order[at - 1]]);
 		     at--)
 			order[at] = order[at - 1];
 		order[at] = s;
@@ -201,6 +206,7 @@ static bool found_cooler(struct puzzle *p)
 		p->best[i] = p->at[i];
 	for (unsigned c = 0; c < p->n_cores; c++)
 		p->limit[c] = hottest - hottest / 256 - 1;
+	p->best_heat = hottest;
 	p->found = true;
 	return hottest <= p->target;
 }
@@ -295,6 +301,30 @@ static bool choose_cores(struct puzzle *p, const struct domain *domain, int hot,
 	return p->n_cores > 1 && n_groups <= PUZZLE_GROUPS;
 }
 
+uint64_t puzzle_best(struct balancer *b, const struct domain *domain, uint64_t heat,
+                     uint64_t target)
+{
+	struct puzzle p = {.b = b, .target = target};
+	bool known;
+
+	for (unsigned i = 0; i < domain->n_cores; i++) {
+		int core = b->core_list[domain->first_core + i];
+
+		if (!b->cores[core].aside && !add_core(&p, core, heat - heat / 40))
+			return 0;
+	}
+	if (!add_groups(&p))
+		return 0;
+	p.anew = true;
+	p.budget = start_budget(b, BEST_LIMIT);
+	solve(&p);
+	known = p.budget > 0;
+	return_budget(b, p.budget);
+	if (!known)
+		return 0;
+	return p.found ? p.best_heat : heat;
+}
+
 bool puzzle_relieve(struct balancer *b, const struct domain *domain, int hot, uint64_t target)
 {
 	for (unsigned window = 0, skip = 0; window < PUZZLE_WINDOWS; window++) {
@@ -325,10 +355,11 @@ bool puzzle_relieve(struct balancer *b, const struct domain *domain, int hot, ui
 /* --- by how few moves ---------------------------------------------------------------------- */
 
 /* Which group leaves a core that is too hot, and where to? One of them must, so trying all of them
- * misses nothing. */
+ * misses nothing; neither does it to take them from a core in their order. */
 static bool shorten(struct puzzle *p, unsigned moves)
 {
 	unsigned n_over = 0, core = 0;
+	int8_t left;
 
 	if (p->budget == 0)
 		return false;
@@ -340,37 +371,33 @@ static bool shorten(struct puzzle *p, unsigned moves)
 		}
 	if (n_over == 0 || n_over > moves)
 		return n_over == 0;
-	for (unsigned i = 0; i < p->n_groups; i++) {
+	left = p->left[core];
+	for (unsigned i = (unsigned)(left + 1); i < p->n_groups; i++) {
 		int8_t from = p->at[i];
 
-		if (p->moved[i] || p->core_of[from] != core || p->cost[i][from] == 0)
+		if (from != p->start[i] || p->core_of[from] != core)
 			continue;
-		p->moved[i] = true;
+		p->left[core] = (int8_t)i;
 		take(p, i);
 		for (unsigned to = 0; to < p->n_seats; to++) {
-			bool done = false;
-
 			if ((int)to == from || (p->allowed[i] >> to & 1) == 0)
 				continue;
 			put(p, i, to);
-			if (moves > 1 || fits(p, to))
-				done = shorten(p, moves - 1);
-			if (done)
+			if ((moves > 1 || fits(p, to)) && shorten(p, moves - 1))
 				return true;
 			take(p, i);
 		}
 		put(p, i, (unsigned)from);
-		p->moved[i] = false;
 	}
+	p->left[core] = left;
 	return false;
 }
 
 /* Puts all groups where they were at first. */
-static bool rewind_groups(struct puzzle *p, unsigned *n_moves)
+static bool rewind_groups(struct puzzle *p)
 {
 	const struct balancer *b = p->b;
 
-	*n_moves = 0;
 	for (unsigned i = 0; i < p->n_groups; i++) {
 		int16_t origin = b->groups[p->group[i]].origin;
 		unsigned s = 0;
@@ -378,12 +405,10 @@ static bool rewind_groups(struct puzzle *p, unsigned *n_moves)
 		while (s < p->n_seats && p->seat[s] != origin)
 			s++;
 		if (s == p->n_seats)
-			return false; /* from another domain: it has come by another way */
-		if ((int)s != p->start[i]) {
-			take(p, i);
-			put(p, i, s);
-			++*n_moves;
-		}
+			return false;
+		take(p, i);
+		put(p, i, s);
+		p->start[i] = (int8_t)s;
 	}
 	return true;
 }
@@ -391,8 +416,8 @@ static bool rewind_groups(struct puzzle *p, unsigned *n_moves)
 bool puzzle_shorten(struct balancer *b, const struct domain *domain, uint64_t limit)
 {
 	struct puzzle p = {.b = b};
-	unsigned n_moves;
 	bool found = false;
+	unsigned n_lanes = 0;
 
 	for (unsigned i = 0; i < domain->n_cores; i++) {
 		int core = b->core_list[domain->first_core + i];
@@ -401,14 +426,20 @@ bool puzzle_shorten(struct balancer *b, const struct domain *domain, uint64_t li
 		if (!add_core(&p, core, b->cores[core].aside && heat > limit ? heat : limit))
 			return false;
 	}
-	if (!add_groups(&p) || !rewind_groups(&p, &n_moves))
+	if (!add_groups(&p) || !rewind_groups(&p))
 		return false;
+	memset(p.left, NONE, sizeof(p.left));
 	p.budget = start_budget(b, SHORTEN_LIMIT);
-	for (unsigned moves = 1; moves < n_moves && !found && p.budget > 0; moves++)
+	for (unsigned moves = 0; moves <= p.n_groups && !found && p.budget > 0; moves++)
 		found = shorten(&p, moves);
 	return_budget(b, p.budget);
 	for (unsigned i = 0; found && i < p.n_groups; i++)
 		if (p.at[i] != p.start[i])
+			n_lanes += b->groups[p.group[i]].n_lanes;
+	if (!found || n_lanes > b->moves_left)
+		return false;
+	for (unsigned i = 0; i < p.n_groups; i++)
+		if (b->groups[p.group[i]].seat != p.seat[p.at[i]])
 			model_move(b, p.group[i], p.seat[p.at[i]]);
-	return found;
+	return true;
 }

@@ -160,8 +160,10 @@ bool search_step(struct balancer *b, int group, int to, bool last)
 {
 	if (b->n_steps == b->steps_max)
 		return false;
-	b->steps[b->n_steps++] =
-	        (struct step){.group = (int16_t)group, .from = b->groups[group].seat, .to = (int16_t)to, .last = last};
+	b->steps[b->n_steps++] = (struct step){.group = (int16_t)group,
+	                                       .from = b->groups[group].seat,
+	                                       .to = (int16_t)to,
+	                                       .last = last};
 	model_move(b, group, to);
 	return true;
 }
@@ -232,7 +234,8 @@ static int coolest_for(const struct search *s, int group)
 		int seat = b->seat_list[s->domain->first_seat + i];
 		uint64_t heat = model_seat_heat(b, seat) + 2 * model_cost(b, group, seat);
 
-		if (b->seats[seat].core != s->hot && model_allowed(b, group, seat) && heat < least) {
+		if (b->seats[seat].core != s->hot && model_allowed(b, group, seat) &&
+		    heat < least) {
 			least = heat;
 			best = seat;
 		}
@@ -273,31 +276,60 @@ static void take_back(struct balancer *b, const struct domain *domain, uint64_t 
 	}
 }
 
+/* Nothing to choose from: a core without groups that may move, or with but one of them and nothing
+ * else. */
+static bool is_simple(const struct balancer *b, int core)
+{
+	unsigned n = 0;
+	uint64_t rest = b->cores[core].load;
+
+	for (int s = b->cores[core].first; s != NONE; s = b->seats[s].next_in_core)
+		for (int g = b->seats[s].first; g != NONE; g = b->groups[g].next) {
+			n++;
+			rest -= model_cost(b, g, s);
+		}
+	return n == 0 || (n == 1 && rest == 0);
+}
+
 bool search_domain(struct balancer *b, const struct domain *domain)
 {
 	struct search s = {.b = b, .domain = domain};
-	uint64_t fair = model_fair_heat(b, domain);
-	bool uneven = false;
+	bool uneven = false, know_best = false;
 
 	b->n_steps = 0;
+	s.target = model_with_slack(model_fair_heat(b, domain));
 	for (;;) {
+		bool simple;
+
 		s.hot = model_hottest(b, domain);
 		if (s.hot == NONE)
 			break;
 		s.heat = model_heat(b, s.hot);
-		s.target = fair + fair / 64;
 		if (s.heat <= s.target)
 			break;
+		simple = is_simple(b, s.hot);
+		if (!know_best && !simple) {
+			uint64_t best = puzzle_best(b, domain, s.heat, s.target);
+
+			know_best = true;
+			if (best > s.target)
+				s.target = model_with_slack(best);
+			if (s.heat <= s.target)
+				break;
+			if (best != 0 && puzzle_shorten(b, domain, s.target))
+				return true;
+		}
 		uneven = true;
-		if (relieve_simply(&s) || puzzle_relieve(b, domain, s.hot, s.target) ||
-		    relieve_by_leap(&s))
+		if (relieve_simply(&s))
+			continue;
+		if (!simple && (puzzle_relieve(b, domain, s.hot, s.target) || relieve_by_leap(&s)))
 			continue;
 		b->cores[s.hot].aside = true;
-		fair = model_fair_heat(b, domain);
+		s.target = model_with_slack(model_fair_heat(b, domain));
+		know_best = false;
 	}
-	if (model_moved_lanes(b, domain) > b->moves_left)
-		return uneven; /* not all of it will be done now, and then by the steps */
-	if (!puzzle_shorten(b, domain, s.target))
+	if (model_moved_lanes(b, domain) <= b->moves_left)
 		take_back(b, domain, s.target);
+	/* Else not all of it will be done now, and then by the steps. */
 	return uneven;
 }

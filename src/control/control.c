@@ -1,5 +1,5 @@
 /* The control layer's start and end, guests' events, and what relays tell. Control thread only,
- * but for on_guest_event.
+ * but for the functions that post events.
  */
 #include "control/control.h"
 
@@ -58,14 +58,27 @@ void control_replan(struct control *control)
 /* --- guests -------------------------------------------------------------------------------- */
 
 /* Any thread, never blocks: events are bits, so there is no queue to overflow. */
+static void post_event(struct control *control, _Atomic uint64_t *events, unsigned relay_id)
+{
+	uint64_t one = 1;
+
+	atomic_fetch_or(events, 1ULL << relay_id);
+	if (write(control->event_fd, &one, sizeof(one)) < 0)
+		return; /* the counter is full: control is awake anyway */
+}
+
 static void on_guest_event(void *context, unsigned relay_id)
 {
 	struct control *control = context;
-	uint64_t one = 1;
 
-	atomic_fetch_or(&control->guest_events, 1ULL << relay_id);
-	if (write(control->guest_event_fd, &one, sizeof(one)) < 0)
-		return; /* the counter is full: control is awake anyway */
+	post_event(control, &control->guest_events, relay_id);
+}
+
+static void on_vf_lost(void *context, unsigned relay_id)
+{
+	struct control *control = context;
+
+	post_event(control, &control->lost_events, relay_id);
 }
 
 static void log_guest(struct relay *relay, const struct guest_state *before)
@@ -87,19 +100,22 @@ static void log_guest(struct relay *relay, const struct guest_state *before)
 		                  relay->id, now->rx_queues, now->tx_queues);
 }
 
-static void on_guest_events(void *context)
+static void on_events(void *context)
 {
 	struct control *control = context;
-	uint64_t count, events;
+	uint64_t count, guests, lost;
 
-	if (read(control->guest_event_fd, &count, sizeof(count)) < 0)
+	if (read(control->event_fd, &count, sizeof(count)) < 0)
 		return;
-	events = atomic_exchange(&control->guest_events, 0);
+	guests = atomic_exchange(&control->guest_events, 0);
+	lost = atomic_exchange(&control->lost_events, 0);
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct relay *relay = &control->relays[i];
 		struct guest_state before = relay->guest;
 
-		if ((events >> i & 1) == 0)
+		if (lost >> i & 1)
+			relay_vf_lost(relay);
+		if ((guests >> i & 1) == 0)
 			continue;
 		guest_read(i, &relay->guest);
 		log_guest(relay, &before);
@@ -230,7 +246,7 @@ static struct control *control_allocate(const struct config *config, struct loop
 	memset(control, 0, size);
 	control->config = config;
 	control->loop = loop;
-	control->guest_event_fd = -1;
+	control->event_fd = -1;
 	return control;
 }
 
@@ -247,10 +263,9 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 		goto fail_memory;
 	control->planner = planner_create(control);
 	control->discard_pool = pool_discard_create(control->workers->worker[0].numa_node);
-	control->guest_event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (control->planner == NULL || control->discard_pool == NULL ||
-	    control->guest_event_fd < 0 ||
-	    loop_add_fd(loop, control->guest_event_fd, on_guest_events, control) < 0)
+	control->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (control->planner == NULL || control->discard_pool == NULL || control->event_fd < 0 ||
+	    loop_add_fd(loop, control->event_fd, on_events, control) < 0)
 		goto fail_memory;
 	control->device_thread = job_thread_create("device", loop);
 	control->guest_thread = job_thread_create("guest", loop);
@@ -260,6 +275,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 		goto fail_memory;
 
 	guest_backend_init(control->workers, on_guest_event, control);
+	vf_events_init(on_vf_lost, control);
 	if (workers_start(control->workers) < 0) {
 		error_set(err, EIO, "the workers cannot be started on their CPUs");
 		goto fail;
@@ -357,9 +373,9 @@ static void control_free(struct control *control)
 	rte_mempool_free(control->discard_pool);
 	if (control->workers != NULL)
 		workers_destroy(control->workers);
-	if (control->guest_event_fd >= 0) {
-		loop_remove_fd(control->loop, control->guest_event_fd);
-		close(control->guest_event_fd);
+	if (control->event_fd >= 0) {
+		loop_remove_fd(control->loop, control->event_fd);
+		close(control->event_fd);
 	}
 	free(control);
 }
@@ -458,7 +474,8 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->id = relay_id;
 	out->active = attached && relay->guest.connected;
 	out->vhost_socket = relay->socket_open ? relay->socket_path : "NONE";
-	out->has_device = relay->vf_phase != VF_ABSENT && relay->vf_phase != VF_ATTACHING;
+	out->has_device = relay->vf_phase == VF_ATTACHED || relay->vf_phase == VF_LEAVING ||
+	                  relay->vf_phase == VF_DETACHING;
 	out->vf_to_vm.active = attached;
 	out->vf_to_vm.internal_state = vf_state(relay);
 	out->vm_to_vf.active = relay->guest.connected;

@@ -22,13 +22,15 @@
 #define LANE_UNPLACED (-1)
 
 /* The VF end. The arrows: absent → attaching → attached → leaving → detaching → absent; a failed
- * attach goes back to absent. */
+ * attach goes back to absent. A VF that was lost (its PF reset it, it left the machine) goes by
+ * detaching to lost, and is attached again from there until that succeeds or it is removed. */
 enum vf_phase {
 	VF_ABSENT,
 	VF_ATTACHING, /* an attach job is under way */
 	VF_ATTACHED,  /* lanes may poll it */
 	VF_LEAVING,   /* its lanes have to leave the plans */
 	VF_DETACHING, /* a detach job is under way */
+	VF_LOST,      /* waits for its next attach */
 };
 
 /* Somebody who waits for an attach or a detach, and is answered in time whatever happens. */
@@ -66,7 +68,10 @@ struct relay {
 	struct vf_job vf_job;      /* the device thread's while attaching or detaching */
 	bool is_static;            /* the configuration wants it, whoever else does not */
 	bool abandoned;            /* nobody wants the attach under way any more: undo it */
-	bool detach_wanted;        /* somebody asked to remove what is being attached */
+	bool lost;                 /* attach it again when it is detached */
+	struct loop_timer retry;   /* VF_LOST: the next attach */
+	unsigned retry_ms;
+	bool detach_wanted; /* somebody asked to remove what is being attached */
 	struct waiter_list add_waiters, remove_waiters;
 	struct vf_health health;          /* of the VF that is attached */
 	struct control_vf_losses losses;  /* of all VFs before it */
@@ -102,8 +107,9 @@ struct control {
 	struct planner *planner;
 	struct sampler *sampler;
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
-	int guest_event_fd;
-	_Atomic uint64_t guest_events; /* bit r: relay r's guest has changed; any thread sets */
+	int event_fd;                     /* eventfd: there are guest_events or lost_events */
+	_Atomic uint64_t guest_events;    /* bit r: relay r's guest has changed; any thread sets */
+	_Atomic uint64_t lost_events;     /* bit r: relay r's VF was lost; any thread sets */
 	struct loop_timer replan_timer;
 	bool quiesced;
 	bool guests_closed; /* else the vhost library may still call back */
@@ -123,6 +129,8 @@ void control_read_counters(const struct relay *relay, enum lane_direction direct
 void relay_vf_start_static(struct control *control);
 /* After the plans were published: what is VF_LEAVING is in none of them any more. */
 void relay_vf_unplanned(struct control *control);
+/* The VF of the relay was reset or has gone. */
+void relay_vf_lost(struct relay *relay);
 /* Detach everything, for the shutdown. */
 void relay_vf_detach_all(struct control *control);
 

@@ -18,6 +18,10 @@
 #define VF_RING_SIZE      512 /* descriptors */
 #define VF_QUEUES_DEFAULT 4
 
+/* How soon a VF that was lost is looked for again, and at most how much later. */
+#define RETRY_FIRST_MS   100U
+#define RETRY_LONGEST_MS 10000U
+
 static const char add_source[] = "virtio_forwarder_add_vf2()";
 static const char remove_source[] = "virtio_forwarder_remove_vf2()";
 
@@ -91,7 +95,7 @@ static void on_add_late(void *context)
 	             relay->id, relay->device.name, CONTROL_ANSWER_MS);
 	waiter_free(waiter);
 	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
-	    !relay->is_static) {
+	    !relay->is_static && !relay->lost) {
 		relay->abandoned = true;
 		atomic_store(&relay->vf_job.cancelled, true);
 	}
@@ -136,6 +140,21 @@ static void detach_run(struct job *job)
 	vf_job->rc = vf_detach(&vf_job->vf, &vf_job->leftover, &vf_job->err);
 }
 
+static void begin_attach(struct relay *relay);
+
+static void on_retry(void *context)
+{
+	begin_attach(context);
+}
+
+/* A VF that was reset is back at once; one that left the machine may come back, or never. */
+static void wait_for_return(struct relay *relay)
+{
+	relay->vf_phase = VF_LOST;
+	loop_timer_start(relay->control->loop, &relay->retry, relay->retry_ms, on_retry, relay);
+	relay->retry_ms = RTE_MIN(relay->retry_ms * 2, RETRY_LONGEST_MS);
+}
+
 static void detach_done(struct job *job)
 {
 	struct vf_job *vf_job = (struct vf_job *)job;
@@ -155,6 +174,11 @@ static void detach_done(struct job *job)
 		log_err("relay %u: %s", relay->id, vf_job->err.text);
 		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH,
 		                     vf_job->err.text);
+		if (!relay->lost)
+			return;
+	}
+	if (relay->lost && LIST_EMPTY(&relay->remove_waiters) && !relay->control->quiesced) {
+		wait_for_return(relay);
 		return;
 	}
 	log_notice("relay %u: %s removed", relay->id, relay->device.name);
@@ -183,6 +207,17 @@ static void begin_detach(struct relay *relay)
 {
 	relay->vf_phase = VF_LEAVING;
 	control_replan(relay->control);
+}
+
+void relay_vf_lost(struct relay *relay)
+{
+	if (relay->vf_phase != VF_ATTACHED)
+		return;
+	log_warn("relay %u: %s was reset by its PF or has left the machine; attaching it anew",
+	         relay->id, relay->device.name);
+	relay->lost = true;
+	relay->retry_ms = RETRY_FIRST_MS;
+	begin_detach(relay);
 }
 
 /* --- attach -------------------------------------------------------------------------------- */
@@ -221,6 +256,14 @@ static void attach_done(struct job *job)
 	struct vf_job *vf_job = (struct vf_job *)job;
 	struct relay *relay = vf_job->relay;
 
+	if (vf_job->rc < 0 && relay->lost && !relay->abandoned && !relay->detach_wanted) {
+		log_info("relay %u: %s is not back yet: %s", relay->id, relay->device.name,
+		         vf_job->err.text);
+		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
+		                     vf_job->err.text);
+		wait_for_return(relay);
+		return;
+	}
 	if (vf_job->rc < 0) {
 		relay->vf_phase = VF_ABSENT;
 		log_err("relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
@@ -231,6 +274,7 @@ static void attach_done(struct job *job)
 	}
 	relay->vf = vf_job->vf;
 	relay->vf_phase = VF_ATTACHED;
+	relay->lost = false;
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {
 		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_PROBE,
@@ -252,7 +296,8 @@ static void attach_done(struct job *job)
 	waiters_answer_ok(&relay->add_waiters);
 }
 
-static void begin_attach(struct relay *relay, const struct device_spec *device, bool is_static)
+/* Of relay->device. */
+static void begin_attach(struct relay *relay)
 {
 	struct control *control = relay->control;
 	const struct config *config = control->config;
@@ -262,16 +307,14 @@ static void begin_attach(struct relay *relay, const struct device_spec *device, 
 
 	if (config->max_queues > 0)
 		queues = config->max_queues;
-	relay->device = *device;
 	relay->vf_phase = VF_ATTACHING;
-	relay->is_static = is_static;
 	relay->abandoned = false;
 	relay->detach_wanted = false;
 	memset(vf_job, 0, sizeof(*vf_job));
 	vf_job->job.run = attach_run;
 	vf_job->job.done = attach_done;
 	vf_job->relay = relay;
-	vf_job->spec = *device;
+	vf_job->spec = relay->device;
 	vf_job->params = (struct vf_params){
 	        .relay_id = relay->id,
 	        .max_queues = (uint16_t)queues,
@@ -316,6 +359,13 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		answer_ok(done, context);
 		return;
 	}
+	if (holder == relay && relay->vf_phase == VF_LOST) { /* somebody knows that it is back */
+		loop_timer_stop(&relay->retry);
+		if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) ==
+		    0)
+			begin_attach(relay);
+		return;
+	}
 	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHING &&
 	    !relay->abandoned && !relay->detach_wanted) {
 		wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context);
@@ -337,8 +387,12 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		             holder->id);
 		return;
 	}
-	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) == 0)
-		begin_attach(relay, &request->device, false);
+	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) < 0)
+		return;
+	relay->device = request->device;
+	relay->is_static = false;
+	relay->lost = false;
+	begin_attach(relay);
 }
 
 void control_remove_vf(struct control *control, const struct control_vf_request *request,
@@ -367,6 +421,12 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 		             request->device.name);
 		return;
 	}
+	if (relay->vf_phase == VF_LOST) {
+		loop_timer_stop(&relay->retry);
+		relay->vf_phase = VF_ABSENT;
+		answer_ok(done, context);
+		return;
+	}
 	if (wait_for(relay, &relay->remove_waiters, on_remove_late, remove_source, done, context) <
 	    0)
 		return;
@@ -382,9 +442,13 @@ void relay_vf_start_static(struct control *control)
 {
 	const struct config *config = control->config;
 
-	for (size_t i = 0; i < config->n_static_vfs; i++)
-		begin_attach(&control->relays[config->static_vfs[i].relay_id],
-		             &config->static_vfs[i].device, true);
+	for (size_t i = 0; i < config->n_static_vfs; i++) {
+		struct relay *relay = &control->relays[config->static_vfs[i].relay_id];
+
+		relay->device = config->static_vfs[i].device;
+		relay->is_static = true;
+		begin_attach(relay);
+	}
 }
 
 void relay_vf_detach_all(struct control *control)
@@ -392,6 +456,7 @@ void relay_vf_detach_all(struct control *control)
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct relay *relay = &control->relays[i];
 
+		loop_timer_stop(&relay->retry);
 		if (relay->vf_phase == VF_ATTACHED)
 			relay->vf_phase = VF_LEAVING;
 		if (relay->vf_phase == VF_ATTACHING) {

@@ -3,6 +3,8 @@
  */
 #include "port/vf.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include <rte_ethdev.h>
@@ -18,6 +20,46 @@
 
 #define DRAIN_BURST     32
 #define DRAIN_PER_QUEUE 65536 /* a device under fire never runs empty */
+
+/* Who hears of VFs that were lost: set once, before there are any, hence static. */
+static struct {
+	vf_event_fn on_lost;
+	void *context;
+} events;
+
+void vf_events_init(vf_event_fn on_lost, void *context)
+{
+	events.on_lost = on_lost;
+	events.context = context;
+}
+
+static const enum rte_eth_event_type lost_events[] = {RTE_ETH_EVENT_INTR_RESET,
+                                                      RTE_ETH_EVENT_INTR_RMV};
+
+/* The relay's id travels as the callback's argument. */
+static int on_port_event(uint16_t port_id __rte_unused, enum rte_eth_event_type type __rte_unused,
+                         void *relay_id, void *unused __rte_unused)
+{
+	if (events.on_lost != NULL)
+		events.on_lost(events.context, (unsigned)(uintptr_t)relay_id);
+	return 0;
+}
+
+static void listen_to_port(uint16_t port_id, unsigned relay_id)
+{
+	for (size_t i = 0; i < RTE_DIM(lost_events); i++)
+		if (rte_eth_dev_callback_register(port_id, lost_events[i], on_port_event,
+		                                  (void *)(uintptr_t)relay_id) != 0)
+			log_warn("relay %u: no memory to hear of the VF's resets", relay_id);
+}
+
+static void stop_listening(uint16_t port_id)
+{
+	for (size_t i = 0; i < RTE_DIM(lost_events); i++)
+		while (rte_eth_dev_callback_unregister(port_id, lost_events[i], on_port_event,
+		                                       (void *)-1) == -EAGAIN)
+			sched_yield(); /* it is running */
+}
 
 /* What keeps a VF from receiving for other MAC addresses than its own is its PF's decision, and
  * the VF's driver may report success where the PF refused: so the PF is asked first. */
@@ -104,9 +146,12 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
 	*vf = (struct vf){.spec = *spec};
 	if (vf_probe(spec, params->relay_id, &vf->port_id, err) < 0)
 		return -1;
+	/* Before the start, after which the PF may reset it at any time. */
+	listen_to_port(vf->port_id, params->relay_id);
 	if (vf_configure(vf, params, err) == 0 && start(vf, params->relay_id, err) == 0)
 		return 0;
 
+	stop_listening(vf->port_id);
 	if (vf_unprobe(vf->port_id, &ignored) < 0)
 		log_warn("relay %u: %s, given up: %s", params->relay_id, spec->name, ignored.text);
 	if (vf->pool != NULL)
@@ -137,6 +182,7 @@ int vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err)
 	for (uint16_t q = 0; q < vf->n_queues; q++)
 		drain_queue(vf, q, leftover);
 
+	stop_listening(vf->port_id);
 	int rc = vf_unprobe(vf->port_id, err);
 	if (rc < 0)
 		error_prefix(err, "%s: ", vf->spec.name);

@@ -60,6 +60,14 @@ struct vf_health { /* read once a second */
 	uint64_t missed, no_mbuf, rx_errors, tx_errors; /* since the attach */
 };
 
+/* The PF has reset the VF, or it has left the machine: in either case what is attached is of no use
+ * any more, and has to be detached (and attached anew when it is there). Called on DPDK's
+ * interrupt thread; must not block or call into this header. */
+typedef void (*vf_event_fn)(void *context, unsigned relay_id);
+
+/* Once, before the first vf_attach; the arguments outlive the last VF. */
+void vf_events_init(vf_event_fn on_lost, void *context);
+
 /* Probe, configure (queues, RSS, MTU, offloads), make the pool, start. On failure everything is
  * undone, err->code is one of the VF_ERROR_* codes (which may be negative) and err->text says why
  * and what to do; returns -1. Refuses a device that DPDK has already. */

@@ -101,7 +101,7 @@ static inline void rig_create(unsigned n_workers)
 	for (unsigned i = 1; i <= n_workers; i++)
 		cpu_set_add(&cpus, i);
 	rig->config = &rig_config;
-	rig->guest_event_fd = -1;
+	rig->event_fd = -1;
 	rig->discard_pool = rig_pool(RELAYS_MAX);
 	rig->workers = workers_create(&cpus, &err);
 	ck_assert_ptr_nonnull(rig->workers);
