@@ -1,8 +1,8 @@
-"""A real Linux guest: QEMU without KVM, the kernel and initramfs of test/guest, and a vhost-user NIC.
+"""A real Linux guest: QEMU without KVM, test/guest's kernel and initramfs, and a vhost-user NIC.
 
 The functional tests and scripts/demo use it. Commands run in the guest over its second serial port
-(the protocol is told in test/guest/init), and QEMU itself obeys over QMP; both are socket pairs that
-QEMU inherits, so that nothing is left in the file system and nothing waits for a path to appear.
+(test/guest/init tells the protocol), and QEMU itself obeys over QMP; both are socket pairs that
+QEMU inherits, so that nothing stays in the file system and nothing waits for a path to appear.
 """
 
 import base64

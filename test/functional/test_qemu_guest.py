@@ -1,4 +1,4 @@
-"""A real Linux guest behind a relay, with a net_tap VF: what guests do, and what daemons do to them.
+"""A real Linux guest behind a relay, with a net_tap VF: what guests do, what daemons do to them.
 
 Each test has a network namespace of its own, the wire: the kernel's end of the tap has an address
 there, and the guest pings it through the relay.
@@ -162,7 +162,8 @@ def test_memory_is_plugged_in(world):
     guest.plug_memory(128)
     guest.plug_memory(256)
     # Memory that is new is used: more than there was at the start.
-    guest.check("mount -o remount,size=90% /tmp; dd if=/dev/zero of=/tmp/fill bs=1M count=300 2>/dev/null")
+    guest.check("mount -o remount,size=90% /tmp; "
+                "dd if=/dev/zero of=/tmp/fill bs=1M count=300 2>/dev/null")
     sent, answered = pings.stop()
     assert sent - answered <= 1     # the last may be under way
     world.ping_both_ways(guest)
