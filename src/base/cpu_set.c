@@ -36,16 +36,19 @@ int cpu_set_next(const struct cpu_set *set, int after)
 	return -1;
 }
 
-/* The part of text up to the first of the separators goes to part; returns what stands behind
- * the separator, or NULL at the end. */
+static const char ellipsis[] = "…";
+
+/* The part of text up to the first separator goes to part; returns what stands behind the
+ * separator, or NULL at the end. A part that is too long for anything valid keeps its beginning,
+ * for the message, and gets an ellipsis, so that the rest cannot go unnoticed. */
 static const char *next_part(const char *text, char separator, char *part, size_t size)
 {
 	size_t len = strcspn(text, (char[]){separator, '\0'});
 
-	if (len >= size) /* too long for anything valid: keep what shows the caller's user why */
-		snprintf(part, size, "%.*s", (int)size - 1, text);
-	else
+	if (len < size)
 		snprintf(part, size, "%.*s", (int)len, text);
+	else
+		snprintf(part, size, "%.*s%s", (int)(size - sizeof(ellipsis)), text, ellipsis);
 	return text[len] == '\0' ? NULL : text + len + 1;
 }
 
@@ -78,7 +81,7 @@ static int parse_mask(const char *digits, struct cpu_set *set, struct error *err
 
 		if (parse_hex(&digits[len - 1 - i], 1, 1, &digit) < 0)
 			return error_set(err, EINVAL,
-			                 "'%c' in the mask 0x%s is not a hexadecimal digit",
+			                 "'%c' in the mask 0x%.80s is not a hexadecimal digit",
 			                 digits[len - 1 - i], digits);
 		if (digit == 0)
 			continue;
@@ -130,14 +133,13 @@ int cpu_set_parse(const char *text, struct cpu_set *out, struct error *err)
 	}
 	if (cpu_set_count(&set) == 0)
 		return error_set(err, EINVAL,
-		                 "the mask %s names no CPU: write 0x6 for CPUs 1 and 2", text);
+		                 "the mask %.80s names no CPU: write 0x6 for CPUs 1 and 2", text);
 	*out = set;
 	return 0;
 }
 
 char *cpu_set_format(const struct cpu_set *set, char *out, size_t size)
 {
-	static const char cut[] = "…";
 	size_t len = 0, cut_at = 0;
 
 	if (size == 0)
@@ -153,13 +155,13 @@ char *cpu_set_format(const struct cpu_set *set, char *out, size_t size)
 		             len > 0 ? "," : "", first, last);
 		if (len + (size_t)n >= size) {
 			out[cut_at] = '\0';
-			if (cut_at + sizeof(cut) <= size)
-				memcpy(out + cut_at, cut, sizeof(cut));
+			if (cut_at + sizeof(ellipsis) <= size)
+				memcpy(out + cut_at, ellipsis, sizeof(ellipsis));
 			break;
 		}
 		memcpy(out + len, piece, (size_t)n + 1);
 		len += (size_t)n;
-		if (len + sizeof(cut) <= size)
+		if (len + sizeof(ellipsis) <= size)
 			cut_at = len;
 		first = cpu_set_next(set, last);
 	}
@@ -179,12 +181,12 @@ static int parse_pin(const char *text, struct cpu_pin *pin, struct error *err)
 		                 "first), such as 3:1,2",
 		                 text);
 	if (parse_u32(part, 0, RELAYS_MAX - 1, &relay_id) < 0)
-		return error_set(err, EINVAL, "\"%s\" is not a relay id (0 to %d)", part,
-		                 RELAYS_MAX - 1);
+		return error_set(err, EINVAL, "pin \"%s\": \"%s\" is not a relay id (0 to %d)",
+		                 text, part, RELAYS_MAX - 1);
 	pin->relay_id = relay_id;
 	rest = next_part(rest, ',', part, sizeof(part));
 	if (parse_cpu(part, &cpu, err) < 0)
-		return -err->code;
+		return error_prefix(err, "pin \"%s\": ", text);
 	pin->vf_to_vm_cpu = pin->vm_to_vf_cpu = (int)cpu;
 	if (rest == NULL)
 		return 0;
@@ -201,7 +203,7 @@ int cpu_pins_parse(const char *text, struct cpu_pin *pins, size_t capacity, size
 	char part[64];
 
 	for (const char *rest = text; rest != NULL;) {
-		struct cpu_pin pin;
+		struct cpu_pin pin = {0};
 
 		rest = next_part(rest, ';', part, sizeof(part));
 		if (parse_pin(part, &pin, err) < 0)

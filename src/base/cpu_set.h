@@ -33,6 +33,6 @@ struct cpu_pin {
 /* "id:cpu[,cpu]" joined by ';'. Appends to pins[*count]; capacity entries fit. A relay named
  * twice is refused; one cpu serves both directions. */
 int cpu_pins_parse(const char *text, struct cpu_pin *pins, size_t capacity, size_t *count,
-		   struct error *err);
+                   struct error *err);
 
 #endif

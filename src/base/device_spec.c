@@ -41,9 +41,10 @@ static int pci_address_scan(const char *text, struct pci_address *out)
 int pci_address_parse(const char *text, struct pci_address *out, struct error *err)
 {
 	if (pci_address_scan(text, out) < 0)
-		return error_set(err, EINVAL,
-		                 "\"%s\" is not a PCI address: write it as 0000:05:08.1 or 05:08.1",
-		                 text);
+		return error_set(
+		        err, EINVAL,
+		        "\"%.80s\" is not a PCI address: write it as 0000:05:08.1 or 05:08.1",
+		        text);
 	return 0;
 }
 
@@ -160,6 +161,9 @@ int device_spec_parse(const char *text, struct device_spec *out, struct error *e
 	if (*text == '\0')
 		return error_set(err, EINVAL,
 		                 "no device is named: write a PCI address such as 0000:05:08.1");
+	if (string_copy(spec.devargs, sizeof(spec.devargs), text) < 0)
+		return error_set(err, EINVAL, "device \"%.80s…\": longer than %d characters", text,
+		                 DEVICE_DEVARGS_MAX - 1);
 	for (const char *c = text; *c != '\0'; c++) {
 		if (*c <= ' ' || *c > '~' || strchr("\"'`\\", *c) != NULL)
 			return error_set(
@@ -168,9 +172,6 @@ int device_spec_parse(const char *text, struct device_spec *out, struct error *e
 			        "ASCII are not admitted",
 			        text);
 	}
-	if (string_copy(spec.devargs, sizeof(spec.devargs), text) < 0)
-		return error_set(err, EINVAL, "device \"%.80s…\": longer than %d characters", text,
-		                 DEVICE_DEVARGS_MAX - 1);
 	if (string_starts_with(text, "net_")) {
 		if (parse_vdev(text, &spec, err) < 0)
 			return -err->code;
@@ -219,14 +220,15 @@ int static_vf_parse(const char *text, struct device_spec *out, unsigned *relay_i
 
 	if (equals == NULL)
 		return error_set(err, EINVAL,
-		                 "\"%s\": the relay is missing; write DEVICE=RELAY, such as "
+		                 "\"%.80s\": the relay is missing; write DEVICE=RELAY, such as "
 		                 "0000:05:08.1=3",
 		                 text);
 	if (parse_u32(equals + 1, 0, RELAYS_MAX - 1, &id) < 0)
-		return error_set(err, EINVAL,
-		                 "\"%s\": \"%s\" behind the last '=' is not a relay id (0 to %d); "
-		                 "write DEVICE=RELAY, such as 0000:05:08.1=3",
-		                 text, equals + 1, RELAYS_MAX - 1);
+		return error_set(
+		        err, EINVAL,
+		        "\"%.80s\": \"%.80s\" behind the last '=' is not a relay id (0 to %d); "
+		        "write DEVICE=RELAY, such as 0000:05:08.1=3",
+		        text, equals + 1, RELAYS_MAX - 1);
 	if ((size_t)(equals - text) >= sizeof(device))
 		return error_set(err, EINVAL, "device \"%.80s…\": longer than %d characters", text,
 		                 DEVICE_DEVARGS_MAX - 1);

@@ -22,7 +22,7 @@ struct pci_address {
 int pci_address_parse(const char *text, struct pci_address *out, struct error *err);
 /* From numbers of a message: range-checked. */
 int pci_address_from_numbers(uint32_t domain, uint32_t bus, uint32_t slot, uint32_t function,
-			     struct pci_address *out, struct error *err);
+                             struct pci_address *out, struct error *err);
 bool pci_address_equal(const struct pci_address *a, const struct pci_address *b);
 /* As statistics and clients print it: upper-case %04X:%02X:%02X.%X. */
 void pci_address_format(const struct pci_address *address, char out[PCI_ADDRESS_TEXT_MAX]);
@@ -50,6 +50,6 @@ void device_spec_label(const struct device_spec *spec, char out[DEVICE_NAME_MAX]
 
 /* "<device>=<id>", the id being what follows the last '='; id 0 … 63. */
 int static_vf_parse(const char *text, struct device_spec *out, unsigned *relay_id,
-		    struct error *err);
+                    struct error *err);
 
 #endif

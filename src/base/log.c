@@ -89,15 +89,23 @@ void log_close(void)
 	pthread_mutex_unlock(&log_state.lock);
 }
 
+/* ASCII's control characters, and those from U+0080 to U+009F in UTF-8. */
+static bool is_control(unsigned char before, unsigned char c, unsigned char behind)
+{
+	return c < 0x20 || c == 0x7f || (c == 0xc2 && behind >= 0x80 && behind < 0xa0) ||
+	       (before == 0xc2 && c >= 0x80 && c < 0xa0);
+}
+
 /* Whoever can get text into the log (a device name, a path) must not be able to forge lines or
  * steer the terminal that shows them. Cuts where out is full. */
 static void escape(char *out, size_t size, const char *text)
 {
+	unsigned char before = 0;
 	size_t len = 0;
 
-	for (; *text != '\0'; text++) {
+	for (; *text != '\0'; before = (unsigned char)*text++) {
 		unsigned char c = (unsigned char)*text;
-		bool control = c < 0x20 || c == 0x7f;
+		bool control = is_control(before, c, (unsigned char)text[1]);
 
 		if (len + (control ? 4 : 1) >= size)
 			break;

@@ -27,12 +27,15 @@ struct log_limit {
 	uint64_t window_start_ms; /* monotonic ms */
 	unsigned seen;            /* messages in this window */
 };
-#define LOG_LIMIT(interval, count) {.interval_ms = (interval), .burst = (count)}
+#define LOG_LIMIT(interval, count)                          \
+	{                                                   \
+		.interval_ms = (interval), .burst = (count) \
+	}
 
 /* True when the message may be written; *suppressed = messages left out since the last one. */
 bool log_limit_admit(struct log_limit *limit, unsigned *suppressed);
 void log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 
 #define log_err(...)    log_write(LOG_ERR, __VA_ARGS__)
 #define log_warn(...)   log_write(LOG_WARNING, __VA_ARGS__)

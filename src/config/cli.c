@@ -7,33 +7,34 @@
 #include <getopt.h>
 #include <string.h>
 
-#define ROWS_MAX   96
+#include "config/config.h"
+
 #define LONG_FIRST 256 /* getopt's value of a long option is this plus its row's index */
 
 struct tables {
-	struct option options[ROWS_MAX + 1];
-	char letters[3 * ROWS_MAX + 3];
+	struct option options[CONFIG_ROWS_MAX + 1];
+	char letters[3 * CONFIG_ROWS_MAX + 3];
 };
 
 static void make_tables(struct tables *tables)
 {
 	static const int need[] = {[NEED_NOTHING] = no_argument,
-				   [NEED_VALUE] = required_argument,
-				   [MAY_HAVE_VALUE] = optional_argument};
+	                           [NEED_VALUE] = required_argument,
+	                           [MAY_HAVE_VALUE] = optional_argument};
 	struct option *option = tables->options;
 	char *letter = tables->letters;
 
 	/* '-': words that are no options come back in their place; ':': getopt stays silent. */
 	*letter++ = '-';
 	*letter++ = ':';
-	for (size_t i = 0; i < schema_size && i < ROWS_MAX; i++) {
+	for (size_t i = 0; i < schema_size; i++) {
 		const struct schema_row *row = &schema[i];
 
 		if (row->option == NULL)
 			continue;
 		*option++ = (struct option){.name = row->option,
-					    .has_arg = need[row->need],
-					    .val = LONG_FIRST + (int)i};
+		                            .has_arg = need[row->need],
+		                            .val = LONG_FIRST + (int)i};
 		if (row->letter == 0)
 			continue;
 		*letter++ = row->letter;
@@ -53,30 +54,36 @@ static int refuse_word(const char *word, const struct setting *last, struct erro
 {
 	if (last != NULL && last->row->need == MAY_HAVE_VALUE && last->text == NULL)
 		return error_set(err, EINVAL,
-				 "\"%s\" stands alone: the value of --%s is attached with '=', as in "
-				 "--%s=%s",
-				 word, last->row->option, last->row->option, word);
-	return error_set(err, EINVAL, "\"%s\" is not an option: see --help", word);
+		                 "\"%.80s\" stands alone: the value of --%s is attached with '=', "
+		                 "as in --%s=%.80s",
+		                 word, last->row->option, last->row->option, word);
+	return error_set(err, EINVAL, "\"%.80s\" is not an option: see --help", word);
 }
 
 static int refuse_unknown(const char *word, struct error *err)
 {
 	size_t len = strcspn(word, "="), matches = 0;
+	int shown = len < 80 ? (int)len : 80;
 
 	if (optopt >= LONG_FIRST)
-		return error_set(err, EINVAL, "option --%s takes no value: leave out what follows it",
-				 row_of(optopt)->option);
+		return error_set(err, EINVAL,
+		                 "option --%s takes no value: leave out what follows it",
+		                 row_of(optopt)->option);
+	if (optopt == '=')
+		return error_set(err, EINVAL,
+		                 "\"=\" stands behind a short option that takes no value: see "
+		                 "--help");
 	if (optopt != 0)
 		return error_set(err, EINVAL, "unknown option -%c: see --help", optopt);
 	for (size_t i = 0; i < schema_size; i++)
 		matches += schema[i].option != NULL && len > 2 &&
-			   strncmp(schema[i].option, word + 2, len - 2) == 0;
+		           strncmp(schema[i].option, word + 2, len - 2) == 0;
 	return error_set(err, EINVAL, "%s option %.*s: see --help",
-			 matches > 1 ? "ambiguous" : "unknown", (int)len, word);
+	                 matches > 1 ? "ambiguous" : "unknown", shown, word);
 }
 
 static int add(struct settings *settings, const struct schema_row *row, bool is_short,
-	       struct error *err)
+               struct error *err)
 {
 	const char *text = optarg;
 
@@ -88,10 +95,10 @@ static int add(struct settings *settings, const struct schema_row *row, bool is_
 	return settings_add(settings, row, text, text != NULL ? strlen(text) : 0, 0, err);
 }
 
-int cli_parse(int argc, char *const argv[], struct settings *settings,
-	      enum schema_request *request, struct error *err)
+int cli_parse(int argc, char *const argv[], struct settings *settings, enum schema_request *request,
+              struct error *err)
 {
-	struct tables tables;
+	struct tables tables = {0};
 	const struct schema_row *row;
 	int value;
 
@@ -102,17 +109,16 @@ int cli_parse(int argc, char *const argv[], struct settings *settings,
 	while ((value = getopt_long(argc, argv, tables.letters, tables.options, NULL)) != -1) {
 		switch (value) {
 		case 1:
-			return refuse_word(optarg,
-					   settings->count > 0
-						   ? &settings->items[settings->count - 1]
-						   : NULL,
-					   err);
+			return refuse_word(
+			        optarg,
+			        settings->count > 0 ? &settings->items[settings->count - 1] : NULL,
+			        err);
 		case '?':
 			return refuse_unknown(argv[optind - 1], err);
 		case ':':
 			row = row_of(optopt);
 			return error_set(err, EINVAL, "option --%s needs a value: --%s=%s",
-					 row->option, row->option, row->argument);
+			                 row->option, row->option, row->argument);
 		default:
 			break;
 		}
@@ -129,9 +135,9 @@ int cli_parse(int argc, char *const argv[], struct settings *settings,
 		}
 		if (*request != REQUEST_RUN && *request != row->request)
 			return error_set(err, EINVAL,
-					 "option --%s: only one of --check, --bind and --unbind at "
-					 "a time",
-					 row->option);
+			                 "option --%s: only one of --check, --bind and --unbind at "
+			                 "a time",
+			                 row->option);
 		*request = row->request;
 	}
 	if (optind < argc)

@@ -6,7 +6,7 @@
 
 /* Appends what argv says to settings. *request becomes what is to be done; --help and --version
  * end the reading. Uses getopt's global state: not for two threads at once. 0 or -errno. */
-int cli_parse(int argc, char *const argv[], struct settings *settings,
-	      enum schema_request *request, struct error *err);
+int cli_parse(int argc, char *const argv[], struct settings *settings, enum schema_request *request,
+              struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "config/address.h"
 #include "config/cli.h"
 #include "config/eal_args.h"
 #include "config/file.h"
@@ -19,10 +20,28 @@
 #define SOCKET_PATH_MAX 107 /* sun_path without its NUL */
 #define LCORES_MAX      128 /* DPDK's RTE_MAX_LCORE in every distribution */
 
+/* What was said, and where. */
+struct sources {
+	struct settings cli, file;
+};
+
+static int out_of_memory(struct error *err)
+{
+	return error_set(err, ENOMEM, "out of memory");
+}
+
 /* --- merging ------------------------------------------------------------------------------- */
 
+/* The source that decides on row, or NULL when neither names it. */
+static const struct settings *source_of(const struct sources *sources, const struct schema_row *row)
+{
+	if (settings_last(&sources->cli, row) != NULL)
+		return &sources->cli;
+	return settings_last(&sources->file, row) != NULL ? &sources->file : NULL;
+}
+
 static int apply_settings(struct config *cfg, const struct settings *settings,
-			  const struct schema_row *row, struct error *err)
+                          const struct schema_row *row, struct error *err)
 {
 	if (!schema_is_list(row)) {
 		const struct setting *last = settings_last(settings, row);
@@ -40,19 +59,16 @@ static int apply_settings(struct config *cfg, const struct settings *settings,
 	return 0;
 }
 
-static int merge(struct config *cfg, const struct settings *cli, const struct settings *file,
-		 struct error *err)
+static int merge(struct config *cfg, const struct sources *sources, struct error *err)
 {
 	for (size_t i = 0; i < schema_size; i++) {
 		const struct schema_row *row = &schema[i];
+		const struct settings *source = source_of(sources, row);
 		int rc = 0;
 
-		if (row->type == SCHEMA_REQUEST)
-			continue;
-		if (settings_last(cli, row) != NULL)
-			rc = apply_settings(cfg, cli, row, err);
-		else if (settings_last(file, row) != NULL)
-			rc = apply_settings(cfg, file, row, err);
+		cfg->given[i] = source != NULL;
+		if (source != NULL)
+			rc = apply_settings(cfg, source, row, err);
 		else if (row->absent != NULL)
 			rc = value_apply(cfg, row, row->absent, err);
 		if (rc < 0)
@@ -61,98 +77,122 @@ static int merge(struct config *cfg, const struct settings *cli, const struct se
 	return 0;
 }
 
-static bool is_given(const struct settings *cli, const struct settings *file, const char *option)
-{
-	const struct schema_row *row = schema_find_option(option);
-
-	return settings_last(cli, row) != NULL || settings_last(file, row) != NULL;
-}
-
 /* --- checks over several options ------------------------------------------------------------ */
 
-static int check_cpus(const struct config *cfg, struct error *err)
+/* Put the place in front where option was given, whichever of its values it was. */
+static int blame(const struct sources *sources, const char *option, struct error *err)
 {
-	bool mapped = eal_args_have(cfg, "--lcores");
+	const struct schema_row *row = schema_find_option(option);
+	const struct settings *source = source_of(sources, row);
+	struct setting absent = {.row = row};
+
+	if (source == NULL)
+		return settings_blame(&sources->cli, &absent, err);
+	return settings_blame(source, settings_last(source, row), err);
+}
+
+static int refuse_lcore(const struct sources *sources, const char *option, int lcore,
+                        struct error *err)
+{
+	error_set(err, EINVAL,
+	          "lcores end at %d: map one to CPU %d with --eal '--lcores 0@0,1@%d', and name "
+	          "the lcore (1)",
+	          LCORES_MAX - 1, lcore, lcore);
+	return blame(sources, option, err);
+}
+
+static int check_cpus(const struct config *cfg, const struct sources *sources, struct error *err)
+{
+	int beyond = cpu_set_next(&cfg->worker_cpus, LCORES_MAX - 1);
 
 	if (cpu_set_count(&cfg->worker_cpus) == 0)
 		return error_set(err, EINVAL,
-				 "option --cpus (-C) is missing: name the workers' CPUs, such as "
-				 "--cpus=1,2 (or VIRTIOFWD_CPU_MASK in the file of --config)");
-	if (cpu_set_has(&cfg->worker_cpus, cfg->main_cpu))
-		return error_set(err, EINVAL,
-				 "option --cpus (-C): CPU %u is the main lcore, which carries no "
-				 "packets: leave it out, or give --master-lcore another one",
-				 cfg->main_cpu);
-	if (!mapped && (cfg->main_cpu >= LCORES_MAX ||
-			cpu_set_next(&cfg->worker_cpus, LCORES_MAX - 1) >= 0))
-		return error_set(err, EINVAL,
-				 "option --cpus (-C), --master-lcore (-M): lcores end at %d; map one "
-				 "to a CPU beyond with --eal '--lcores 0@0,1@%d', and name the lcore",
-				 LCORES_MAX - 1, LCORES_MAX);
-	for (size_t i = 0; i < cfg->n_pins; i++) {
-		const struct cpu_pin *pin = &cfg->pins[i];
-
-		if (!cpu_set_has(&cfg->worker_cpus, (unsigned)pin->vf_to_vm_cpu) ||
-		    !cpu_set_has(&cfg->worker_cpus, (unsigned)pin->vm_to_vf_cpu))
-			return error_set(err, EINVAL,
-					 "option --virtio-cpu (-c): the pin %u:%d,%d names a CPU that "
-					 "--cpus does not", pin->relay_id, pin->vf_to_vm_cpu,
-					 pin->vm_to_vf_cpu);
+		                 "option --cpus (-C) is missing: name the workers' CPUs, such as "
+		                 "--cpus=1,2 (or VIRTIOFWD_CPU_MASK in the file of --config)");
+	if (cpu_set_has(&cfg->worker_cpus, cfg->main_cpu)) {
+		error_set(err, EINVAL,
+		          "CPU %u is the main lcore, which carries no packets: leave it out, or "
+		          "give --master-lcore another one",
+		          cfg->main_cpu);
+		return blame(sources, "cpus", err);
 	}
+	if (beyond >= 0)
+		return refuse_lcore(sources, "cpus", beyond, err);
+	if (cfg->main_cpu >= LCORES_MAX)
+		return refuse_lcore(sources, "master-lcore", (int)cfg->main_cpu, err);
 	return 0;
 }
 
-static int check_sockets(const struct config *cfg, struct error *err)
+static int check_eal(struct config *cfg, const struct sources *sources, struct error *err)
+{
+	if (eal_args_check(cfg, err) < 0)
+		return blame(sources, "eal", err);
+	/* The packet pools have to know, too. */
+	cfg->no_huge |= eal_args_have(cfg, "--no-huge");
+	return 0;
+}
+
+static int check_sockets(const struct config *cfg, const struct sources *sources, struct error *err)
 {
 	/* "%u" becomes two digits at most, which is its own length. */
 	size_t length = strlen(cfg->vhost_path) + 1 + strlen(cfg->vhost_socket);
 
-	if (length > SOCKET_PATH_MAX)
-		return error_set(err, EINVAL,
-				 "options --vhost-path (-V) and --vhost-socket (-S) together make "
-				 "names of %zu bytes; a socket's name has %d at most", length,
-				 SOCKET_PATH_MAX);
+	if (length <= SOCKET_PATH_MAX)
+		return 0;
+	error_set(err, EINVAL,
+	          "with the name of --vhost-socket (-S) the sockets' paths have %zu bytes, and %d "
+	          "are possible: choose a shorter directory",
+	          length, SOCKET_PATH_MAX);
+	return blame(sources, "vhost-path", err);
+}
+
+/* tcp beyond the loopback takes keys. While this build has none, such an endpoint stays closed:
+ * an open door would be worse than none, and what is not available yet does not stop the daemon. */
+static int check_remote(struct config *cfg, const struct sources *sources, const char *option,
+                        char **endpoint, struct error *err)
+{
+	if (*endpoint == NULL || !address_is_remote(*endpoint))
+		return 0;
+	if (cfg->zmq_curve_dir == NULL) {
+		error_set(err, EINVAL,
+		          "%s can be reached from other machines: use an ipc endpoint or the "
+		          "loopback, or give --zmq-curve-dir",
+		          *endpoint);
+		return blame(sources, option, err);
+	}
+	if (!schema_find_option("zmq-curve-dir")->planned)
+		return 0;
+	if (value_warn(cfg, "--%s: %s is not opened, since it would have no keys yet", option,
+	               *endpoint) < 0)
+		return out_of_memory(err);
+	free(*endpoint);
+	*endpoint = NULL;
 	return 0;
 }
 
-static int check_endpoint(const struct config *cfg, const char *option, const char *endpoint,
-			  struct error *err)
-{
-	const char *host;
-
-	if (endpoint == NULL || !string_starts_with(endpoint, "tcp://") ||
-	    cfg->zmq_curve_dir != NULL)
-		return 0;
-	host = endpoint + strlen("tcp://");
-	if (string_starts_with(host, "127.") || string_starts_with(host, "localhost:") ||
-	    string_starts_with(host, "[::1]:"))
-		return 0;
-	return error_set(err, EINVAL,
-			 "option --%s: %s can be reached from other machines: use an ipc endpoint or "
-			 "the loopback, or give --zmq-curve-dir", option, endpoint);
-}
-
-static int check_endpoints(const struct config *cfg, struct error *err)
+static int check_endpoints(struct config *cfg, const struct sources *sources, struct error *err)
 {
 	const struct {
-		const char *option, *endpoint;
+		const char *option;
+		char **endpoint;
 	} all[] = {
-		{"zmq-config-ep", cfg->zmq_config_ep},
-		{"zmq-port-control-ep", cfg->zmq_port_control_ep},
-		{"zmq-stats-ep", cfg->zmq_stats_ep},
-		{"zmq-core-sched-ep", cfg->zmq_core_sched_ep},
+	        {"zmq-config-ep", &cfg->zmq_config_ep},
+	        {"zmq-port-control-ep", &cfg->zmq_port_control_ep},
+	        {"zmq-stats-ep", &cfg->zmq_stats_ep},
+	        {"zmq-core-sched-ep", &cfg->zmq_core_sched_ep},
 	};
-	size_t n = sizeof(all) / sizeof(all[0]);
 
-	for (size_t i = 0; i < n; i++) {
-		if (check_endpoint(cfg, all[i].option, all[i].endpoint, err) < 0)
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (check_remote(cfg, sources, all[i].option, all[i].endpoint, err) < 0)
 			return -err->code;
-		for (size_t j = 0; j < i && all[i].endpoint != NULL; j++)
-			if (all[j].endpoint != NULL &&
-			    strcmp(all[i].endpoint, all[j].endpoint) == 0)
-				return error_set(err, EINVAL,
-						 "options --%s and --%s are the same endpoint, %s",
-						 all[j].option, all[i].option, all[i].endpoint);
+		for (size_t j = 0; j < i && *all[i].endpoint != NULL; j++) {
+			if (*all[j].endpoint == NULL ||
+			    strcmp(*all[i].endpoint, *all[j].endpoint) != 0)
+				continue;
+			error_set(err, EINVAL, "%s is the endpoint of --%s: each has its own",
+			          *all[i].endpoint, all[j].option);
+			return blame(sources, all[i].option, err);
+		}
 	}
 	return 0;
 }
@@ -169,23 +209,21 @@ static int leave_ovsdb_alone(struct config *cfg, struct error *err)
 {
 	if (!cfg->ipc_port_control || cfg->ovsdb_sock == NULL)
 		return 0;
-	if (value_warn(cfg, "--ipc (-I) has OVSDB left alone: %s is not watched",
-		       cfg->ovsdb_sock) < 0)
-		return error_set(err, ENOMEM, "out of memory");
+	if (value_warn(cfg,
+	               "--ipc (VIRTIOFWD_IPC_PORT_CONTROL) has OVSDB left alone: %s is not watched",
+	               cfg->ovsdb_sock) < 0)
+		return out_of_memory(err);
 	free(cfg->ovsdb_sock);
 	cfg->ovsdb_sock = NULL;
 	return 0;
 }
 
-static int check_all(struct config *cfg, struct error *err)
+static int check_all(struct config *cfg, const struct sources *sources, struct error *err)
 {
-	if (check_cpus(cfg, err) < 0 || check_sockets(cfg, err) < 0 ||
-	    imply_stats(cfg, err) < 0 || check_endpoints(cfg, err) < 0)
+	if (check_cpus(cfg, sources, err) < 0 || check_eal(cfg, sources, err) < 0 ||
+	    check_sockets(cfg, sources, err) < 0 || imply_stats(cfg, err) < 0 ||
+	    check_endpoints(cfg, sources, err) < 0)
 		return -err->code;
-	if (cfg->dynamic_sockets && cfg->n_static_vfs > 0)
-		return error_set(err, EINVAL,
-				 "options --add-pci-vf (-P) and --dynamic-sockets (-d) exclude each "
-				 "other: dynamic relays are made by ADD_SOCK");
 	return leave_ovsdb_alone(cfg, err);
 }
 
@@ -204,18 +242,21 @@ static void keep_warning(void *context, const char *text)
 		warn->failed = true;
 }
 
-static int read_file(struct config *cfg, const struct settings *cli, struct settings *file,
-		     struct error *err)
+static int read_file(struct config *cfg, struct sources *sources, struct error *err)
 {
-	const struct setting *name = settings_last(cli, schema_find_option("config"));
+	const struct setting *name = settings_last(&sources->cli, schema_find_option("config"));
 	struct warn_context warn = {.cfg = cfg};
 
 	if (name == NULL)
 		return 0;
-	file->file = name->text;
-	if (file_read(file, keep_warning, &warn, err) < 0)
+	if (name->text[0] == '\0')
+		return error_set(err, EINVAL,
+		                 "option --config: no file is named, such as "
+		                 "--config=/etc/default/virtioforwarder");
+	sources->file.file = name->text;
+	if (file_read(&sources->file, keep_warning, &warn, err) < 0)
 		return -err->code;
-	return warn.failed ? error_set(err, ENOMEM, "out of memory") : 0;
+	return warn.failed ? out_of_memory(err) : 0;
 }
 
 static enum config_action action_of(enum schema_request request)
@@ -245,16 +286,21 @@ static int print_request(enum schema_request request, FILE *out, struct error *e
 	return 0;
 }
 
-int config_load(int argc, char *const argv[], struct config *cfg, enum config_action *action,
-		FILE *out, struct error *err)
+static bool is_given(const struct sources *sources, const char *option)
 {
-	struct settings cli = {0}, file = {0};
+	return source_of(sources, schema_find_option(option)) != NULL;
+}
+
+int config_load(int argc, char *const argv[], struct config *cfg, enum config_action *action,
+                FILE *out, struct error *err)
+{
+	struct sources sources = {0};
 	enum schema_request request;
 	int rc;
 
 	memset(cfg, 0, sizeof(*cfg));
 	*action = CONFIG_RUN;
-	rc = cli_parse(argc, argv, &cli, &request, err);
+	rc = cli_parse(argc, argv, &sources.cli, &request, err);
 	if (rc < 0)
 		goto done;
 	*action = action_of(request);
@@ -262,20 +308,21 @@ int config_load(int argc, char *const argv[], struct config *cfg, enum config_ac
 		rc = print_request(request, out, err);
 		goto done;
 	}
-	rc = read_file(cfg, &cli, &file, err);
+	rc = read_file(cfg, &sources, err);
 	if (rc == 0)
-		rc = merge(cfg, &cli, &file, err);
+		rc = merge(cfg, &sources, err);
 	if (rc < 0)
 		goto done;
-	cfg->huge_dir_given = is_given(&cli, &file, "huge-dir");
-	cfg->log_level_given = settings_last(&cli, schema_find_option("loglevel")) != NULL;
+	cfg->huge_dir_given = is_given(&sources, "huge-dir");
+	cfg->log_level_given = settings_last(&sources.cli, schema_find_option("loglevel")) != NULL;
 	if (cfg->json && *action != CONFIG_CHECK)
-		rc = error_set(err, EINVAL, "option --json goes with --check");
+		rc = error_set(err, EINVAL,
+		               "option --json tells how --check prints: give it with --check");
 	else if (*action == CONFIG_RUN || *action == CONFIG_CHECK)
-		rc = check_all(cfg, err);
+		rc = check_all(cfg, &sources, err);
 done:
-	settings_free(&file);
-	settings_free(&cli);
+	settings_free(&sources.file);
+	settings_free(&sources.cli);
 	return rc;
 }
 
@@ -314,6 +361,7 @@ int config_reload_log_level(const struct config *cfg, struct error *err)
 	const struct schema_row *row = schema_find_option("loglevel");
 	struct settings file = {.file = cfg->config_file};
 	const struct setting *last;
+	const char *text;
 	uint32_t level;
 	int rc;
 
@@ -323,10 +371,10 @@ int config_reload_log_level(const struct config *cfg, struct error *err)
 	if (rc < 0)
 		goto done;
 	last = settings_last(&file, row);
-	if (parse_u32(last != NULL ? last->text : row->absent, (uint32_t)row->min,
-		      (uint32_t)row->max, &level) < 0) {
-		error_set(err, EINVAL, "\"%s\" is not a level from 0 to 7", last->text);
-		rc = settings_blame(&file, last, err);
+	text = last != NULL ? last->text : row->absent;
+	if (parse_u32(text, (uint32_t)row->min, (uint32_t)row->max, &level) < 0) {
+		error_set(err, EINVAL, "\"%.80s\" is not a number from 0 to 7", text);
+		rc = last != NULL ? settings_blame(&file, last, err) : -err->code;
 	} else {
 		rc = (int)level;
 	}
@@ -335,18 +383,17 @@ done:
 	return rc;
 }
 
-/* True when the row's field says something else than "not given". */
-static bool is_set(const struct config *cfg, const struct schema_row *row)
+/* Whether there is anything to miss: switched off is as good as not given. */
+static bool is_wanted(const struct config *cfg, size_t index)
 {
+	const struct schema_row *row = &schema[index];
 	const char *place = (const char *)cfg + row->offset;
 
-	switch (row->type) {
-	case SCHEMA_FLAG:
-	case SCHEMA_ENABLE:
+	if (row->type == SCHEMA_ENABLE)
 		return *(const bool *)place;
-	default:
-		return schema_is_string(row) && *(char *const *)place != NULL;
-	}
+	if (schema_is_string(row))
+		return *(char *const *)place != NULL;
+	return cfg->given[index];
 }
 
 void config_warn_unavailable(const struct config *cfg, void (*warn)(const char *text))
@@ -355,16 +402,17 @@ void config_warn_unavailable(const struct config *cfg, void (*warn)(const char *
 		const struct schema_row *row = &schema[i];
 		char text[160];
 
-		if (!row->planned || row->type == SCHEMA_REQUEST || !is_set(cfg, row))
+		if (!row->planned || row->type == SCHEMA_REQUEST || !is_wanted(cfg, i))
 			continue;
 		if (row->option != NULL)
-			snprintf(text, sizeof(text), "--%s%s%s%s is not available yet in this build",
-				 row->option, row->variable != NULL ? " (" : "",
-				 row->variable != NULL ? row->variable : "",
-				 row->variable != NULL ? ")" : "");
+			snprintf(text, sizeof(text),
+			         "--%s%s%s%s is not available yet in this build", row->option,
+			         row->variable != NULL ? " (" : "",
+			         row->variable != NULL ? row->variable : "",
+			         row->variable != NULL ? ")" : "");
 		else
 			snprintf(text, sizeof(text), "%s is not available yet in this build",
-				 row->variable);
+			         row->variable);
 		warn(text);
 	}
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/cpu_set.h"
@@ -15,17 +16,19 @@
 #include "base/error.h"
 #include "base/limits.h"
 
+#define CONFIG_ROWS_MAX 96 /* rows of the schema, with room */
+
 struct static_vf {
 	struct device_spec device;
 	unsigned relay_id;
 };
 
 enum config_action {
-	CONFIG_RUN,      /* start the daemon */
-	CONFIG_EXIT_OK,  /* --help, --version: all is printed, exit 0 */
-	CONFIG_CHECK,    /* --check: preflight, print, exit */
-	CONFIG_BIND,     /* --bind */
-	CONFIG_UNBIND,   /* --unbind */
+	CONFIG_RUN,     /* start the daemon */
+	CONFIG_EXIT_OK, /* --help, --version: all is printed, exit 0 */
+	CONFIG_CHECK,   /* --check: preflight, print, exit */
+	CONFIG_BIND,    /* --bind */
+	CONFIG_UNBIND,  /* --unbind */
 };
 
 /* Strings are owned by the struct (config_free); NULL means not given / not opened. */
@@ -33,16 +36,16 @@ struct config {
 	char *config_file;
 	struct cpu_set worker_cpus; /* never empty for CONFIG_RUN, never holds main_cpu */
 	unsigned main_cpu;
-	bool foreground;       /* -n */
+	bool foreground;        /* -n */
 	bool foreground_syslog; /* -n=log_syslog */
-	int log_level;         /* 0 … 7 */
-	bool log_level_given;  /* on the command line: SIGHUP leaves it alone */
+	int log_level;          /* 0 … 7 */
+	bool log_level_given;   /* on the command line: SIGHUP leaves it alone */
 	char *pid_dir;
 	char *huge_dir;
 	bool huge_dir_given; /* else the default, used only where it is mounted */
 	char *ovsdb_sock;    /* NULL: OVSDB is left alone */
 	char *zmq_config_ep, *zmq_port_control_ep, *zmq_stats_ep, *zmq_core_sched_ep;
-	bool ipc_port_control; /* -I */
+	bool ipc_port_control;                  /* -I */
 	char *vhost_username, *vhost_groupname; /* NULL: the process's own */
 	char *vhost_path;                       /* directory of the sockets */
 	char *vhost_socket;                     /* pattern with exactly one %u */
@@ -51,7 +54,8 @@ struct config {
 	bool jumbo, mrgbuf, tso;
 	struct static_vf static_vfs[RELAYS_MAX];
 	size_t n_static_vfs;
-	char *vfio_vf_token; /* a UUID, or NULL: off */
+	uint64_t static_bond_relays; /* bit n: relay n was to have a bond */
+	char *vfio_vf_token;         /* a UUID, or NULL: off */
 	bool vhost_client, zero_copy, dynamic_sockets, same_numa;
 	bool no_huge;
 	char **eal_args; /* --eal, split as a shell splits plain words; NULL-terminated or NULL */
@@ -61,10 +65,11 @@ struct config {
 	char *bind_vfio_pci;
 	char *zmq_group, *zmq_curve_dir;
 	bool core_sched_enable;
-	double core_sched_sensitivity;     /* 0 … 1 */
-	double core_sched_poll_interval;   /* s */
-	int core_sched_log_level;          /* 0 … 7 */
+	double core_sched_sensitivity;   /* 0 … 1 */
+	double core_sched_poll_interval; /* s */
+	int core_sched_log_level;        /* 0 … 7 */
 	bool core_sched_global_numa_opt;
+	bool given[CONFIG_ROWS_MAX]; /* by either source, in the schema's order */
 	char **warnings; /* n_warnings texts to log once the log is open (unknown variables, …) */
 	size_t n_warnings;
 };
@@ -73,7 +78,7 @@ struct config {
  * the option or the file and line, the value and what would be right; cfg is then still safe to
  * free. Returns 0 or -EINVAL, -errno of a file that cannot be read. */
 int config_load(int argc, char *const argv[], struct config *cfg, enum config_action *action,
-		FILE *out, struct error *err);
+                FILE *out, struct error *err);
 void config_free(struct config *cfg);
 
 /* The log level as the configuration file gives it now; the level from the command line, if one

@@ -37,9 +37,30 @@ bool eal_args_have(const struct config *cfg, const char *argument)
 	return false;
 }
 
-static void add(struct list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int eal_args_check(const struct config *cfg, struct error *err)
+{
+	/* DPDK leaves words that are no options to the application, so it would not complain. */
+	if (cfg->eal_args != NULL && cfg->eal_args[0][0] != '-')
+		return error_set(err, EINVAL,
+		                 "\"%.80s\" is not an argument of EAL: they begin with '-', as in "
+		                 "--eal='--lcores 0@0,1@1'",
+		                 cfg->eal_args[0]);
+	for (size_t i = 0; cfg->eal_args != NULL && cfg->eal_args[i] != NULL; i++) {
+		if (strcmp(cfg->eal_args[i], "--") == 0)
+			return error_set(err, EINVAL,
+			                 "\"--\" would end EAL's arguments: leave it out");
+	}
+	if (eal_args_have(cfg, "--main-lcore"))
+		return error_set(
+		        err, EINVAL,
+		        "the main lcore is --master-lcore's to name: leave --main-lcore out");
+	if (eal_args_have(cfg, "--proc-type"))
+		return error_set(err, EINVAL,
+		                 "the daemon is a primary process: leave --proc-type out");
+	return 0;
+}
 
-static void add(struct list *list, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) add(struct list *list, const char *format, ...)
 {
 	va_list args;
 
@@ -68,10 +89,8 @@ static void add_lcores(struct list *list, const struct config *cfg)
 		add(list, "-l");
 		add(list, "%s", cpu_set_format(&all, text, sizeof(text)));
 	}
-	if (!eal_args_have(cfg, "--main-lcore")) {
-		add(list, "--main-lcore");
-		add(list, "%u", cfg->main_cpu);
-	}
+	add(list, "--main-lcore");
+	add(list, "%u", cfg->main_cpu);
 }
 
 static bool is_hugetlbfs(const char *directory)
@@ -85,7 +104,7 @@ static bool is_hugetlbfs(const char *directory)
 		return false;
 	while (!found && getmntent_r(mounts, &entry, buffer, sizeof(buffer)) != NULL)
 		found = strcmp(entry.mnt_dir, directory) == 0 &&
-			strcmp(entry.mnt_type, "hugetlbfs") == 0;
+		        strcmp(entry.mnt_type, "hugetlbfs") == 0;
 	endmntent(mounts);
 	return found;
 }
@@ -93,14 +112,20 @@ static bool is_hugetlbfs(const char *directory)
 static void add_memory(struct list *list, const struct config *cfg)
 {
 	if (cfg->no_huge) {
-		add(list, "--no-huge");
-		add(list, "--iova-mode=va");
-		if (!eal_args_have(cfg, "-m"))
-			add(list, "-m%d", NO_HUGE_MB);
+		if (!eal_args_have(cfg, "--no-huge"))
+			add(list, "--no-huge");
+		if (!eal_args_have(cfg, "--iova-mode"))
+			add(list, "--iova-mode=va");
+		if (!eal_args_have(cfg, "-m") && !eal_args_have(cfg, "--socket-mem") &&
+		    !eal_args_have(cfg, "--numa-mem")) {
+			add(list, "-m");
+			add(list, "%d", NO_HUGE_MB);
+		}
 		return;
 	}
-	/* Else EAL takes the mount points that it finds. */
-	if (cfg->huge_dir_given || is_hugetlbfs(cfg->huge_dir)) {
+	/* A default that is not mounted is left out: EAL takes the mount points that it finds. */
+	if (!eal_args_have(cfg, "--huge-dir") &&
+	    (cfg->huge_dir_given || is_hugetlbfs(cfg->huge_dir))) {
 		add(list, "--huge-dir");
 		add(list, "%s", cfg->huge_dir);
 	}
@@ -129,7 +154,7 @@ char **eal_args_make(const struct config *cfg, const char *instance, int *argc, 
 		add(&list, "-a");
 		add(&list, "0000:00:00.0");
 	}
-	if (cfg->vfio_vf_token != NULL)
+	if (cfg->vfio_vf_token != NULL && !eal_args_have(cfg, "--vfio-vf-token"))
 		add(&list, "--vfio-vf-token=%s", cfg->vfio_vf_token);
 	if (!eal_args_have(cfg, "--log-level"))
 		add(&list, "--log-level=%s", cfg->log_level >= 7 ? "info" : "notice");

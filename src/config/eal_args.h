@@ -11,4 +11,7 @@
  * attached. */
 bool eal_args_have(const struct config *cfg, const char *argument);
 
+/* Refuses what could only be misunderstood. 0 or -EINVAL with err. */
+int eal_args_check(const struct config *cfg, struct error *err);
+
 #endif

@@ -42,7 +42,7 @@ refuse(struct parser *p, unsigned line, const char *format, ...)
 	va_end(args);
 	if (p->name_len > 0)
 		return error_set(p->err, EINVAL, "%s:%u: %.*s: %s", p->settings->file, line,
-				 (int)p->name_len, p->name, text);
+		                 (int)p->name_len, p->name, text);
 	return error_set(p->err, EINVAL, "%s:%u: %s", p->settings->file, line, text);
 }
 
@@ -100,9 +100,9 @@ static int append(struct parser *p, char c)
 static int refuse_shell(struct parser *p, char c)
 {
 	return refuse(p, p->line,
-		      "\"%c\" would need a shell, and this file is not read by one: write out the "
-		      "value itself",
-		      c);
+	              "\"%c\" would need a shell, and this file is not read by one: write out the "
+	              "value itself",
+	              c);
 }
 
 static int read_single_quoted(struct parser *p)
@@ -158,8 +158,8 @@ static int read_word(struct parser *p, bool in_array)
 		if (c == '$' || c == '`')
 			return refuse_shell(p, c);
 		if (strchr(";&|<>()", c) != NULL)
-			return refuse(p, p->line, "\"%c\" outside quotes: put quotes around the value",
-				      c);
+			return refuse(p, p->line,
+			              "\"%c\" outside quotes: put quotes around the value", c);
 		if (c == '\'') {
 			ret = read_single_quoted(p);
 		} else if (c == '"') {
@@ -195,7 +195,8 @@ static int read_array(struct parser *p)
 		skip_blanks(p);
 		line = p->line;
 		if (peek(p, 0) == '\0')
-			return refuse(p, opened, "the array that begins here is not closed: \")\" is missing");
+			return refuse(p, opened,
+			              "the array that begins here is not closed: \")\" is missing");
 		if (at_newline(p, 0)) {
 			skip_newline(p);
 		} else if (peek(p, 0) == '#') {
@@ -218,7 +219,7 @@ static int read_array(struct parser *p)
 static int read_name(struct parser *p)
 {
 	static const char name_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					      "_0123456789";
+	                                      "_0123456789";
 	const char *name = p->at;
 	size_t len = 0;
 
@@ -233,21 +234,21 @@ static int read_name(struct parser *p)
 		}
 		if (peek(p, len) == '[' || (peek(p, len) == '+' && peek(p, len + 1) == '='))
 			return refuse(p, p->line,
-				      "%.*s is assigned in parts: write one array, VARIABLE=(value "
-				      "value)",
-				      (int)len, name);
+			              "%.*s is assigned in parts: write one array, VARIABLE=(value "
+			              "value)",
+			              (int)len, name);
 	}
 	return refuse(p, p->line,
-		      "neither VARIABLE=value (without blanks around \"=\") nor a # comment; this "
-		      "file is not read by a shell");
+	              "neither VARIABLE=value (without blanks around \"=\") nor a # comment; this "
+	              "file is not read by a shell");
 }
 
 static void warn_unknown(struct parser *p, unsigned line)
 {
 	char text[ERROR_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%s:%u: unknown variable %.*s: ignored", p->settings->file, line,
-		 (int)p->name_len, p->name);
+	snprintf(text, sizeof(text), "%s:%u: unknown variable %.*s: ignored", p->settings->file,
+	         line, (int)p->name_len, p->name);
 	p->warn(p->warn_context, text);
 }
 
@@ -276,9 +277,10 @@ static int read_assignment(struct parser *p)
 	if (peek(p, 0) == '#')
 		skip_comment(p);
 	if (!at_line_end(p))
-		return refuse(p, p->line,
-			      "there is more behind the value: put quotes around a value with blanks, "
-			      "and each assignment on a line of its own");
+		return refuse(
+		        p, p->line,
+		        "there is more behind the value: put quotes around a value with blanks, "
+		        "and each assignment on a line of its own");
 	p->name_len = 0;
 	return 0;
 }
@@ -298,30 +300,30 @@ static int check_text(struct parser *p)
 		}
 		if (((unsigned char)*c < 0x20 && *c != '\t' && !carriage_return) || *c == 0x7f)
 			return refuse(p, p->line,
-				      "control character 0x%02x: this is not a text file",
-				      (unsigned char)*c);
+			              "control character 0x%02x: this is not a text file",
+			              (unsigned char)*c);
 		if (++len > CONFIG_LINE_MAX)
 			return refuse(p, p->line, "the line is longer than %d bytes",
-				      CONFIG_LINE_MAX);
+			              CONFIG_LINE_MAX);
 	}
 	p->line = 1;
 	return 0;
 }
 
 int file_parse(struct settings *settings, const char *text, size_t len, config_warn_fn *warn,
-	       void *context, struct error *err)
+               void *context, struct error *err)
 {
 	struct parser p = {.at = text,
-			   .end = text + len,
-			   .line = 1,
-			   .settings = settings,
-			   .warn = warn,
-			   .warn_context = context,
-			   .err = err};
+	                   .end = text + len,
+	                   .line = 1,
+	                   .settings = settings,
+	                   .warn = warn,
+	                   .warn_context = context,
+	                   .err = err};
 
 	if (len > CONFIG_FILE_MAX)
 		return error_set(err, EINVAL, "%s: larger than %d bytes: not a configuration file",
-				 settings->file, CONFIG_FILE_MAX);
+		                 settings->file, CONFIG_FILE_MAX);
 	if (check_text(&p) < 0)
 		return -err->code;
 	for (;;) {
@@ -364,10 +366,10 @@ int file_read(struct settings *settings, config_warn_fn *warn, void *context, st
 	fd = open(settings->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return error_set(err, errno, "configuration file %s: %s", settings->file,
-				 strerror(errno));
+		                 strerror(errno));
 	if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))) {
-		ret = error_set(err, EINVAL, "configuration file %s: not a file that can be read",
-				settings->file);
+		ret = error_set(err, EINVAL, "configuration file %s: not a regular file",
+		                settings->file);
 		goto out;
 	}
 	text = malloc(size);

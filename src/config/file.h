@@ -16,6 +16,6 @@ typedef void config_warn_fn(void *context, const char *text);
 int file_read(struct settings *settings, config_warn_fn *warn, void *context, struct error *err);
 /* The same for text in memory, which may hold anything. */
 int file_parse(struct settings *settings, const char *text, size_t len, config_warn_fn *warn,
-	       void *context, struct error *err);
+               void *context, struct error *err);
 
 #endif

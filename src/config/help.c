@@ -59,8 +59,8 @@ static void print_help_text(FILE *out, const struct schema_row *row)
 		char text[256];
 
 		snprintf(text, sizeof(text), "%s: %s.",
-			 row->absent != NULL ? "Default" : "Without a value",
-			 row->absent != NULL ? row->absent : row->bare);
+		         row->absent != NULL ? "Default" : "Without a value",
+		         row->absent != NULL ? row->absent : row->bare);
 		print_wrapped(out, text, &column);
 	}
 	if (row->planned)
@@ -77,7 +77,8 @@ void help_print(FILE *out)
 {
 	fputs("Usage: virtio-forwarder --cpus=CPUS [OPTION]...\n"
 	      "Relays packets between SR-IOV VFs and virtual machines' virtio-net devices.\n\n"
-	      "A value follows its option after '=' or a blank; one in brackets may be left out and\n"
+	      "A value follows its option after '=' or a blank; one in brackets may be left out "
+	      "and\n"
 	      "needs the '='. The variable in parentheses does the same in the file of --config.\n",
 	      out);
 	for (int group = 0; group < GROUP_COUNT; group++) {
@@ -91,7 +92,7 @@ void help_print(FILE *out)
 				print_option(out, row);
 			else
 				fprintf(out, "  %s=%s   (file only)\n", row->variable,
-					row->argument);
+				        row->argument);
 			print_help_text(out, row);
 		}
 	}

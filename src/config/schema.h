@@ -11,7 +11,7 @@
 enum schema_type {
 	SCHEMA_REQUEST,    /* no field: what to do instead of running; command line only */
 	SCHEMA_FLAG,       /* bool; a variable switches it on with any value that is not empty */
-	SCHEMA_ENABLE,     /* bool; a variable that takes "true" */
+	SCHEMA_ENABLE,     /* bool; a variable that only "true" switches on */
 	SCHEMA_FOREGROUND, /* two bools: --nodaemon and its log_syslog */
 	SCHEMA_LEVEL,      /* int, min … max */
 	SCHEMA_NUMBER,     /* unsigned, min … max */
@@ -26,7 +26,7 @@ enum schema_type {
 	SCHEMA_BIND,       /* char *: a comma list of PCI addresses and network devices */
 	SCHEMA_BINARY,     /* no field: accepted, and compared with our own name */
 	SCHEMA_PINS,       /* list: pins, n_pins */
-	SCHEMA_STATIC_VF,  /* list: static_vfs and static_bonds */
+	SCHEMA_STATIC_VF,  /* list: static_vfs, static_bond_relays */
 	SCHEMA_WORDS,      /* list: eal_args */
 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 int settings_add(struct settings *settings, const struct schema_row *row, const char *text,
-		 size_t len, unsigned line, struct error *err)
+                 size_t len, unsigned line, struct error *err)
 {
 	struct setting *item;
 
@@ -62,13 +62,13 @@ void settings_free(struct settings *settings)
 }
 
 int settings_blame(const struct settings *settings, const struct setting *setting,
-		   struct error *err)
+                   struct error *err)
 {
 	const struct schema_row *row = setting->row;
 
 	if (settings->file != NULL)
 		return error_prefix(err, "%s:%u: %s: ", settings->file, setting->line,
-				    row->variable);
+		                    row->variable);
 	if (row->letter != 0)
 		return error_prefix(err, "option --%s (-%c): ", row->option, row->letter);
 	return error_prefix(err, "option --%s: ", row->option);

@@ -24,7 +24,7 @@ struct settings {
 
 /* Copies len bytes of text (NULL: no value). 0 or -ENOMEM. */
 int settings_add(struct settings *settings, const struct schema_row *row, const char *text,
-		 size_t len, unsigned line, struct error *err);
+                 size_t len, unsigned line, struct error *err);
 /* Forget what was said about row: a variable that is assigned again starts anew. */
 void settings_drop(struct settings *settings, const struct schema_row *row);
 /* The last setting of row, or NULL. */
@@ -33,6 +33,6 @@ void settings_free(struct settings *settings);
 
 /* Put the place in front of err's text: "option --cpus (-C): " or "FILE:12: VARIABLE: ". */
 int settings_blame(const struct settings *settings, const struct setting *setting,
-		   struct error *err);
+                   struct error *err);
 
 #endif

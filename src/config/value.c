@@ -3,19 +3,26 @@
 #include "config/value.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/parse.h"
+#include "config/address.h"
+#include "config/bond.h"
 
 /* What the reference calls "the" token. */
 #define DEFAULT_TOKEN "14d63f20-8445-11ea-8900-1f9ce7d5650d"
 
 #define EAL_WORDS_MAX 256
+#define WARNINGS_MAX  100 /* a file of junk must not fill the log */
 
-#define IPC_PATH_MAX 107 /* sun_path without its NUL */
+#define VFS_OF_A_PF_MAX 256
+#define INTERFACE_MAX   15 /* the kernel's IFNAMSIZ without its NUL */
+#define LIST_WORD_MAX   (DEVICE_DEVARGS_MAX + 8)
 
 static void *field(struct config *cfg, const struct schema_row *row)
 {
@@ -28,6 +35,11 @@ const char *value_format_limit(double limit, char *out, size_t size)
 	return out;
 }
 
+static int out_of_memory(struct error *err)
+{
+	return error_set(err, ENOMEM, "out of memory");
+}
+
 int value_warn(struct config *cfg, const char *format, ...)
 {
 	char **warnings = reallocarray(cfg->warnings, cfg->n_warnings + 1, sizeof(*warnings));
@@ -37,6 +49,10 @@ int value_warn(struct config *cfg, const char *format, ...)
 	if (warnings == NULL)
 		return -ENOMEM;
 	cfg->warnings = warnings;
+	if (cfg->n_warnings == WARNINGS_MAX)
+		format = "more of the like is left out";
+	else if (cfg->n_warnings > WARNINGS_MAX)
+		return 0;
 	va_start(args, format);
 	n = vasprintf(&warnings[cfg->n_warnings], format, args);
 	va_end(args);
@@ -50,13 +66,13 @@ static int refuse_range(const struct schema_row *row, const char *text, struct e
 {
 	char min[32], max[32];
 
-	return error_set(err, EINVAL, "\"%s\" is not a number from %s to %s", text,
-			 value_format_limit(row->min, min, sizeof(min)),
-			 value_format_limit(row->max, max, sizeof(max)));
+	return error_set(err, EINVAL, "\"%.80s\" is not a number from %s to %s", text,
+	                 value_format_limit(row->min, min, sizeof(min)),
+	                 value_format_limit(row->max, max, sizeof(max)));
 }
 
 static int apply_number(struct config *cfg, const struct schema_row *row, const char *text,
-			struct error *err)
+                        struct error *err)
 {
 	uint32_t value;
 
@@ -70,21 +86,43 @@ static int apply_number(struct config *cfg, const struct schema_row *row, const 
 }
 
 static int apply_fraction(struct config *cfg, const struct schema_row *row, const char *text,
-			  struct error *err)
+                          struct error *err)
 {
 	if (parse_fraction(text, row->min, row->max, field(cfg, row)) < 0)
 		return refuse_range(row, text, err);
 	return 0;
 }
 
+/* People expect "n" or "0" to switch something off, where the file's rule is that any value
+ * switches it on. */
+static int apply_flag(struct config *cfg, const struct schema_row *row, const char *text,
+                      struct error *err)
+{
+	static const char *const denials[] = {"n", "no", "off", "false", "0"};
+
+	*(bool *)field(cfg, row) = true;
+	for (size_t i = 0; text != NULL && i < sizeof(denials) / sizeof(denials[0]); i++) {
+		if (strcasecmp(text, denials[i]) == 0 &&
+		    value_warn(cfg,
+		               "%s=%s switches it on, as any value does: leave the value empty to "
+		               "switch it off",
+		               row->variable, text) < 0)
+			return out_of_memory(err);
+	}
+	return 0;
+}
+
+/* Only "true" counts, and nothing else stops a file that was written for the reference. */
 static int apply_enable(struct config *cfg, const struct schema_row *row, const char *text,
-			struct error *err)
+                        struct error *err)
 {
 	bool on = strcmp(text, "true") == 0;
 
-	if (!on && strcmp(text, "false") != 0)
-		return error_set(err, EINVAL, "\"%s\" is neither true nor false", text);
 	*(bool *)field(cfg, row) = on;
+	if (!on && strcmp(text, "false") != 0 &&
+	    value_warn(cfg, "%s=%.80s is neither true nor false: it counts as false", row->variable,
+	               text) < 0)
+		return out_of_memory(err);
 	return 0;
 }
 
@@ -92,8 +130,9 @@ static int apply_foreground(struct config *cfg, const char *text, struct error *
 {
 	if (text != NULL && strcmp(text, "log_syslog") != 0)
 		return error_set(err, EINVAL,
-				 "\"%s\" is unknown: leave the value out to log to stdout, or give "
-				 "log_syslog", text);
+		                 "\"%.80s\" is unknown: leave the value out to log to stdout, or "
+		                 "give log_syslog",
+		                 text);
 	cfg->foreground = true;
 	cfg->foreground_syslog = text != NULL;
 	return 0;
@@ -102,13 +141,34 @@ static int apply_foreground(struct config *cfg, const char *text, struct error *
 /* --- strings ------------------------------------------------------------------------------- */
 
 static int store_string(struct config *cfg, const struct schema_row *row, const char *text,
-			struct error *err)
+                        struct error *err)
 {
 	char **place = field(cfg, row);
 
 	free(*place);
 	*place = strdup(text);
-	return *place != NULL ? 0 : error_set(err, ENOMEM, "out of memory");
+	return *place != NULL ? 0 : out_of_memory(err);
+}
+
+/* As seen from anywhere: a daemon in the background is in "/", and reads its file again. */
+static int store_file(struct config *cfg, const struct schema_row *row, const char *text,
+                      struct error *err)
+{
+	char directory[PATH_MAX], *path;
+	int rc;
+
+	if (text[0] == '/')
+		return store_string(cfg, row, text, err);
+	if (getcwd(directory, sizeof(directory)) == NULL)
+		return error_set(
+		        err, EINVAL,
+		        "the working directory cannot be told (%s): write an absolute path",
+		        strerror(errno));
+	if (asprintf(&path, "%s/%s", directory, text) < 0)
+		return out_of_memory(err);
+	rc = store_string(cfg, row, path, err);
+	free(path);
+	return rc;
 }
 
 static bool is_printable(const char *text)
@@ -122,7 +182,10 @@ static bool is_printable(const char *text)
 static int check_path(const char *text, struct error *err)
 {
 	if (text[0] != '/')
-		return error_set(err, EINVAL, "\"%s\" is not an absolute path", text);
+		return error_set(err, EINVAL,
+		                 "\"%.80s\" is not an absolute path: it must begin "
+		                 "with '/'",
+		                 text);
 	if (!is_printable(text))
 		return error_set(err, EINVAL, "the path holds control characters");
 	return 0;
@@ -134,13 +197,15 @@ static int check_pattern(const char *text, struct error *err)
 
 	if (strchr(text, '/') != NULL)
 		return error_set(err, EINVAL,
-				 "\"%s\" holds a '/': the directory is --vhost-path's", text);
+		                 "\"%.80s\" holds a '/': the directory is --vhost-path's", text);
 	if (place == NULL || strchr(text, '%') != place || strchr(place + 1, '%') != NULL)
-		return error_set(err, EINVAL,
-				 "\"%s\" must hold exactly one %%u, for the relay's id, and no other "
-				 "'%%'", text);
+		return error_set(
+		        err, EINVAL,
+		        "\"%.80s\" must hold exactly one %%u, for the relay's id, and no other "
+		        "'%%'",
+		        text);
 	return is_printable(text) ? 0
-				  : error_set(err, EINVAL, "the pattern holds control characters");
+	                          : error_set(err, EINVAL, "the pattern holds control characters");
 }
 
 static bool is_uuid(const char *text)
@@ -159,7 +224,7 @@ static bool is_uuid(const char *text)
 }
 
 static int apply_token(struct config *cfg, const struct schema_row *row, const char *text,
-		       struct error *err)
+                       struct error *err)
 {
 	if (text[0] == '\0') {
 		free(cfg->vfio_vf_token);
@@ -169,83 +234,44 @@ static int apply_token(struct config *cfg, const struct schema_row *row, const c
 	if (strcmp(text, "0") == 0)
 		text = DEFAULT_TOKEN;
 	else if (!is_uuid(text))
-		return error_set(err, EINVAL,
-				 "\"%s\" is neither a UUID nor 0 (which stands for " DEFAULT_TOKEN ")",
-				 text);
+		return error_set(
+		        err, EINVAL,
+		        "\"%.80s\" is neither a UUID nor 0 (which stands for " DEFAULT_TOKEN ")",
+		        text);
 	return store_string(cfg, row, text, err);
 }
 
-static bool is_loopback(const char *host)
+/* A network device or DEVICE:COUNT; the kernel's own rule for names. */
+static bool is_interface(const char *word)
 {
-	return string_starts_with(host, "127.") || string_starts_with(host, "localhost:") ||
-	       string_starts_with(host, "[::1]:");
+	size_t len = strcspn(word, ":");
+	uint32_t count;
+
+	if (len == 0 || len > INTERFACE_MAX || strcspn(word, "/ \t") != strlen(word) ||
+	    !is_printable(word) || (word[0] == '.' && strspn(word, ".") == len))
+		return false;
+	return word[len] == '\0' || parse_u32(word + len + 1, 1, VFS_OF_A_PF_MAX, &count) == 0;
 }
 
-/* What depends on other options (tcp beyond the loopback) is config.c's. */
-static int check_endpoint(const char *text, struct error *err)
-{
-	if (!is_printable(text))
-		return error_set(err, EINVAL, "the endpoint holds control characters");
-	if (string_starts_with(text, "tcp://"))
-		return 0;
-	if (!string_starts_with(text, "ipc://"))
-		return error_set(err, EINVAL, "\"%s\" is not an endpoint: write ipc:///path or "
-				 "tcp://address:port", text);
-	text += strlen("ipc://");
-	if (text[0] != '/')
-		return error_set(err, EINVAL, "ipc endpoints want an absolute path: ipc:///path");
-	if (strlen(text) > IPC_PATH_MAX)
-		return error_set(err, EINVAL, "the path of an ipc endpoint may have %d bytes",
-				 IPC_PATH_MAX);
-	return 0;
-}
-
-static int apply_endpoint(struct config *cfg, const struct schema_row *row, const char *text,
-			  struct error *err)
-{
-	if (check_endpoint(text, err) < 0)
-		return -err->code;
-	if (string_starts_with(text, "tcp://") && is_loopback(text + strlen("tcp://")) &&
-	    value_warn(cfg, "%s: every user of this machine can use it; ipc:// endpoints have "
-		       "permissions", text) < 0)
-		return error_set(err, ENOMEM, "out of memory");
-	return store_string(cfg, row, text, err);
-}
-
-/* "0000:05:08.1", "ens1f0" or "ens1f0:4". */
-static int check_bind_word(const char *word, struct error *err)
+/* "0000:05:08.1", "ens1f0" or "ens1f0:4", separated by commas. */
+static int check_bind_list(const char *text, struct error *err)
 {
 	struct pci_address address;
 	struct error ignored;
-	const char *colon = strchr(word, ':');
-	uint32_t count;
-
-	if (pci_address_parse(word, &address, &ignored) == 0)
-		return 0;
-	if (word[0] == '\0' || strlen(word) > 32 || strchr(word, '/') != NULL ||
-	    strchr(word, ' ') != NULL)
-		return error_set(err, EINVAL,
-				 "\"%s\" is neither a PCI address, nor a network device, nor "
-				 "DEVICE:COUNT", word);
-	if (colon != NULL && parse_u32(colon + 1, 1, 256, &count) < 0)
-		return error_set(err, EINVAL, "\"%s\": the count is a number from 1 to 256", word);
-	return 0;
-}
-
-static int check_bind_list(const char *text, struct error *err)
-{
 	char word[64];
 
-	while (*text != '\0') {
-		size_t len = strcspn(text, ",");
-
-		if (len >= sizeof(word))
-			return error_set(err, EINVAL, "\"%.*s\" is too long", (int)len, text);
-		memcpy(word, text, len);
-		word[len] = '\0';
-		if (check_bind_word(word, err) < 0)
-			return -err->code;
-		text += len + (text[len] == ',');
+	for (size_t len; *text != '\0'; text += len + (text[len] == ',')) {
+		len = strcspn(text, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		if (len == 0) /* a comma at the end does no harm */
+			continue;
+		if (len < sizeof(word) &&
+		    (pci_address_parse(word, &address, &ignored) == 0 || is_interface(word)))
+			continue;
+		return error_set(err, EINVAL,
+		                 "\"%s\" is neither a PCI address (0000:05:08.1), nor a network "
+		                 "device (ens1f0), nor DEVICE:COUNT (ens1f0:4, 1 to %d)",
+		                 word, VFS_OF_A_PF_MAX);
 	}
 	return 0;
 }
@@ -259,6 +285,8 @@ static int check_string(const struct schema_row *row, const char *text, struct e
 		return check_pattern(text, err);
 	case SCHEMA_BIND:
 		return check_bind_list(text, err);
+	case SCHEMA_ENDPOINT:
+		return address_check(text, err);
 	default:
 		if (is_printable(text) && text[0] != '\0')
 			return 0;
@@ -267,7 +295,7 @@ static int check_string(const struct schema_row *row, const char *text, struct e
 }
 
 static int apply_string(struct config *cfg, const struct schema_row *row, const char *text,
-			struct error *err)
+                        struct error *err)
 {
 	if (text == NULL)
 		text = row->bare;
@@ -280,34 +308,104 @@ static int apply_string(struct config *cfg, const struct schema_row *row, const 
 	}
 	if (row->type == SCHEMA_TOKEN)
 		return apply_token(cfg, row, text, err);
-	if (row->type == SCHEMA_ENDPOINT)
-		return apply_endpoint(cfg, row, text, err);
 	if (check_string(row, text, err) < 0)
 		return -err->code;
+	if (row->type == SCHEMA_FILE)
+		return store_file(cfg, row, text, err);
 	return store_string(cfg, row, text, err);
 }
 
 /* --- lists --------------------------------------------------------------------------------- */
 
-static int apply_static_vf(struct config *cfg, const char *text, struct error *err)
+typedef int list_word_fn(struct config *cfg, const char *word, struct error *err);
+
+/* Values of a list may be joined by blanks: that is what scripts made of an array. */
+static int apply_each(struct config *cfg, const char *text, list_word_fn *apply, struct error *err)
+{
+	char word[LIST_WORD_MAX];
+	size_t len;
+	int rc;
+
+	do {
+		text += strspn(text, " \t");
+		len = strcspn(text, " \t");
+		if (len >= sizeof(word))
+			return error_set(err, EINVAL, "\"%.80s…\" is longer than %zu characters",
+			                 text, sizeof(word) - 1);
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		rc = apply(cfg, word, err);
+		text += len;
+	} while (rc == 0 && text[strspn(text, " \t")] != '\0');
+	return rc;
+}
+
+/* The workers' row stands above this one, so they are known by now. */
+static int apply_pins(struct config *cfg, const char *word, struct error *err)
+{
+	size_t first = cfg->n_pins;
+
+	if (cpu_pins_parse(word, cfg->pins, RELAYS_MAX, &cfg->n_pins, err) < 0)
+		return -err->code;
+	for (size_t i = first; i < cfg->n_pins && cpu_set_count(&cfg->worker_cpus) > 0; i++) {
+		const struct cpu_pin *pin = &cfg->pins[i];
+		int cpu = pin->vf_to_vm_cpu;
+
+		if (cpu_set_has(&cfg->worker_cpus, (unsigned)cpu))
+			cpu = pin->vm_to_vf_cpu;
+		if (!cpu_set_has(&cfg->worker_cpus, (unsigned)cpu))
+			return error_set(
+			        err, EINVAL,
+			        "relay %u is pinned to CPU %d, which is no worker's: pin it "
+			        "to one of --cpus, or add the CPU there",
+			        pin->relay_id, cpu);
+	}
+	return 0;
+}
+
+static int refuse_occupied(const struct config *cfg, const char *word, unsigned relay_id,
+                           struct error *err)
+{
+	if ((cfg->static_bond_relays >> relay_id & 1) != 0)
+		return error_set(err, EINVAL, "\"%s\": relay %u has a bond already", word,
+		                 relay_id);
+	for (size_t i = 0; i < cfg->n_static_vfs; i++) {
+		if (cfg->static_vfs[i].relay_id == relay_id)
+			return error_set(err, EINVAL, "\"%s\": relay %u has %s already", word,
+			                 relay_id, cfg->static_vfs[i].device.name);
+	}
+	return 0;
+}
+
+static int apply_bond(struct config *cfg, const char *word, struct error *err)
+{
+	unsigned relay_id;
+
+	if (bond_check(word, &relay_id, err) < 0 || refuse_occupied(cfg, word, relay_id, err) < 0)
+		return -err->code;
+	cfg->static_bond_relays |= UINT64_C(1) << relay_id;
+	if (value_warn(cfg, "%s: bonds are not available yet in this build: relay %u stays empty",
+	               word, relay_id) < 0)
+		return out_of_memory(err);
+	return 0;
+}
+
+static int apply_static_vf(struct config *cfg, const char *word, struct error *err)
 {
 	struct static_vf vf;
 
-	if (string_starts_with(text, "net_bonding")) {
-		if (value_warn(cfg, "%s: bonds are not available yet in this build; left out",
-			       text) < 0)
-			return error_set(err, ENOMEM, "out of memory");
-		return 0;
-	}
-	if (static_vf_parse(text, &vf.device, &vf.relay_id, err) < 0)
+	if (cfg->dynamic_sockets)
+		return error_set(err, EINVAL,
+		                 "excludes --dynamic-sockets (-d), where clients make the relays "
+		                 "with ADD_SOCK: leave one of the two out");
+	if (bond_is_named(word))
+		return apply_bond(cfg, word, err);
+	if (static_vf_parse(word, &vf.device, &vf.relay_id, err) < 0 ||
+	    refuse_occupied(cfg, word, vf.relay_id, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < cfg->n_static_vfs; i++) {
-		if (cfg->static_vfs[i].relay_id == vf.relay_id)
-			return error_set(err, EINVAL, "\"%s\": relay %u has %s already", text,
-					 vf.relay_id, cfg->static_vfs[i].device.name);
 		if (device_spec_equal(&cfg->static_vfs[i].device, &vf.device))
-			return error_set(err, EINVAL, "\"%s\": %s is relay %u's already", text,
-					 vf.device.name, cfg->static_vfs[i].relay_id);
+			return error_set(err, EINVAL, "\"%s\": %s is relay %u's already", word,
+			                 vf.device.name, cfg->static_vfs[i].relay_id);
 	}
 	cfg->static_vfs[cfg->n_static_vfs++] = vf; /* there are as many as relay ids */
 	return 0;
@@ -331,11 +429,11 @@ static int add_word(struct config *cfg, const char *word, size_t len, struct err
 		return error_set(err, EINVAL, "more than %d words", EAL_WORDS_MAX);
 	words = reallocarray(cfg->eal_args, n + 2, sizeof(*words));
 	if (words == NULL)
-		return error_set(err, ENOMEM, "out of memory");
+		return out_of_memory(err);
 	cfg->eal_args = words;
 	words[n] = strndup(word, len);
 	words[n + 1] = NULL;
-	return words[n] != NULL ? 0 : error_set(err, ENOMEM, "out of memory");
+	return words[n] != NULL ? 0 : out_of_memory(err);
 }
 
 /* Splits at blanks; '…' and "…" keep them, as a shell would. */
@@ -348,7 +446,7 @@ static int apply_words(struct config *cfg, const char *text, struct error *err)
 	int rc = 0;
 
 	if (word == NULL)
-		return error_set(err, ENOMEM, "out of memory");
+		return out_of_memory(err);
 	for (const char *c = text; rc == 0; c++) {
 		bool blank = *c == ' ' || *c == '\t' || *c == '\0';
 
@@ -381,19 +479,20 @@ static int apply_binary(struct config *cfg, const char *text, struct error *err)
 
 	if (strcmp(name != NULL ? name + 1 : text, "virtio-forwarder") == 0)
 		return 0;
-	if (value_warn(cfg, "VIRTIOFWD_BINARY names %s, which does not choose the binary here: the "
-		       "service's unit does", text) < 0)
-		return error_set(err, ENOMEM, "out of memory");
+	if (value_warn(cfg,
+	               "VIRTIOFWD_BINARY names %.200s, but does not choose the binary here: "
+	               "the service's unit does",
+	               text) < 0)
+		return out_of_memory(err);
 	return 0;
 }
 
 int value_apply(struct config *cfg, const struct schema_row *row, const char *text,
-		struct error *err)
+                struct error *err)
 {
 	switch (row->type) {
 	case SCHEMA_FLAG:
-		*(bool *)field(cfg, row) = true;
-		return 0;
+		return apply_flag(cfg, row, text, err);
 	case SCHEMA_ENABLE:
 		return apply_enable(cfg, row, text, err);
 	case SCHEMA_FOREGROUND:
@@ -408,9 +507,9 @@ int value_apply(struct config *cfg, const struct schema_row *row, const char *te
 	case SCHEMA_BINARY:
 		return apply_binary(cfg, text, err);
 	case SCHEMA_PINS:
-		return cpu_pins_parse(text, cfg->pins, RELAYS_MAX, &cfg->n_pins, err);
+		return apply_each(cfg, text, apply_pins, err);
 	case SCHEMA_STATIC_VF:
-		return apply_static_vf(cfg, text, err);
+		return apply_each(cfg, text, apply_static_vf, err);
 	case SCHEMA_WORDS:
 		return apply_words(cfg, text, err);
 	default:

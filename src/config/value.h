@@ -11,7 +11,7 @@
 /* Checks text by row's type and range, and stores it; lists grow. NULL: the option was given
  * without a value. 0, -EINVAL (err says what would be right) or -ENOMEM. */
 int value_apply(struct config *cfg, const struct schema_row *row, const char *text,
-		struct error *err);
+                struct error *err);
 
 /* "0.25" and "5", as the help and error messages show a limit. Returns out. */
 const char *value_format_limit(double limit, char *out, size_t size);
