@@ -132,7 +132,8 @@ class Bystander:
         daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY", 10)
 
     def check(self):
-        """Ends it: nothing lost or reordered by the receiver's count and by the daemon's."""
+        """Ends it: nothing lost or reordered by the receiver's count and by the daemon's, and no
+        packet of any relay has leaked."""
         final = self.guest.finish_clean()
         state = self.daemon.relay(0)
         assert not self.daemon.dropped(0), (self.daemon.dropped(0), final)
@@ -140,6 +141,7 @@ class Bystander:
         assert state.vf_to_vm.pkts_rx_from_vf == state.vf_to_vm.pkts_tx_to_vm
         assert state.vf_to_vm.pkts_tx_to_vm == final["received"]
         assert state.vf_to_vm.bytes_tx_to_vm == state.vm_to_vf.bytes_rx_from_vm
+        self.daemon.remove_all()
         return final
 
 

@@ -256,6 +256,20 @@ class Daemon:
                     found[f"{name}.{key}"] = value
         return found
 
+    def remove_all(self):
+        """Removes every device; then all packets must be back in their pools, which go too."""
+        for relay in self.relays():
+            if relay.vf is not None:
+                self.remove(relay.id)
+
+        def left():
+            return [name for name in self.pools() or [] if name.startswith("relay")]
+
+        try:
+            wait_for(lambda: not left(), 3)
+        except AssertionError:
+            raise AssertionError(f"packets are missing in {left()}: {self.log_tail()}") from None
+
     # --- what it holds -----------------------------------------------------------------------
 
     def fds(self):
@@ -272,9 +286,10 @@ class Daemon:
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
-    def rss_kb(self):
+    def heap_kb(self):
+        """Its own memory: neither what guests share with it nor DPDK's, which is taken at start."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+            return int(re.search(r"RssAnon:\s+(\d+)", file.read()).group(1))
 
     def maps(self):
         with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="replace") as file:

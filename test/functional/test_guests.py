@@ -18,15 +18,15 @@ class Held:
     def __init__(self, daemon):
         self.daemon = daemon
         self.fds, self.threads = daemon.fds(), daemon.threads()
-        self.maps, self.rss = daemon.maps(), daemon.rss_kb()
+        self.maps, self.heap = daemon.maps(), daemon.heap_kb()
 
-    def check(self, rss_kb=16384):
+    def check(self, more_kb=4096):
         daemon = self.daemon
         wait_for(lambda: daemon.fds() == self.fds, 5,
                  f"descriptors as before: {sorted(set(daemon.fds()) ^ set(self.fds))}")
         assert daemon.threads() == self.threads
         assert daemon.maps() <= self.maps + 16
-        assert daemon.rss_kb() <= self.rss + rss_kb * SLOW
+        assert daemon.heap_kb() <= self.heap + more_kb * SLOW
 
 
 def start(daemon, *options):
