@@ -16,6 +16,7 @@
 
 #include <rte_ethdev.h>
 
+#include "datapath/backlog.h"
 #include "datapath/burst.h"
 #include "datapath/guest_ops.h"
 #include "datapath/lane.h"
@@ -217,6 +218,16 @@ static const struct guest_ops fake_guest_ops = {.receive = fake_guest_receive,
                                                 .send = fake_guest_send};
 
 /* --- sums ------------------------------------------------------------------------------------ */
+
+/* Puts packets of 100 bytes into a lane's backlog, which has room. */
+static inline void fake_hold(struct lane *lane, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct rte_mbuf *pkt = fake_packet_new(0, i, 100);
+
+		fake_expect(backlog_push(&lane->backlog, &pkt, 1) == 1);
+	}
+}
 
 static inline uint64_t fake_held_bytes(const struct lane *lane)
 {

@@ -558,17 +558,7 @@ static void hold(struct lane *lane, uint32_t n)
 
 	if (work == NULL || (work->run != burst_vf_to_vm && work->run != burst_vm_to_vf))
 		return;
-	for (uint32_t i = 0; i < n; i++) {
-		struct rte_mbuf *pkt = fake_packet_new(0, i, 100);
-
-		if (lane->backlog.count > lane->backlog.mask) {
-			fake_packet_free(pkt);
-			return;
-		}
-		lane->backlog
-		        .slots[(lane->backlog.head + lane->backlog.count++) & lane->backlog.mask] =
-		        pkt;
-	}
+	fake_hold(lane, RTE_MIN(n, backlog_room(&lane->backlog)));
 }
 
 START_TEST(a_vf_leaves_with_nothing_of_its_own_left)
