@@ -46,6 +46,7 @@ struct backlog {
 };
 
 struct lane {
+	uint64_t busy_cycles;          /* spent on packets; datapath: wo, control: ro (relaxed) */
 	struct lane_counters counters; /* datapath: wo, control: ro (relaxed) */
 	struct backlog backlog;        /* datapath: rw */
 	uint64_t stalled_since;        /* datapath: rw; cycles, 0 = the target accepts packets */
