@@ -1,0 +1,593 @@
+/* The guest backend on top of a made-up vhost library, which calls back as DPDK's does: numbers of
+ * devices are handed out again, unregistering tells of the device's end but not of the
+ * connection's, virtqueues may vanish without a word.
+ */
+/* WRAP: rte_vhost_driver_register rte_vhost_driver_unregister rte_vhost_driver_start */
+/* WRAP: rte_vhost_driver_callback_register rte_vhost_driver_disable_features */
+/* WRAP: rte_vhost_get_ifname rte_vhost_get_negotiated_features rte_vhost_get_numa_node */
+/* WRAP: rte_vhost_get_vring_num rte_vhost_enqueue_burst rte_vhost_dequeue_burst */
+/* WRAP: rte_vhost_enable_guest_notification workers_synchronize socket_file_clear socket_file_give
+ */
+#include <check.h>
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_vhost.h>
+
+#include "base/log.h"
+#include "port/guest.h"
+#include "sys/socket_file.h"
+
+/* --- the library --------------------------------------------------------------------------------
+ */
+
+#define DEVICES 16
+
+static struct {
+	bool used, running;
+	unsigned socket;
+	uint64_t features;
+	uint16_t n_virtqueues;
+	unsigned hushed[256];
+} devices[DEVICES];
+
+static struct {
+	char path[128];
+	uint64_t flags, offered;
+	const struct rte_vhost_device_ops *ops;
+	bool registered, started;
+} sockets[RELAYS_MAX];
+
+static bool start_fails, give_fails;
+static unsigned n_synchronized, n_events[RELAYS_MAX];
+static int bursts[2]; /* last virtqueue sent to, received from */
+
+static unsigned socket_of(const char *path)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++)
+		if (sockets[i].registered && strcmp(sockets[i].path, path) == 0)
+			return i;
+	ck_abort_msg("no socket %s", path);
+	return 0;
+}
+
+int __wrap_rte_vhost_driver_register(const char *path, uint64_t flags);
+int __wrap_rte_vhost_driver_unregister(const char *path);
+int __wrap_rte_vhost_driver_start(const char *path);
+int __wrap_rte_vhost_driver_callback_register(const char *path,
+                                              const struct rte_vhost_device_ops *ops);
+int __wrap_rte_vhost_driver_disable_features(const char *path, uint64_t features);
+int __wrap_rte_vhost_get_ifname(int vid, char *path, size_t size);
+int __wrap_rte_vhost_get_negotiated_features(int vid, uint64_t *features);
+int __wrap_rte_vhost_get_numa_node(int vid);
+uint16_t __wrap_rte_vhost_get_vring_num(int vid);
+uint16_t __wrap_rte_vhost_enqueue_burst(int vid, uint16_t queue, struct rte_mbuf **pkts,
+                                        uint16_t n);
+uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_mempool *pool,
+                                        struct rte_mbuf **pkts, uint16_t n);
+int __wrap_rte_vhost_enable_guest_notification(int vid, uint16_t queue, int enable);
+void __wrap_workers_synchronize(struct workers *workers);
+int __wrap_socket_file_clear(const char *path, struct error *err);
+int __wrap_socket_file_give(const char *path, uid_t owner, gid_t group, mode_t mode,
+                            struct error *err);
+
+int __wrap_rte_vhost_driver_register(const char *path, uint64_t flags)
+{
+	unsigned i = 0;
+
+	while (sockets[i].registered)
+		i++;
+	memset(&sockets[i], 0, sizeof(sockets[i]));
+	snprintf(sockets[i].path, sizeof(sockets[i].path), "%s", path);
+	sockets[i].flags = flags;
+	sockets[i].offered = UINT64_MAX;
+	sockets[i].registered = true;
+	return 0;
+}
+
+static void device_ends(int vid)
+{
+	if (devices[vid].running) {
+		devices[vid].running = false;
+		sockets[devices[vid].socket].ops->destroy_device(vid);
+	}
+}
+
+int __wrap_rte_vhost_driver_unregister(const char *path)
+{
+	unsigned socket = socket_of(path);
+
+	for (int vid = 0; vid < DEVICES; vid++) {
+		if (!devices[vid].used || devices[vid].socket != socket)
+			continue;
+		device_ends(vid);
+		memset(&devices[vid], 0, sizeof(devices[vid]));
+	}
+	sockets[socket].registered = false;
+	return 0;
+}
+
+int __wrap_rte_vhost_driver_start(const char *path)
+{
+	sockets[socket_of(path)].started = !start_fails;
+	return start_fails ? -1 : 0;
+}
+
+int __wrap_rte_vhost_driver_callback_register(const char *path,
+                                              const struct rte_vhost_device_ops *ops)
+{
+	sockets[socket_of(path)].ops = ops;
+	return 0;
+}
+
+int __wrap_rte_vhost_driver_disable_features(const char *path, uint64_t features)
+{
+	sockets[socket_of(path)].offered &= ~features;
+	return 0;
+}
+
+int __wrap_rte_vhost_get_ifname(int vid, char *path, size_t size)
+{
+	snprintf(path, size, "%s", sockets[devices[vid].socket].path);
+	return 0;
+}
+
+int __wrap_rte_vhost_get_negotiated_features(int vid, uint64_t *features)
+{
+	*features = devices[vid].features;
+	return 0;
+}
+
+int __wrap_rte_vhost_get_numa_node(int vid)
+{
+	return devices[vid].used ? 1 : -1;
+}
+
+uint16_t __wrap_rte_vhost_get_vring_num(int vid)
+{
+	return devices[vid].n_virtqueues;
+}
+
+uint16_t __wrap_rte_vhost_enqueue_burst(int vid, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	(void)pkts;
+	ck_assert(devices[vid].running);
+	bursts[0] = queue;
+	return n;
+}
+
+uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_mempool *pool,
+                                        struct rte_mbuf **pkts, uint16_t n)
+{
+	(void)pool;
+	(void)pkts;
+	ck_assert(devices[vid].running);
+	bursts[1] = queue;
+	return n;
+}
+
+int __wrap_rte_vhost_enable_guest_notification(int vid, uint16_t queue, int enable)
+{
+	ck_assert_int_eq(enable, 0);
+	devices[vid].hushed[queue]++;
+	return 0;
+}
+
+int __wrap_socket_file_clear(const char *path, struct error *err)
+{
+	(void)path;
+	(void)err;
+	return 0;
+}
+
+int __wrap_socket_file_give(const char *path, uid_t owner, gid_t group, mode_t mode,
+                            struct error *err)
+{
+	(void)owner;
+	(void)group;
+	ck_assert_uint_eq(mode, 0660);
+	ck_assert(sockets[socket_of(path)].started);
+	return give_fails ? error_set(err, EPERM, "no") : 0;
+}
+
+/* --- front ends ---------------------------------------------------------------------------------
+ */
+
+static struct guest_params params_of(unsigned relay_id)
+{
+	struct guest_params params = {.relay_id = relay_id, .owner = (uid_t)-1, .group = (gid_t)-1};
+
+	snprintf(params.path, sizeof(params.path), "/nowhere/unit-test%u.sock", relay_id);
+	return params;
+}
+
+static void open_relay(unsigned relay_id)
+{
+	struct guest_params params = params_of(relay_id);
+	struct error err;
+
+	ck_assert_int_eq(guest_open(&params, &err), 0);
+}
+
+/* The number of the connection, -1 when it was turned away. */
+static int knock(unsigned relay_id)
+{
+	struct guest_params params = params_of(relay_id);
+	int vid = 0;
+
+	while (devices[vid].used)
+		vid++;
+	memset(&devices[vid], 0, sizeof(devices[vid]));
+	devices[vid].used = true;
+	devices[vid].socket = socket_of(params.path);
+	if (sockets[devices[vid].socket].ops->new_connection(vid) == 0)
+		return vid;
+	devices[vid].used = false;
+	return -1;
+}
+
+static void queue(int vid, uint16_t virtqueue, int enable)
+{
+	sockets[devices[vid].socket].ops->vring_state_changed(vid, virtqueue, enable);
+	if (virtqueue >= devices[vid].n_virtqueues)
+		devices[vid].n_virtqueues = (uint16_t)(virtqueue + 1);
+}
+
+static bool driver_is_ready(int vid)
+{
+	if (sockets[devices[vid].socket].ops->new_device(vid) != 0)
+		return false;
+	devices[vid].running = true;
+	return true;
+}
+
+static int guest_of(unsigned relay_id)
+{
+	int vid = knock(relay_id);
+
+	ck_assert_int_ge(vid, 0);
+	queue(vid, 0, 1);
+	queue(vid, 1, 1);
+	ck_assert(driver_is_ready(vid));
+	return vid;
+}
+
+static void hang_up(int vid)
+{
+	device_ends(vid);
+	sockets[devices[vid].socket].ops->destroy_connection(vid);
+	memset(&devices[vid], 0, sizeof(devices[vid]));
+}
+
+static int send_to(unsigned relay_id, uint16_t pair)
+{
+	struct guest *guest = guest_get(relay_id);
+
+	return guest->ops->send(guest, pair, NULL, 4);
+}
+
+static int receive_from(unsigned relay_id, uint16_t pair)
+{
+	struct guest *guest = guest_get(relay_id);
+
+	return guest->ops->receive(guest, pair, NULL, NULL, 4);
+}
+
+/* --- ours ---------------------------------------------------------------------------------------
+ */
+
+/* The moment after which the library takes the device down: nobody may still be in it. */
+void __wrap_workers_synchronize(struct workers *workers)
+{
+	ck_assert_ptr_eq(workers, (struct workers *)devices);
+	n_synchronized++;
+}
+
+static void on_event(void *context, unsigned relay_id)
+{
+	ck_assert_ptr_eq(context, sockets);
+	n_events[relay_id]++;
+}
+
+static struct guest_state state_of(unsigned relay_id)
+{
+	struct guest_state state;
+
+	guest_read(relay_id, &state);
+	return state;
+}
+
+static void set_up(void)
+{
+	log_open(LOG_TO_STDOUT, LOG_CRIT, "test");
+	memset(devices, 0, sizeof(devices));
+	memset(sockets, 0, sizeof(sockets));
+	memset(n_events, 0, sizeof(n_events));
+	n_synchronized = 0;
+	start_fails = give_fails = false;
+	guest_backend_init((struct workers *)devices, on_event, sockets);
+	for (unsigned i = 0; i < 4; i++)
+		open_relay(i);
+}
+
+/* --- tests --------------------------------------------------------------------------------------
+ */
+
+#define BIT(n) (1ULL << (n))
+
+START_TEST(offers_what_the_configuration_says)
+{
+	struct guest_params params = params_of(9);
+	struct error err;
+	uint64_t plain = sockets[0].offered;
+
+	ck_assert(plain & BIT(VIRTIO_NET_F_MQ));
+	ck_assert(plain & BIT(VHOST_USER_F_PROTOCOL_FEATURES));
+	ck_assert_uint_eq(plain & (BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) |
+	                           BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
+	                           BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_NET_F_MRG_RXBUF)),
+	                  0);
+	ck_assert_uint_eq(sockets[0].flags & RTE_VHOST_USER_CLIENT, 0);
+	ck_assert_uint_ne(sockets[0].flags & RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS, 0);
+	params.mrgbuf = params.client = true;
+	ck_assert_int_eq(guest_open(&params, &err), 0);
+	ck_assert_uint_eq(sockets[4].offered, plain | BIT(VIRTIO_NET_F_MRG_RXBUF));
+	ck_assert_uint_ne(sockets[4].flags & RTE_VHOST_USER_CLIENT, 0);
+}
+END_TEST
+
+START_TEST(a_guest_comes_and_goes)
+{
+	int vid = knock(2);
+	unsigned events;
+
+	ck_assert(!state_of(2).connected);
+	queue(vid, 0, 1);
+	queue(vid, 1, 1);
+	devices[vid].features = BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_MQ);
+	ck_assert(!state_of(2).connected);
+	ck_assert_int_eq(send_to(2, 0), -ENOTCONN);
+	events = n_events[2];
+	ck_assert(driver_is_ready(vid));
+	ck_assert_uint_gt(n_events[2], events);
+
+	struct guest_state state = state_of(2);
+	ck_assert(state.connected && state.mergeable);
+	ck_assert_uint_eq(state.rx_queues, 1);
+	ck_assert_uint_eq(state.tx_queues, 1);
+	ck_assert_uint_eq(state.features, devices[vid].features);
+	ck_assert_int_eq(state.numa_node, 1);
+	ck_assert_uint_eq(state.sessions, 1);
+
+	queue(vid, 6, 1);
+	queue(vid, 7, 1);
+	queue(vid, 1, 0);
+	ck_assert_uint_eq(state_of(2).rx_queues, 0x9);
+	ck_assert_uint_eq(state_of(2).tx_queues, 0x8);
+	ck_assert_int_eq(send_to(2, 3), 4);
+	ck_assert_int_eq(bursts[0], 6);
+	ck_assert_int_eq(receive_from(2, 3), 4);
+	ck_assert_int_eq(bursts[1], 7);
+
+	events = n_events[2];
+	hang_up(vid);
+	ck_assert_uint_gt(n_events[2], events);
+	ck_assert_uint_eq(n_synchronized, 1);
+	ck_assert(!state_of(2).connected);
+	ck_assert_uint_eq(state_of(2).features, 0);
+	ck_assert_int_eq(send_to(2, 0), -ENOTCONN);
+	ck_assert_int_eq(receive_from(2, 0), -ENOTCONN);
+
+	guest_of(2);
+	ck_assert_uint_eq(state_of(2).sessions, 2);
+	ck_assert_uint_eq(state_of(2).rx_queues, 1); /* nothing of the one before */
+}
+END_TEST
+
+/* A reboot: the device goes, the connection stays. */
+START_TEST(a_driver_leaves_and_another_comes)
+{
+	int vid = guest_of(0);
+
+	device_ends(vid);
+	ck_assert(!state_of(0).connected);
+	queue(vid, 0, 0);
+	queue(vid, 1, 0);
+	ck_assert_int_lt(knock(0), 0); /* it is still the one front end */
+	queue(vid, 0, 1);
+	queue(vid, 1, 1);
+	ck_assert(driver_is_ready(vid));
+	ck_assert(state_of(0).connected);
+	ck_assert_uint_eq(state_of(0).sessions, 2);
+}
+END_TEST
+
+START_TEST(one_front_end_per_socket)
+{
+	int vid = guest_of(0);
+
+	ck_assert_int_lt(knock(0), 0);
+	ck_assert_int_lt(knock(0), 0);
+	ck_assert(state_of(0).connected);
+	ck_assert_int_eq(send_to(0, 0), 4);
+	int other = guest_of(1); /* another socket's */
+	ck_assert(state_of(1).connected);
+	hang_up(vid);
+	ck_assert_int_eq(guest_of(0), vid);
+	hang_up(other);
+	ck_assert(state_of(0).connected);
+}
+END_TEST
+
+/* rte_vhost_driver_unregister does not call destroy_connection, and numbers come back. */
+START_TEST(a_closed_socket_forgets_its_connection)
+{
+	int vid = guest_of(0);
+
+	guest_refuse(0);
+	guest_close(0);
+	ck_assert_uint_eq(n_synchronized, 1);
+	ck_assert(!state_of(0).connected);
+
+	ck_assert_int_eq(guest_of(3), vid); /* the same number, another relay */
+	ck_assert(state_of(3).connected);
+	open_relay(0);
+	int again = guest_of(0);
+	ck_assert_int_ne(again, vid);
+	hang_up(vid);
+	ck_assert(!state_of(3).connected);
+	ck_assert(state_of(0).connected);
+	ck_assert_int_eq(send_to(3, 0), -ENOTCONN);
+	ck_assert_int_eq(send_to(0, 0), 4);
+}
+END_TEST
+
+START_TEST(refused_is_refused)
+{
+	int vid = guest_of(0), waiting = knock(1);
+
+	guest_refuse(0);
+	ck_assert_int_eq(send_to(0, 0), -ENOTCONN);
+	ck_assert_int_eq(receive_from(0, 0), -ENOTCONN);
+	ck_assert(!state_of(0).connected);
+	ck_assert_uint_eq(n_synchronized, 0); /* it does not wait */
+	device_ends(vid);
+	ck_assert(!driver_is_ready(vid));
+	hang_up(vid);
+	ck_assert_int_lt(knock(0), 0);
+
+	guest_refuse(1);
+	queue(waiting, 0, 1);
+	queue(waiting, 1, 1);
+	ck_assert(!driver_is_ready(waiting));
+	guest_close(1);
+	guest_close(1);
+	guest_close(0);
+	open_relay(0);
+	guest_of(0);
+}
+END_TEST
+
+/* Without MQ the library frees the virtqueues above 1, which it does not report. */
+START_TEST(queues_that_vanish)
+{
+	int vid = guest_of(0);
+
+	for (uint16_t i = 2; i < 8; i++)
+		queue(vid, i, 1);
+	ck_assert_uint_eq(state_of(0).rx_queues, 0xf);
+	device_ends(vid);
+	devices[vid].n_virtqueues = 2;
+	ck_assert(driver_is_ready(vid));
+	ck_assert_uint_eq(state_of(0).rx_queues, 1);
+	ck_assert_uint_eq(state_of(0).tx_queues, 1);
+}
+END_TEST
+
+START_TEST(queues_beyond_ours)
+{
+	int vid = guest_of(0);
+
+	for (uint16_t i = 0; i < 256; i++)
+		queue(vid, i, 1);
+	ck_assert_uint_eq(state_of(0).rx_queues, UINT32_MAX);
+	ck_assert_uint_eq(state_of(0).tx_queues, UINT32_MAX);
+	queue(vid, 64, 0); /* not queue 0 */
+	ck_assert_uint_eq(state_of(0).rx_queues, UINT32_MAX);
+	device_ends(vid);
+	ck_assert(driver_is_ready(vid));
+	ck_assert_uint_eq(state_of(0).rx_queues, UINT32_MAX);
+}
+END_TEST
+
+START_TEST(kicks_are_turned_off_once)
+{
+	int vid = guest_of(0);
+
+	for (int i = 0; i < 5; i++) {
+		send_to(0, 0);
+		receive_from(0, 0);
+		send_to(0, 3); /* does not run */
+	}
+	ck_assert_uint_eq(devices[vid].hushed[0], 1);
+	ck_assert_uint_eq(devices[vid].hushed[1], 1);
+	ck_assert_uint_eq(devices[vid].hushed[6], 0);
+	queue(vid, 0, 0);
+	queue(vid, 0, 1);
+	send_to(0, 0);
+	receive_from(0, 0);
+	ck_assert_uint_eq(devices[vid].hushed[0], 2);
+	ck_assert_uint_eq(devices[vid].hushed[1], 1);
+	device_ends(vid);
+	ck_assert(driver_is_ready(vid)); /* a new driver knows nothing of it */
+	send_to(0, 0);
+	ck_assert_uint_eq(devices[vid].hushed[0], 3);
+}
+END_TEST
+
+START_TEST(sockets_that_cannot_be_had)
+{
+	struct guest_params params = params_of(8);
+	struct error err;
+
+	ck_assert_int_lt(guest_open(&(struct guest_params){.relay_id = 0}, &err), 0);
+	ck_assert_int_eq(err.code, EBUSY);
+	start_fails = true;
+	ck_assert_int_lt(guest_open(&params, &err), 0);
+	start_fails = false;
+	give_fails = true;
+	ck_assert_int_lt(guest_open(&params, &err), 0);
+	ck_assert_int_eq(err.code, EPERM);
+	give_fails = false;
+	ck_assert_int_eq(guest_open(&params, &err), 0);
+	guest_of(8);
+
+	params.relay_id = 9;
+	memset(params.path, 'x', sizeof(params.path)); /* not even an end */
+	params.path[sizeof(params.path) - 1] = '\0';
+	ck_assert_int_eq(guest_open(&params, &err), 0); /* 107 bytes are just right */
+}
+END_TEST
+
+START_TEST(strangers_are_ignored)
+{
+	const struct rte_vhost_device_ops *ops = sockets[0].ops;
+
+	ops->destroy_connection(7);
+	ops->destroy_device(7);
+	ck_assert_int_eq(ops->vring_state_changed(7, 0, 1), 0);
+	ck_assert_int_lt(ops->new_device(7), 0);
+	for (unsigned i = 0; i < RELAYS_MAX; i++)
+		ck_assert_uint_eq(n_events[i], 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("guest_vhost");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_add_test(tcase, offers_what_the_configuration_says);
+	tcase_add_test(tcase, a_guest_comes_and_goes);
+	tcase_add_test(tcase, a_driver_leaves_and_another_comes);
+	tcase_add_test(tcase, one_front_end_per_socket);
+	tcase_add_test(tcase, a_closed_socket_forgets_its_connection);
+	tcase_add_test(tcase, refused_is_refused);
+	tcase_add_test(tcase, queues_that_vanish);
+	tcase_add_test(tcase, queues_beyond_ours);
+	tcase_add_test(tcase, kicks_are_turned_off_once);
+	tcase_add_test(tcase, sockets_that_cannot_be_had);
+	tcase_add_test(tcase, strangers_are_ignored);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
