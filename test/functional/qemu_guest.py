@@ -70,7 +70,8 @@ class QemuGuest:
     """One guest. With server=True QEMU serves the socket, and the daemon (-i) connects to it."""
 
     def __init__(self, socket_path, mac, ip=None, *, server=False, queues=1, packed=False,
-                 ring=256, mrg=True, cpus=1, memory=256, max_memory=1024, mtu=None, log=None):
+                 ring=256, mrg=True, cpus=1, memory=256, max_memory=1024, mtu=None, log=None,
+                 incoming=None):
         self.socket_path = str(socket_path)
         self.mac = mac
         self.ip = ip                # "192.0.2.2/24"
@@ -84,6 +85,7 @@ class QemuGuest:
         self.max_memory = max_memory
         self.mtu = mtu
         self.log = log              # the console's and QEMU's own output, a file
+        self.incoming = incoming    # where a guest migrates in from, as "unix:/path"
         self.process = None
         self.boot_id = None
         self._log_is_ours = log is None
@@ -136,6 +138,7 @@ class QemuGuest:
             kernel.append(f"guest_ip={self.ip}")
         if self.mtu:
             kernel.append(f"guest_mtu={self.mtu}")
+        migration = ["-incoming", self.incoming] if self.incoming else []
         return [
             # A guest never outlives whoever started it.
             "setpriv", "--pdeathsig", "KILL",
@@ -154,7 +157,8 @@ class QemuGuest:
             "-mon", "chardev=qmp,mode=control",
             "-chardev", f"socket,id=vhost,path={self.socket_path},{chardev}",
             "-netdev", f"vhost-user,id=net,chardev=vhost,queues={self.queues}",
-            "-device", f"virtio-net-pci,id=nic,netdev=net,{features}"]
+            "-device", f"virtio-net-pci,id=nic,netdev=net,{features}",
+            *migration]
 
     def wait_ready(self, timeout=90):
         """Waits until the guest has booted (again) and takes commands."""
@@ -291,6 +295,19 @@ class QemuGuest:
             if "error" in answer:
                 raise GuestError(f"QMP {command}: {answer['error']['desc']}")
             return answer["return"]
+
+    def migrate(self, other, timeout=60):
+        """Moves the running guest to `other`, launched with `incoming`; this one is then empty."""
+        self.qmp("migrate", uri=other.incoming)
+        deadline = time.monotonic() + timeout
+        while True:
+            state = self.qmp("query-migrate").get("status")
+            if state == "completed":
+                break
+            if state in ("failed", "cancelled") or time.monotonic() > deadline:
+                raise GuestError(f"the migration is {state}; the target says: {other.console()}")
+            time.sleep(0.05)
+        other.boot_id = self.boot_id
 
     def plug_memory(self, megabytes=128):
         """Plugs in a DIMM (a multiple of 128 MB), and waits until Linux uses it."""

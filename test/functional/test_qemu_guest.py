@@ -51,10 +51,13 @@ class World:
 
     def ping_both_ways(self, guest, count=5):
         assert guest.ping(WIRE_IP, count) == count
-        # -w: else it waits two round-trip times for the last answer, too short on a busy machine.
+        # -w: without it ping waits two round-trip times for the last answer, too short on a busy
+        # machine. With it, it sends on until `count` have come.
         done = self.netns.run("ping", "-c", str(count), "-i", "0.2", "-w", "10", GUEST_IP,
                               check=False)
-        assert f"{count} received" in done.stdout, done.stdout
+        sent, received = re.search(r"(\d+) packets transmitted, (\d+) received",
+                                   done.stdout).groups()
+        assert sent == received, done.stdout
 
 
 @pytest.fixture
@@ -220,3 +223,31 @@ def test_daemon_is_killed_and_restarted(world, server):
         assert time.monotonic() - start < 2.5
     pings.stop()
     world.ping_both_ways(guest)
+
+
+@pytest.mark.slow
+def test_guest_migrates(world):
+    """From relay 0 to relay 1, whose VFs are ports of one bridge, as of one switch."""
+    world.daemon.start("--add-pci-vf=net_tap0,iface=wire0=0", "--add-pci-vf=net_tap1,iface=wire1=1",
+                       "--enable-mrgbuf")
+    world.netns.run("ip", "link", "add", "bridge", "type", "bridge")
+    for port in ("wire0", "wire1"):
+        wait_for(lambda: world.netns.has_link(port), 10, f"the VF's tap {port}")  # noqa: B023
+        world.netns.run("ip", "link", "set", port, "master", "bridge", "up")
+    world.netns.set_up("bridge", f"{WIRE_IP}/24", WIRE_MAC)
+    guest = world.guest()
+    guest.start()
+    world.ping_both_ways(guest)
+    pings = Pings(guest)
+    target = world.guest(incoming=f"unix:{world.directory}/migration")
+    target.socket_path = world.daemon.socket_path(1)
+    target.launch()
+    wait_for(lambda: os.path.exists(f"{world.directory}/migration"), 10, "the target's socket")
+    guest.migrate(target)
+    guest.stop()
+    pings.guest = target
+    sent, answered = pings.stop()
+    # A few are lost while the guest stands still and the bridge learns its new place.
+    assert answered > 0 and sent - answered < 20, (sent, answered)
+    world.ping_both_ways(target)
+    assert world.daemon.relay(1).vm_to_vf.pkts_tx_to_vf > 0
