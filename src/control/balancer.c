@@ -49,6 +49,7 @@ struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 	b->cores = calloc(workers_max, sizeof(*b->cores));
 	b->core_list = calloc(workers_max, sizeof(*b->core_list));
 	b->seat_list = calloc(workers_max, sizeof(*b->seat_list));
+	b->coolest = calloc(workers_max, sizeof(*b->coolest));
 	b->before = calloc(workers_max, sizeof(*b->before));
 	b->after = calloc(workers_max, sizeof(*b->after));
 	b->steps = calloc(b->steps_max, sizeof(*b->steps));
@@ -57,8 +58,8 @@ struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 	b->pressure_before = calloc(workers_max, sizeof(*b->pressure_before));
 	if (b->groups == NULL || b->group_of == NULL || b->cost == NULL || b->by_key == NULL ||
 	    b->seats == NULL || b->cores == NULL || b->core_list == NULL || b->seat_list == NULL ||
-	    b->before == NULL || b->after == NULL || b->steps == NULL || b->workers == NULL ||
-	    b->moves == NULL || b->pressure_before == NULL) {
+	    b->coolest == NULL || b->before == NULL || b->after == NULL || b->steps == NULL ||
+	    b->workers == NULL || b->moves == NULL || b->pressure_before == NULL) {
 		balancer_destroy(b);
 		errno = ENOMEM;
 		return NULL;
@@ -78,6 +79,7 @@ void balancer_destroy(struct balancer *b)
 	free(b->cores);
 	free(b->core_list);
 	free(b->seat_list);
+	free(b->coolest);
 	free(b->before);
 	free(b->after);
 	free(b->steps);
@@ -114,10 +116,10 @@ static double core_noise(const struct balancer *b, int core)
 	return 2.0 * NOISE_FACTOR * (double)square_root(sum);
 }
 
-/* But for rounding. */
+/* Differences of less than a 256th are none: a round that gains no more is not worth a move. */
 static bool is_same(uint64_t heat, uint64_t other)
 {
-	return heat <= other + other / 1024 && other <= heat + heat / 1024;
+	return heat <= other + other / 256 && other <= heat + heat / 256;
 }
 
 /* Compares the domain's heats, both lists falling. The first difference is the busiest worker
@@ -131,14 +133,18 @@ static bool worth_it(struct balancer *b, const struct domain *domain,
 	unsigned k = 0;
 
 	model_rank(b, domain, b->after);
-	while (k + 1 < domain->n_cores && is_same(b->before[k].heat, b->after[k].heat))
+	verdict->found = model_moved_lanes(b, domain);
+	while (verdict->found > 0 && k + 1 < domain->n_cores &&
+	       is_same(b->before[k].heat, b->after[k].heat))
 		k++;
 	for (unsigned i = k; i < domain->n_cores; i++) {
 		load += (double)b->before[i].load;
 		capacity += (double)b->before[i].capacity;
 	}
 	mean = load / capacity * BALANCER_FULL;
-	gain = (double)b->before[k].heat - (double)b->after[k].heat;
+	gain = is_same(b->before[k].heat, b->after[k].heat)
+	               ? 0
+	               : (double)b->before[k].heat - (double)b->after[k].heat;
 	share = sensitivity * ((double)b->before[k].heat - mean);
 	least = mean * FLOOR_OF_MEAN > 2 * BALANCER_FULL * FLOOR_OF_CPU
 	                ? mean * FLOOR_OF_MEAN
@@ -152,7 +158,6 @@ static bool worth_it(struct balancer *b, const struct domain *domain,
 	verdict->after = (uint32_t)(b->after[k].heat / 2);
 	verdict->mean = (uint32_t)(mean / 2);
 	verdict->needed = (uint32_t)(needed / 2);
-	verdict->found = model_moved_lanes(b, domain);
 	if (gain <= 0 || gain < share)
 		verdict->outcome = BALANCER_TOO_SMALL;
 	else if (gain < needed)

@@ -55,12 +55,18 @@ static int add_seat(struct balancer *b, unsigned index)
 	        .slowness = (uint32_t)((uint64_t)SLOWNESS_ONE * BALANCER_FULL / worker->capacity),
 	        .first = NONE,
 	        .core = NONE,
+	        .kind = NONE,
 	        .next_in_core = NONE,
 	        .slot = (uint8_t)slot};
 	/* Siblings are on one node whatever the snapshot says: it could not be otherwise. */
 	for (unsigned i = 0; i < index && worker->core != BALANCER_OWN_CORE; i++)
 		if (workers[i].core == worker->core && workers[i].node == worker->node)
 			seat->core = b->seats[i].core;
+	for (unsigned i = 0; i < index && seat->kind == NONE; i++)
+		if (b->seats[i].slot == seat->slot && b->seats[i].slowness == seat->slowness)
+			seat->kind = b->seats[i].kind;
+	if (seat->kind == NONE)
+		seat->kind = (int16_t)b->n_kinds++;
 	if (seat->core == NONE) {
 		seat->core = (int16_t)b->n_cores;
 		b->cores[b->n_cores++] = (struct core){.first = NONE};
@@ -154,7 +160,7 @@ int model_build(struct balancer *b, const struct balancer_snapshot *snapshot)
 	const struct balancer_settings *settings = &snapshot->settings;
 
 	b->snapshot = snapshot;
-	b->n_groups = b->n_seats = b->n_cores = b->n_slots = b->n_domains = 0;
+	b->n_groups = b->n_seats = b->n_kinds = b->n_cores = b->n_slots = b->n_domains = 0;
 	b->n_moves = b->n_verdicts = b->work = 0;
 	if (snapshot->n_lanes > b->lanes_max || snapshot->n_workers > b->workers_max ||
 	    snapshot->n_workers == 0 || !(settings->sensitivity >= 0 && settings->sensitivity <= 1))

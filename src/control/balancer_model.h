@@ -35,6 +35,7 @@ struct seat {
 	int16_t next_in_core;
 	uint16_t n_lanes;
 	uint8_t slot; /* of its NUMA node */
+	int16_t kind; /* seats of one kind are on one node, and equally fast */
 };
 
 #define SLOWNESS_ONE 65536u
@@ -74,7 +75,7 @@ struct balancer {
 	unsigned lanes_max, workers_max;
 	const struct balancer_snapshot *snapshot; /* of the call under way */
 
-	unsigned n_groups, n_seats, n_cores, n_slots, n_domains;
+	unsigned n_groups, n_seats, n_kinds, n_cores, n_slots, n_domains;
 	struct group *groups; /* [lanes_max] */
 	int16_t *group_of;    /* [lanes_max]: by lane */
 	uint32_t *cost;  /* [lanes_max * BALANCER_NODES_MAX]: by group and slot, on a whole CPU */
@@ -82,6 +83,7 @@ struct balancer {
 	struct seat *seats; /* [workers_max], and so on */
 	struct core *cores;
 	int16_t *core_list, *seat_list; /* by domain */
+	int16_t *coolest;               /* scratch: by kind */
 	struct ranked *before, *after;
 	struct domain domains[BALANCER_NODES_MAX];
 	int16_t slot_node[BALANCER_NODES_MAX];

@@ -156,15 +156,16 @@ static bool sum_fits(const struct puzzle *p, unsigned next)
 	return p->least_left[next] <= room;
 }
 
-/* Two seats are the same to all groups that are still to come. */
+/* Two seats are the same to all groups that are still to come: so are their siblings, if they have
+ * one each. */
 static bool seats_alike(const struct puzzle *p, unsigned a, unsigned b)
 {
 	const struct seat *seats = p->b->seats;
+	unsigned core = p->core_of[a], other = p->core_of[b];
 
-	return p->load[a] == p->load[b] && p->core_seats[p->core_of[a]] == 1 &&
-	       p->core_seats[p->core_of[b]] == 1 &&
-	       seats[p->seat[a]].slot == seats[p->seat[b]].slot &&
-	       seats[p->seat[a]].slowness == seats[p->seat[b]].slowness;
+	return p->load[a] == p->load[b] && p->core_load[core] == p->core_load[other] &&
+	       p->core_seats[core] == p->core_seats[other] && p->core_seats[core] <= 2 &&
+	       seats[p->seat[a]].kind == seats[p->seat[b]].kind;
 }
 
 /* The seat where the group was goes first: fewer moves. Then the least loaded. */

@@ -76,26 +76,34 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 		*best = new;
 }
 
+/* On another core than the hot one, and not on one that is set aside with the load it has. */
+static bool can_take(const struct search *s, int seat)
+{
+	int core = s->b->seats[seat].core;
+
+	return core != s->hot && !s->b->cores[core].aside;
+}
+
 /* --- one group moves ----------------------------------------------------------------------- */
 
 static void consider_moves(const struct search *s, struct candidate *best)
 {
 	struct balancer *b = s->b;
-	int coolest[BALANCER_NODES_MAX];
+	int16_t *coolest = b->coolest;
 
-	for (unsigned i = 0; i < b->n_slots; i++)
+	for (unsigned i = 0; i < b->n_kinds; i++)
 		coolest[i] = NONE;
 	for (unsigned i = 0; i < s->domain->n_seats; i++) {
 		int seat = b->seat_list[s->domain->first_seat + i];
-		int *known = &coolest[b->seats[seat].slot];
+		int16_t *known = &coolest[b->seats[seat].kind];
 
-		if (b->seats[seat].core != s->hot &&
+		if (can_take(s, seat) &&
 		    (*known == NONE || model_seat_heat(b, seat) < model_seat_heat(b, *known)))
-			*known = seat;
+			*known = (int16_t)seat;
 	}
 	for (int from = b->cores[s->hot].first; from != NONE; from = b->seats[from].next_in_core)
 		for (int g = b->seats[from].first; g != NONE; g = b->groups[g].next) {
-			for (unsigned i = 0; i < b->n_slots; i++)
+			for (unsigned i = 0; i < b->n_kinds; i++)
 				if (coolest[i] != NONE)
 					consider(s, best, g, coolest[i], NONE);
 			for (int to = b->cores[s->hot].first; to != NONE;
@@ -140,7 +148,7 @@ static void consider_exchanges(const struct search *s, struct candidate *best, b
 		int to = b->seat_list[s->domain->first_seat + i];
 		uint64_t there = model_seat_heat(b, to), difference;
 
-		if (b->seats[to].core == s->hot || there >= (clean ? s->target : s->heat))
+		if (!can_take(s, to) || there >= (clean ? s->target : s->heat))
 			continue;
 		difference = (s->heat - there) / 4;
 		if (clean) {
@@ -276,19 +284,34 @@ static void take_back(struct balancer *b, const struct domain *domain, uint64_t 
 	}
 }
 
-/* Nothing to choose from: a core without groups that may move, or with but one of them and nothing
- * else. */
-static bool is_simple(const struct balancer *b, int core)
+static bool is_cheaper_elsewhere(const struct balancer *b, const struct domain *domain, int group)
 {
+	uint64_t cost = model_cost(b, group, b->groups[group].seat);
+
+	for (unsigned i = 0; i < domain->n_seats; i++) {
+		int seat = b->seat_list[domain->first_seat + i];
+
+		if (model_allowed(b, group, seat) && model_cost(b, group, seat) < cost)
+			return true;
+	}
+	return false;
+}
+
+/* Nothing to choose from: no group that may move, or but one, alone, where it is as well off as
+ * anywhere. */
+static bool is_simple(const struct balancer *b, const struct domain *domain, int core)
+{
+	uint64_t load = b->cores[core].load;
 	unsigned n = 0;
-	uint64_t rest = b->cores[core].load;
+	int last = NONE;
 
 	for (int s = b->cores[core].first; s != NONE; s = b->seats[s].next_in_core)
 		for (int g = b->seats[s].first; g != NONE; g = b->groups[g].next) {
 			n++;
-			rest -= model_cost(b, g, s);
+			last = g;
 		}
-	return n == 0 || (n == 1 && rest == 0);
+	return n == 0 || (n == 1 && model_cost(b, last, b->groups[last].seat) == load &&
+	                  !is_cheaper_elsewhere(b, domain, last));
 }
 
 bool search_domain(struct balancer *b, const struct domain *domain)
@@ -307,7 +330,7 @@ bool search_domain(struct balancer *b, const struct domain *domain)
 		s.heat = model_heat(b, s.hot);
 		if (s.heat <= s.target)
 			break;
-		simple = is_simple(b, s.hot);
+		simple = is_simple(b, domain, s.hot);
 		if (!know_best && !simple) {
 			uint64_t best = puzzle_best(b, domain, s.heat, s.target);
 
@@ -320,9 +343,8 @@ bool search_domain(struct balancer *b, const struct domain *domain)
 				return true;
 		}
 		uneven = true;
-		if (relieve_simply(&s))
-			continue;
-		if (!simple && (puzzle_relieve(b, domain, s.hot, s.target) || relieve_by_leap(&s)))
+		if (!simple && (relieve_simply(&s) || puzzle_relieve(b, domain, s.hot, s.target) ||
+		                relieve_by_leap(&s)))
 			continue;
 		b->cores[s.hot].aside = true;
 		s.target = model_with_slack(model_fair_heat(b, domain));
