@@ -180,7 +180,8 @@ lint: check-layers
 # The reference's callers hard-code both directories: the scripts are in one, the other links.
 scriptsdir     := $(PREFIX)/lib/virtio-forwarder
 scriptsdir_rpm := $(PREFIX)/lib64/virtio-forwarder
-SCRIPTS := $(wildcard scripts/virtioforwarder_*.py)
+SCRIPT_MODULES := scripts/virtioforwarder_client.py scripts/virtioforwarder_workers.py
+SCRIPTS := $(filter-out $(SCRIPT_MODULES),$(wildcard scripts/virtioforwarder_*.py))
 
 .PHONY: install
 install: all
@@ -188,8 +189,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/lib64 $(DESTDIR)$(mandir)/man8 $(DESTDIR)/etc/default \
 		$(DESTDIR)$(PREFIX)/share/doc/virtio-forwarder
 	install -m 755 $(BINARY) $(DESTDIR)$(bindir)/virtio-forwarder
-	install -m 755 $(filter-out %_client.py,$(SCRIPTS)) $(DESTDIR)$(scriptsdir)
-	install -m 644 $(filter %_client.py,$(SCRIPTS)) $(DESTDIR)$(scriptsdir)
+	install -m 755 $(SCRIPTS) $(DESTDIR)$(scriptsdir)
+	install -m 644 $(SCRIPT_MODULES) $(DESTDIR)$(scriptsdir)
 	install -m 644 $(PROTO_PYTHON) $(dir $(PROTO_PYTHON))__init__.py \
 		$(DESTDIR)$(scriptsdir)/protobuf/virtioforwarder
 	test -e $(DESTDIR)$(scriptsdir_rpm) || ln -s ../lib/virtio-forwarder $(DESTDIR)$(scriptsdir_rpm)

@@ -416,3 +416,20 @@ void config_warn_unavailable(const struct config *cfg, void (*warn)(const char *
 		warn(text);
 	}
 }
+
+size_t config_features(const struct config *cfg, const char **out, size_t capacity)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < schema_size; i++) {
+		const struct schema_row *row = &schema[i];
+
+		if (row->type != SCHEMA_FLAG || row->planned ||
+		    !*(const bool *)((const char *)cfg + row->offset))
+			continue;
+		if (count < capacity)
+			out[count] = row->option;
+		count++;
+	}
+	return count;
+}

@@ -88,6 +88,10 @@ int config_reload_log_level(const struct config *cfg, struct error *err);
 /* One warning line for each option that was given but whose feature this build lacks. */
 void config_warn_unavailable(const struct config *cfg, void (*warn)(const char *text));
 
+/* The switches that are on and work in this build, by the names of their options ("enable-jumbo").
+ * At most `capacity` of them go into out; returns how many there are. */
+size_t config_features(const struct config *cfg, const char **out, size_t capacity);
+
 /* The arguments for rte_eal_init: NULL-terminated, freed with eal_args_free. instance is a short
  * name, the same at each start of this instance (DPDK's file prefix). */
 char **eal_args_make(const struct config *cfg, const char *instance, int *argc, struct error *err);

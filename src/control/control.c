@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control/relay.h"
+#include "port/dpdk_env.h"
 #include "port/pool.h"
 #include "sys/accounts.h"
 #include "sys/socket_file.h"
@@ -189,14 +190,6 @@ static int open_sockets(struct control *control, struct error *err)
 
 /* --- start and end -------------------------------------------------------------------------- */
 
-static int16_t worker_of_cpu(const struct workers *workers, int cpu)
-{
-	for (unsigned i = 0; cpu >= 0 && i < workers->count; i++)
-		if (workers->worker[i].lcore == (unsigned)cpu)
-			return (int16_t)i;
-	return LANE_UNPLACED;
-}
-
 static int relay_init(struct control *control, unsigned id)
 {
 	struct relay *relay = &control->relays[id];
@@ -226,13 +219,7 @@ static int relays_init(struct control *control)
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
 		if (relay_init(control, i) < 0)
 			return -ENOMEM;
-	for (size_t i = 0; i < control->config->n_pins; i++) {
-		const struct cpu_pin *pin = &control->config->pins[i];
-		struct relay *relay = &control->relays[pin->relay_id];
-
-		relay->vf_to_vm_pin = worker_of_cpu(control->workers, pin->vf_to_vm_cpu);
-		relay->vm_to_vf_pin = worker_of_cpu(control->workers, pin->vm_to_vf_cpu);
-	}
+	pins_init(control);
 	return 0;
 }
 
@@ -399,6 +386,11 @@ void control_destroy(struct control *control)
 }
 
 /* --- what relays tell ------------------------------------------------------------------------ */
+
+const char *control_dpdk_version(void)
+{
+	return dpdk_env_version();
+}
 
 static void add_lane(const struct lane *lane, struct control_counters *out)
 {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cpu_set.h"
 #include "base/device_spec.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -47,6 +48,27 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 void control_remove_vf(struct control *control, const struct control_vf_request *request,
                        control_done_fn done, void *context);
 bool control_dynamic_sockets(const struct control *control);
+
+/* --- workers and pins -------------------------------------------------------------------- */
+
+struct control_worker {
+	unsigned cpu; /* its lcore */
+	int numa_node;
+};
+
+unsigned control_worker_count(const struct control *control);
+/* index < control_worker_count; by ascending CPU. */
+void control_worker_read(const struct control *control, unsigned index, struct control_worker *out);
+
+/* Whether one direction of the relay at least is pinned; -1 in *out for the one that is not.
+ * relay_id < RELAYS_MAX. */
+bool control_pin_read(const struct control *control, unsigned relay_id, struct cpu_pin *out);
+/* Pins each direction of the relays named, with all its queues, to the worker of its CPU; -1 gives
+ * a direction back to the balancer, and its lanes stay where they are until that moves them. All
+ * or nothing: one relay or CPU that does not exist refuses the whole. A relay that is named twice
+ * gets its last entry. The lanes have moved, without loss, when this returns. */
+void control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
+                         struct control_result *result);
 
 /* --- what relays tell -------------------------------------------------------------------- */
 
@@ -105,6 +127,10 @@ void control_relay_rates(const struct control *control, unsigned relay_id,
 void control_rates_between(const struct control_counters *before,
                            const struct control_counters *after, double elapsed_s,
                            struct control_rates *out);
+
+/* --- what the daemon is ------------------------------------------------------------------ */
+
+const char *control_dpdk_version(void); /* "DPDK 22.11.3" */
 
 /* --- life -------------------------------------------------------------------------------- */
 

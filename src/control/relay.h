@@ -142,6 +142,11 @@ void planner_destroy(struct planner *planner);
  * (though the relays' placements may say already where their lanes are to be). */
 int planner_apply(struct planner *planner);
 
+/* --- pins.c --- */
+
+/* What the configuration pins. */
+void pins_init(struct control *control);
+
 /* --- sampler.c --- */
 
 struct sampler *sampler_create(struct control *control); /* NULL + errno */

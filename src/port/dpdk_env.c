@@ -8,6 +8,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_version.h>
 
 #include "base/log.h"
 #include "port/dpdk_log.h"
@@ -40,4 +41,9 @@ int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err)
 		                 rte_strerror(rte_errno));
 	dpdk_env_set_log_level(syslog_level);
 	return 0;
+}
+
+const char *dpdk_env_version(void)
+{
+	return rte_version();
 }

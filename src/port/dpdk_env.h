@@ -13,4 +13,7 @@ int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err);
 /* All of DPDK's chatter with level 7 (LOG_DEBUG), else what an operator should know. */
 void dpdk_env_set_log_level(int syslog_level);
 
+/* "DPDK 22.11.3": what runs, not what was compiled against. */
+const char *dpdk_env_version(void);
+
 #endif

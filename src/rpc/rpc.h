@@ -10,7 +10,7 @@
 struct config;
 struct rpc;
 
-/* Opens the endpoints that the configuration names: port_control and stats. config, control and
+/* Opens the endpoints that the configuration names. config, control and
  * loop outlive the answer. NULL with err filled when one of them cannot be opened: it says which
  * and what to do; nothing stays open then. */
 struct rpc *rpc_start(const struct config *config, struct control *control, struct loop *loop,

@@ -178,6 +178,36 @@ STATS_RESPONSE = {
 }
 
 
+_RELAY_CPU = {
+    1: ("relay_number", int),
+    2: ("vf2virtio_cpu", signed),
+    3: ("virtio2vf_cpu", signed),
+}
+
+CONFIG_OK = 0
+
+CONFIG_RESPONSE = {
+    1: ("status", int),
+    2: ("version", text),
+    3: ("dpdk_version", text),
+    4: ("features[]", text),
+    5: ("relay_cpu_map[]", message(_RELAY_CPU)),
+    100: ("error_text", text),
+}
+
+UPDATE, GET_EAL_CORES = range(2)
+
+CORE_SCHED_RESPONSE = {
+    4: ("status", int),
+    5: ("error_code", signed),
+    6: ("error_code_source", text),
+    7: ("eal_cores[]", int),  # unpacked: packed ones would be bytes
+    100: ("error_text", text),
+    101: ("eal_core_nodes", unpack_varints),
+    102: ("pinned[]", message(_RELAY_CPU)),
+}
+
+
 def port_control_request(
     op=None,
     devices=(),
@@ -209,6 +239,14 @@ def stats_request(relays=None, include_inactive=None, delay=None):
     for number, value in ((2, include_inactive), (3, delay)):
         if value is not None:
             body += field(number, value)
+    return body
+
+
+def core_sched_request(op=None, pins=()):
+    """pins: (relay, VF-to-VM CPU, VM-to-VF CPU) tuples, which may be shorter than they should."""
+    body = b"" if op is None else field(1, op)
+    for pin in pins:
+        body += field(2, b"".join(field(i + 1, n) for i, n in enumerate(pin)))
     return body
 
 
@@ -268,3 +306,13 @@ def relay(endpoint, relay_id):
     answer = stats(endpoint, [relay_id])
     assert answer.status == STATS_OK and len(answer.relay) == 1
     return answer.relay[0]
+
+
+def config(endpoint):
+    with Client(endpoint) as client:
+        return Record(client.exchange(b""), CONFIG_RESPONSE)
+
+
+def core_sched(endpoint, op=None, pins=()):
+    with Client(endpoint) as client:
+        return Record(client.exchange(core_sched_request(op, pins)), CORE_SCHED_RESPONSE)

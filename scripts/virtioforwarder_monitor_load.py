@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+"""Watch how virtio-forwarder's worker CPUs are loaded: a bar for each, until interrupted.
+
+A worker's load is the packets per second that it takes from VFs and guests; a direction that
+several workers serve counts for each of them alike. The longest bar is the busiest worker's.
+"""
+
+import argparse
+import signal
+import sys
+import time
+
+import virtioforwarder_client as client
+import virtioforwarder_workers as workers
+
+BAR = 50
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    workers.add_endpoint_options(parser)
+    parser.add_argument(
+        "--poll-interval",
+        type=workers.seconds,
+        default=1.0,
+        metavar="S",
+        help="seconds between two looks; default: %(default)s",
+    )
+    client.add_curve_options(parser)
+    return parser.parse_args()
+
+
+def loads(cores, relays):
+    """Packets per second of each worker."""
+    load = dict.fromkeys(cores, 0.0)
+    for relay in relays:
+        for direction, rate in workers.RATES.items():
+            cpus = workers.cpus_of(relay, direction)
+            for cpu in set(cpus) & set(load):
+                load[cpu] += getattr(getattr(relay, direction), rate) / len(cpus)
+    return load
+
+
+def bars(load):
+    most = max(load.values(), default=0)
+    for cpu, rate in load.items():
+        bar = "#" * round(BAR * rate / most) if most else ""
+        yield f"CPU {cpu:02} [{bar:<{BAR}}] {rate:12.0f} pkt/s"
+
+
+def show(lines, again):
+    """On a terminal each look overwrites the one before; elsewhere they follow each other."""
+    if sys.stdout.isatty() and again:
+        print(f"\033[{len(lines)}A", end="")
+    elif again:
+        print()
+    end = "\033[K\n" if sys.stdout.isatty() else "\n"
+    print(*lines, sep=end, end=end, flush=True)
+
+
+def main():
+    args = arguments()
+    daemon = workers.Daemon(args)
+    # Both are the usual ways to end it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    again = False
+    while True:
+        show(list(bars(loads(daemon.workers().eal_cores, daemon.relays()))), again)
+        again = True
+        time.sleep(args.poll_interval)
+
+
+if __name__ == "__main__":
+    client.run(main)

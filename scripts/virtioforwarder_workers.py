@@ -1,0 +1,92 @@
+"""What the scripts around core_sched share: the workers, the pins, and which relays a worker serves."""
+
+import argparse
+import re
+
+import virtioforwarder_client as client
+
+# The directions, and what of each tells how much work it makes.
+RATES = {"vf_to_vm": "pkt_rate_rx_from_vf", "vm_to_vf": "pkt_rate_rx_from_vm"}
+UNPINNED = -1
+
+_PIN = re.compile(r"([0-9]{1,9}):(-1|[0-9]{1,9})(?:,(-1|[0-9]{1,9}))?")
+
+
+def add_endpoint_options(parser):
+    for service in ("stats", "sched"):
+        parser.add_argument(
+            f"--{service}-ep",
+            default=client.endpoint_default("core_sched" if service == "sched" else service),
+            metavar="ENDPOINT",
+            help="default: %(default)s",
+        )
+
+
+def pin(text):
+    """(relay, VF-to-VM CPU, VM-to-VF CPU) of "R:C1[,C2]", for argparse; one CPU serves both."""
+    match = _PIN.fullmatch(text)
+    if not match:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not RELAY:CPU[,CPU] such as 3:1,2; the first CPU serves VF to VM, the "
+            "second VM to VF, and -1 releases a direction"
+        )
+    relay, first, second = match.groups()
+    return int(relay), int(first), int(second if second is not None else first)
+
+
+def seconds(text):
+    """A time of more than 0 s, at most an hour, for argparse."""
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not 0 < float(text) <= 3600:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a time in seconds, from 0.1 to 3600")
+    return max(0.1, float(text))
+
+
+class Daemon:
+    """The two endpoints that a scheduler outside needs."""
+
+    def __init__(self, args):
+        self.args = args
+        self.messages = client.load_messages()
+
+    def _sched(self, request):
+        answer = client.exchange(self.args, self.args.sched_ep, request)
+        return client.parse(self.messages.CoreSchedResponse, answer)
+
+    def update(self, pins):
+        """Pins: (relay, VF-to-VM CPU, VM-to-VF CPU). The answer."""
+        request = self.messages.CoreSchedRequest(op=self.messages.CoreSchedRequest.UPDATE)
+        for relay, vf_to_vm, vm_to_vf in pins:
+            request.relay_cpu_map.add(
+                relay_number=relay, vf2virtio_cpu=vf_to_vm, virtio2vf_cpu=vm_to_vf
+            )
+        return self._sched(request)
+
+    def workers(self):
+        """The answer to GET_EAL_CORES: eal_cores, eal_core_nodes, pinned."""
+        op = self.messages.CoreSchedRequest.GET_EAL_CORES
+        response = self._sched(self.messages.CoreSchedRequest(op=op))
+        if response.status != self.messages.CoreSchedResponse.OK:
+            raise client.ClientError(f"{self.args.sched_ep} refuses: {response.error_text}")
+        return response
+
+    def relays(self, delay_ms=0):
+        """The states of all relays, with rates over that many ms."""
+        request = self.messages.StatsRequest(include_inactive=True, delay=delay_ms)
+        answer = client.exchange(
+            self.args, self.args.stats_ep, request, client.TIMEOUT_S + delay_ms / 1000
+        )
+        response = client.parse(self.messages.StatsResponse, answer)
+        if response.status != self.messages.StatsResponse.OK:
+            raise client.ClientError(f"{self.args.stats_ep} refuses: {response.error_text}")
+        return response.relay
+
+
+def cpus_of(relay, direction):
+    """The CPUs that serve the lanes of a direction; none while it is not active."""
+    state = getattr(relay, direction)
+    if not state.active:
+        return []
+    cpus = {cpu for cpu in state.lane_cpu if cpu >= 0}
+    if not cpus and relay.cpu.HasField(direction):
+        cpus = {getattr(relay.cpu, direction)}
+    return sorted(cpus)

@@ -1,0 +1,136 @@
+/* Pins: which CPU a direction of a relay is bound to, by the configuration or by a client, and the
+ * workers that there are to bind it to. Control thread only.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "control/relay.h"
+
+static const char update_source[] = "migrate_relay_cpus()";
+
+/* The wire contract gives no numbers; these are ours. */
+enum {
+	CODE_BAD_RELAY = 1,
+	CODE_BAD_CPU = 2,
+};
+
+#define CPU_LIST_MAX 256
+
+static int16_t worker_of_cpu(const struct workers *workers, int cpu)
+{
+	for (unsigned i = 0; cpu >= 0 && i < workers->count; i++)
+		if (workers->worker[i].lcore == (unsigned)cpu)
+			return (int16_t)i;
+	return LANE_UNPLACED;
+}
+
+static int cpu_of_worker(const struct workers *workers, int16_t worker)
+{
+	return worker == LANE_UNPLACED ? -1 : (int)workers->worker[worker].lcore;
+}
+
+static void pin(struct control *control, const struct cpu_pin *entry)
+{
+	struct relay *relay = &control->relays[entry->relay_id];
+
+	relay->vf_to_vm_pin = worker_of_cpu(control->workers, entry->vf_to_vm_cpu);
+	relay->vm_to_vf_pin = worker_of_cpu(control->workers, entry->vm_to_vf_cpu);
+}
+
+void pins_init(struct control *control)
+{
+	for (size_t i = 0; i < control->config->n_pins; i++)
+		pin(control, &control->config->pins[i]);
+}
+
+/* --- what there is ------------------------------------------------------------------------- */
+
+unsigned control_worker_count(const struct control *control)
+{
+	return control->workers->count;
+}
+
+void control_worker_read(const struct control *control, unsigned index, struct control_worker *out)
+{
+	const struct worker *worker = &control->workers->worker[index];
+
+	*out = (struct control_worker){.cpu = worker->lcore, .numa_node = worker->numa_node};
+}
+
+bool control_pin_read(const struct control *control, unsigned relay_id, struct cpu_pin *out)
+{
+	const struct relay *relay = &control->relays[relay_id];
+
+	out->relay_id = relay_id;
+	out->vf_to_vm_cpu = cpu_of_worker(control->workers, relay->vf_to_vm_pin);
+	out->vm_to_vf_cpu = cpu_of_worker(control->workers, relay->vm_to_vf_pin);
+	return relay->vf_to_vm_pin != LANE_UNPLACED || relay->vm_to_vf_pin != LANE_UNPLACED;
+}
+
+/* --- changing it ----------------------------------------------------------------------------- */
+
+static void refuse(struct control_result *result, int code, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+static void refuse(struct control_result *result, int code, const char *format, ...)
+{
+	va_list args;
+
+	*result = (struct control_result){.has_code = true, .code = code, .source = update_source};
+	va_start(args, format);
+	vsnprintf(result->text, sizeof(result->text), format, args);
+	va_end(args);
+}
+
+static const char *list_workers(const struct workers *workers, char out[CPU_LIST_MAX])
+{
+	struct cpu_set cpus = {0};
+
+	for (unsigned i = 0; i < workers->count; i++)
+		cpu_set_add(&cpus, workers->worker[i].lcore);
+	return cpu_set_format(&cpus, out, CPU_LIST_MAX);
+}
+
+static bool cpu_is_good(const struct control *control, const struct cpu_pin *entry, int cpu,
+                        const char *direction, struct control_result *result)
+{
+	char list[CPU_LIST_MAX];
+
+	if (cpu == -1 || worker_of_cpu(control->workers, cpu) != LANE_UNPLACED)
+		return true;
+	refuse(result, CODE_BAD_CPU,
+	       "relay %u, %s: there is no worker on CPU %d, so nothing was changed; workers are on "
+	       "%s, and -1 releases a pin",
+	       entry->relay_id, direction, cpu, list_workers(control->workers, list));
+	return false;
+}
+
+static bool entry_is_good(const struct control *control, const struct cpu_pin *entry,
+                          struct control_result *result)
+{
+	if (entry->relay_id >= RELAYS_MAX) {
+		refuse(result, CODE_BAD_RELAY,
+		       "there is no relay %u, so nothing was changed; ids are 0 to %d",
+		       entry->relay_id, RELAYS_MAX - 1);
+		return false;
+	}
+	return cpu_is_good(control, entry, entry->vf_to_vm_cpu, "VF to VM", result) &&
+	       cpu_is_good(control, entry, entry->vm_to_vf_cpu, "VM to VF", result);
+}
+
+void control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
+                         struct control_result *result)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!entry_is_good(control, &pins[i], result))
+			return;
+	for (size_t i = 0; i < count; i++) {
+		pin(control, &pins[i]);
+		log_debug("relay %u: pinned to CPU %d (VF to VM) and %d (VM to VF); -1: not pinned",
+		          pins[i].relay_id, pins[i].vf_to_vm_cpu, pins[i].vm_to_vf_cpu);
+	}
+	control_replan(control);
+	*result = (struct control_result){.ok = true};
+}

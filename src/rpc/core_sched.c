@@ -1,0 +1,132 @@
+/* The core_sched service. See core_sched.h.
+ *
+ * An UPDATE may name a relay as often as it likes; what a frame can hold bounds it.
+ */
+#include "rpc/core_sched.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rpc/text.h"
+
+static void answer_result(struct endpoint_reply *reply, const struct control_result *result)
+{
+	Virtioforwarder__CoreSchedResponse answer = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__INIT;
+	char text[ERROR_TEXT_MAX];
+
+	answer.status = result->ok ? VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__OK
+	                           : VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__ERROR;
+	answer.has_error_code = result->has_code;
+	answer.error_code = result->code;
+	answer.error_code_source = (char *)result->source;
+	if (result->text[0] != '\0') {
+		snprintf(text, sizeof(text), "%s", result->text);
+		text_make_utf8(text);
+		answer.error_text = text;
+	}
+	endpoint_answer(reply, &answer.base);
+}
+
+static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal refusal,
+                          const char *why)
+{
+	struct control_result result = {0};
+
+	(void)refusal; /* one answer for all: ERROR without a code */
+	snprintf(result.text, sizeof(result.text), "%s", why);
+	answer_result(reply, &result);
+}
+
+/* --- UPDATE ------------------------------------------------------------------------------ */
+
+static void update(struct control *control, struct endpoint_reply *reply,
+                   const Virtioforwarder__CoreSchedRequest *request)
+{
+	struct control_result result;
+	struct cpu_pin *pins = calloc(request->n_relay_cpu_map + 1, sizeof(*pins));
+
+	if (pins == NULL) {
+		answer_refuse(reply, ENDPOINT_BUSY, "out of memory; try again");
+		return;
+	}
+	for (size_t i = 0; i < request->n_relay_cpu_map; i++)
+		pins[i] = (struct cpu_pin){
+		        .relay_id = request->relay_cpu_map[i]->relay_number,
+		        .vf_to_vm_cpu = request->relay_cpu_map[i]->vf2virtio_cpu,
+		        .vm_to_vf_cpu = request->relay_cpu_map[i]->virtio2vf_cpu,
+		};
+	control_pins_update(control, pins, request->n_relay_cpu_map, &result);
+	free(pins);
+	answer_result(reply, &result);
+}
+
+/* --- GET_EAL_CORES ------------------------------------------------------------------------ */
+
+static void workers_encode(const struct control *control, uint32_t *cpus, int32_t *nodes,
+                           Virtioforwarder__CoreSchedResponse *answer)
+{
+	answer->n_eal_cores = answer->n_eal_core_nodes = control_worker_count(control);
+	answer->eal_cores = cpus;
+	answer->eal_core_nodes = nodes;
+	for (unsigned i = 0; i < answer->n_eal_cores; i++) {
+		struct control_worker worker;
+
+		control_worker_read(control, i, &worker);
+		cpus[i] = worker.cpu;
+		nodes[i] = worker.numa_node;
+	}
+}
+
+static void cores_tell(const struct control *control, struct endpoint_reply *reply)
+{
+	Virtioforwarder__CoreSchedResponse answer = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__INIT;
+	Virtioforwarder__CoreSchedRequest__RelayCPU entries[RELAYS_MAX], *pinned[RELAYS_MAX];
+	uint32_t cpus[CPU_SET_SIZE]; /* no more workers than CPUs can be named */
+	int32_t nodes[CPU_SET_SIZE];
+
+	answer.status = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__OK;
+	workers_encode(control, cpus, nodes, &answer);
+	answer.pinned = pinned;
+	for (unsigned id = 0; id < RELAYS_MAX; id++) {
+		Virtioforwarder__CoreSchedRequest__RelayCPU *entry = &entries[answer.n_pinned];
+		struct cpu_pin pin;
+
+		if (!control_pin_read(control, id, &pin))
+			continue;
+		*entry = (Virtioforwarder__CoreSchedRequest__RelayCPU)
+		        VIRTIOFORWARDER__CORE_SCHED_REQUEST__RELAY_CPU__INIT;
+		entry->relay_number = id;
+		entry->vf2virtio_cpu = pin.vf_to_vm_cpu;
+		entry->virtio2vf_cpu = pin.vm_to_vf_cpu;
+		pinned[answer.n_pinned++] = entry;
+	}
+	endpoint_answer(reply, &answer.base);
+}
+
+static void request_handle(void *context, struct endpoint_reply *reply,
+                           const ProtobufCMessage *message)
+{
+	const Virtioforwarder__CoreSchedRequest *request =
+	        (const Virtioforwarder__CoreSchedRequest *)message;
+	struct control *control = context;
+
+	/* protobuf-c hands over any number that stood in the enum's place. */
+	switch ((int)request->op) {
+	case VIRTIOFORWARDER__CORE_SCHED_REQUEST__OP__UPDATE:
+		update(control, reply, request);
+		break;
+	case VIRTIOFORWARDER__CORE_SCHED_REQUEST__OP__GET_EAL_CORES:
+		cores_tell(control, reply);
+		break;
+	default:
+		answer_refuse(reply, ENDPOINT_MALFORMED,
+		              "the op is not known; 0 (UPDATE) and 1 (GET_EAL_CORES) are");
+	}
+}
+
+const struct endpoint_service core_sched_service = {
+        .name = "core_sched",
+        .request_type = &virtioforwarder__core_sched_request__descriptor,
+        .request = request_handle,
+        .refuse = answer_refuse,
+};

@@ -1,0 +1,245 @@
+"""The scripts around core_sched: the pinner, the load monitor, the balancer outside the daemon."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import wire_client as wire
+from daemon import ROOT, SLOW, wait_for
+
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+
+import virtioforwarder_core_scheduler as scheduler  # noqa: E402
+from virtioforwarder_core_scheduler import Unit  # noqa: E402
+
+PINNER = "virtioforwarder_core_pinner.py"
+MONITOR = "virtioforwarder_monitor_load.py"
+SCHEDULER = "virtioforwarder_core_scheduler.py"
+
+
+@pytest.fixture
+def running(daemon):
+    daemon.cpus = "1,2"
+    daemon.core_sched_ep = f"ipc://{daemon.dir}/core_sched"
+    return daemon.start(f"--zmq-core-sched-ep={daemon.core_sched_ep}")
+
+
+def endpoints(running):
+    return f"--stats-ep={running.stats_ep}", f"--sched-ep={running.core_sched_ep}"
+
+
+def pins(running):
+    answer = wire.core_sched(running.core_sched_ep, wire.GET_EAL_CORES)
+    return [(pin.relay_number, pin.vf2virtio_cpu, pin.virtio2vf_cpu) for pin in answer.pinned]
+
+
+# --- the pinner ----------------------------------------------------------------------------------
+
+
+def pinner(running, *args):
+    return running.script(PINNER, *endpoints(running), *args)
+
+
+def test_pinner_prints_the_map(running):
+    for args in ((), ("--print-core-map",)):
+        done = pinner(running, *args)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "Worker cores affinities:\n== 01 ==  == 02 ==\n"
+
+
+def test_pinner_pins(running, guest):
+    running.add_ring(3)
+    running.add(12, "net_null12")
+    guest(running.socket_path(3))
+    running.wait_states(3, "DPDK_READY", "VIRTIO_READY")
+    done = pinner(running, "--virtio-cpu=3:1,2", "--virtio-cpu", "12:1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "Scheduler response: OK\n"
+        "Worker cores affinities:\n"
+        "== 01 ==  == 02 ==\n"
+        "       3    3\n"  # left VM to VF, right VF to VM
+        "      12\n"
+    )
+    assert pins(running) == [(3, 1, 2), (12, 1, 1)]
+    done = pinner(running, "--virtio-cpu=3:2", "--virtio-cpu=12:-1")
+    assert done.stdout.splitlines()[2:] == ["== 01 ==  == 02 ==", "      12    3    3"]
+    assert pins(running) == [(3, 2, 2)]
+
+
+def test_pinner_says_what_is_refused(running):
+    done = pinner(running, "--virtio-cpu=3:1,2", "--virtio-cpu=4:3")
+    assert done.returncode == 1
+    assert done.stdout.startswith("Scheduler response: ERROR\n")
+    assert "CPU 3" in done.stdout and "== 01 ==  == 02 ==" in done.stdout
+    assert pins(running) == []
+
+
+@pytest.mark.parametrize("bad", ["3", "3:", "3:1,2,3", "x:1", "3:1,", "-1:1", "3:-2", "3:1;4:1"])
+def test_pinner_checks_its_arguments(running, bad):
+    done = pinner(running, f"--virtio-cpu={bad}")
+    assert done.returncode == 2 and "such as 3:1,2" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [PINNER, MONITOR, SCHEDULER])
+def test_scripts_do_not_wait_for_ever(daemon, name):
+    daemon.core_sched_ep = f"ipc://{daemon.dir}/core_sched"
+    done = daemon.script(name, *endpoints(daemon))
+    assert done.returncode == 1 and done.stdout == ""
+    assert "no answer" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_help_tells_the_order_of_the_cpus(daemon):
+    text = " ".join(daemon.script(PINNER, "--help").stdout.split())
+    assert "C1 serves VF to VM and C2 VM to VF" in text
+
+
+# --- the monitor ---------------------------------------------------------------------------------
+
+
+class Running:
+    """A script that runs until it is told to end."""
+
+    def __init__(self, name, *args):
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", os.path.join(ROOT, "scripts", name), *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self, number=signal.SIGTERM):
+        """(status, stdout, stderr)"""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=15 * SLOW)
+        return self.process.returncode, out, err
+
+    def cleanup(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def test_monitor_draws_a_bar_for_each_worker(running, guest, started):
+    running.add_ring(3)
+    assert wire.core_sched(running.core_sched_ep, wire.UPDATE, [(3, 2, 2)]).status == wire.OK
+    guest(running.socket_path(3), rate=2000)
+    running.wait_states(3, "DPDK_READY", "VIRTIO_READY")
+    time.sleep(2.1)  # for rates over a whole second
+    monitor = started.add(Running(MONITOR, *endpoints(running), "--poll-interval=0.3"))
+    time.sleep(1.2 * SLOW)
+    status, out, err = monitor.end(signal.SIGINT)
+    assert (status, err) == (0, "")
+    looks = out.strip().split("\n\n")
+    assert len(looks) >= 2
+    for look in looks:
+        idle, busy = look.splitlines()
+        assert idle.startswith("CPU 01 [ ") and " 0 pkt/s" in idle
+        assert busy.startswith("CPU 02 [" + "#" * 50 + "]")
+        assert 2000 < float(busy.split()[-2]) < 6000, busy
+
+
+# --- the balancer --------------------------------------------------------------------------------
+
+
+def units(*weights):
+    return {Unit(i, "vf_to_vm"): float(weight) for i, weight in enumerate(weights)}
+
+
+def on(cpu, weights):
+    return dict.fromkeys(weights, cpu)
+
+
+def spread(weights, places, fixed=(), cpus=(1, 2)):
+    load = {cpu: dict(fixed).get(cpu, 0.0) for cpu in cpus}
+    for unit, cpu in places.items():
+        load[cpu] += weights[unit]
+    return load
+
+
+@pytest.mark.parametrize("weights", [(10,), (10, 10), (5, 5, 10), (7, 1, 1, 1), (9, 8, 7, 6, 5, 4)])
+def test_balance_never_makes_it_worse(weights):
+    weights = units(*weights)
+    before = on(1, weights)
+    after = scheduler.balance([1, 2], {}, weights, before, 0.0)
+    assert set(after) == set(weights)
+    old, new = spread(weights, before), spread(weights, after)
+    assert max(new.values()) <= max(old.values())
+    if len(weights) > 1:
+        assert max(new.values()) < max(old.values())
+
+
+def test_balance_counts_what_cannot_move():
+    weights = units(10, 10)
+    after = scheduler.balance([1, 2], {1: 20.0}, weights, on(2, weights), 0.0)
+    assert after == on(2, weights)
+    after = scheduler.balance([1, 2], {2: 20.0}, weights, on(2, weights), 0.0)
+    assert after == on(1, weights)
+
+
+def test_balance_is_worth_it_or_not_done():
+    weights = units(100, 3)
+    places = on(1, weights)  # moving the small one takes 3 of an excess of 51.5 away
+    assert scheduler.balance([1, 2], {}, weights, places, 0.25) == places
+    assert scheduler.balance([1, 2], {}, weights, places, 0.0) != places
+    assert scheduler.balance([1], {}, weights, places, 0.0) == places
+    idle = units(0, 0, 0)
+    assert scheduler.balance([1, 2], {}, idle, on(1, idle), 0.0) == on(1, idle)
+
+
+def test_scheduler_balances_pins_and_releases(running, guest, started):
+    for relay in (1, 2):
+        running.add_ring(relay)
+        guest(running.socket_path(relay), rate=3000)
+        running.wait_states(relay, "DPDK_READY", "VIRTIO_READY")
+    ask = lambda pins: wire.core_sched(running.core_sched_ep, wire.UPDATE, pins).status  # noqa: E731
+    assert ask([(1, 1, 1), (2, 1, 1), (9, 2, -1)]) == wire.OK
+    assert ask([(1, -1, -1), (2, -1, -1)]) == wire.OK  # they stay where they are
+    assert pins(running) == [(9, 2, -1)]
+
+    def places():
+        return [(r.cpu.vf_to_vm, r.cpu.vm_to_vf) for r in running.relays([1, 2])]
+
+    assert places() == [(1, 1), (1, 1)]
+    balancer = started.add(
+        Running(SCHEDULER, *endpoints(running), "--poll-interval=0.5", "--sensitivity=0.1")
+    )
+    wait_for(lambda: sorted(sum(places(), ())) == [1, 1, 2, 2], 8, "the lanes are spread")
+    wait_for(lambda: pins(running) == [(n + 1, *cpus) for n, cpus in enumerate(places())]
+             + [(9, 2, -1)], 3, "pins where they are")
+    balanced = places()
+    time.sleep(1.5)
+    assert places() == balanced, "balanced is balanced"
+    status, out, err = balancer.end()
+    assert (status, err) == (0, "")
+    assert "relay 9 vf_to_vm is pinned to CPU 2 already: left alone" in out
+    assert "CPU 1 -> 2" in out
+    assert pins(running) == [(9, 2, -1)]
+    assert places() == balanced
+
+
+def test_scheduler_lets_others_take_its_pins(running, guest, started):
+    """What an operator pins while it runs is the operator's."""
+    running.add_ring(1)
+    guest(running.socket_path(1), rate=1000)
+    running.wait_states(1, "DPDK_READY", "VIRTIO_READY")
+    balancer = started.add(Running(SCHEDULER, *endpoints(running), "--poll-interval=0.3"))
+    wait_for(lambda: pins(running), 8)
+    _, vf_to_vm, vm_to_vf = pins(running)[0]
+    taken = (1, 3 - vf_to_vm, 3 - vm_to_vf)
+    assert wire.core_sched(running.core_sched_ep, wire.UPDATE, [taken]).status == wire.OK
+    time.sleep(1)
+    assert pins(running) == [taken]
+    assert balancer.end(signal.SIGINT)[0] == 0
+    assert pins(running) == [taken]
+
+
+@pytest.mark.parametrize("args", ["--sensitivity=2", "--poll-interval=0", "--loglevel=8"])
+def test_scheduler_checks_its_arguments(daemon, args):
+    done = daemon.script(SCHEDULER, args)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
