@@ -787,9 +787,6 @@ START_TEST(out_of_memory_is_waited_out)
 }
 END_TEST
 
-/* --- the end ------------------------------------------------------------------------------------
- */
-
 /* As control_quiesce and control_destroy do. */
 static void shut_down(void)
 {
@@ -807,6 +804,136 @@ static void shut_down(void)
 			device_works();
 	}
 }
+
+/* --- lost and found -----------------------------------------------------------------------------
+ */
+
+#define LONGEST_WAIT_MS 20000 /* surely longer than between two tries */
+
+START_TEST(a_vf_that_was_reset_comes_back)
+{
+	struct control_relay relay;
+
+	have(0, 0);
+	leftover = (struct vf_leftover){.pkts = 5, .bytes = 500};
+	relay_vf_lost(&rig->relays[0]);
+	relay_vf_lost(&rig->relays[0]); /* drivers say it twice */
+	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
+	device_works();
+	control_relay_read(rig, 0, &relay);
+	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_UNINIT");
+	ck_assert(!relay.has_device);
+	ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_not_connected_pkts, 5);
+	ck_assert(device_idle());
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert_uint_eq(n_attached, 1);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+}
+END_TEST
+
+START_TEST(a_vf_that_has_left_is_waited_for)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	attach_code = VF_ERROR_PROBE;
+	for (int i = 0; i < 20; i++) {
+		pass_ms(LONGEST_WAIT_MS);
+		device_works();
+		ck_assert_str_eq(to_vm_state(0), "DPDK_UNINIT");
+	}
+	add(0, 1, true, &answer); /* its place is kept … */
+	expect_error(&answer, add_source, 8);
+	add(1, 0, true, &answer); /* … and it has one */
+	expect_error(&answer, add_source, 2);
+	attach_code = 0;
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+}
+END_TEST
+
+START_TEST(somebody_knows_that_it_is_back)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	add(0, 0, true, &answer);
+	expect_nothing_yet(&answer);
+	device_works();
+	expect_ok(&answer);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+
+	/* Or is wrong about it. */
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	attach_code = VF_ERROR_PROBE;
+	add(0, 0, true, &answer);
+	device_works();
+	expect_error(&answer, add_source, 2);
+	attach_code = 0;
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+}
+END_TEST
+
+START_TEST(a_lost_vf_may_be_removed)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	remove_vf(0, 0, false, &answer);
+	expect_ok(&answer);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+	have(0, 1);
+}
+END_TEST
+
+START_TEST(removed_while_it_comes_back)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	pass_ms(LONGEST_WAIT_MS);
+	device_runs();
+	remove_vf(0, -1, true, &answer);
+	device_delivers();
+	device_works();
+	expect_ok(&answer);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+	ck_assert_uint_eq(n_attached, 0);
+}
+END_TEST
+
+START_TEST(shut_down_while_it_is_lost)
+{
+	have(0, 0);
+	have(1, 1);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	relay_vf_lost(&rig->relays[1]);
+	shut_down();
+	ck_assert_uint_eq(n_attached, 0);
+}
+END_TEST
+
+/* --- the end ------------------------------------------------------------------------------------
+ */
 
 START_TEST(shut_down_with_work_under_way)
 {
@@ -863,7 +990,7 @@ static void something_happens(uint64_t *random, struct answer *answer)
 	bool conditional = fake_random(random) % 2;
 
 	*answer = (struct answer){.n = 1, .ok = true};
-	switch (fake_random(random) % 6) {
+	switch (fake_random(random) % 7) {
 	case 0:
 	case 1:
 		add(relay, device, conditional, answer);
@@ -877,6 +1004,9 @@ static void something_happens(uint64_t *random, struct answer *answer)
 	case 4:
 		rig_guest_set(&rig->relays[relay], conditional, (uint32_t)device, 1);
 		control_replan(rig);
+		break;
+	case 5:
+		relay_vf_lost(&rig->relays[relay]);
 		break;
 	default:
 		attach_code = fake_random(random) % 4 == 0 ? VF_ERROR_CONFIGURE : 0;
@@ -942,6 +1072,12 @@ int main(void)
 	tcase_add_test(tcase, removed_while_it_fails_to_come);
 	tcase_add_test(tcase, everything_is_counted);
 	tcase_add_test(tcase, out_of_memory_is_waited_out);
+	tcase_add_test(tcase, a_vf_that_was_reset_comes_back);
+	tcase_add_test(tcase, a_vf_that_has_left_is_waited_for);
+	tcase_add_test(tcase, somebody_knows_that_it_is_back);
+	tcase_add_test(tcase, a_lost_vf_may_be_removed);
+	tcase_add_test(tcase, removed_while_it_comes_back);
+	tcase_add_test(tcase, shut_down_while_it_is_lost);
 	tcase_add_test(tcase, shut_down_with_work_under_way);
 	tcase_add_loop_test(tcase, every_request_is_answered_once_and_in_time, 0, 50);
 	suite_add_tcase(suite, tcase);
