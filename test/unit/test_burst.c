@@ -1,6 +1,7 @@
 /* The four burst functions between a VF and a guest made of memory: order, bounds, and where every
  * packet and byte ends up.
  */
+/* TSAN: also run under the thread sanitizer */
 /* WRAP: rte_pktmbuf_free_bulk */
 #include <check.h>
 

@@ -1,5 +1,6 @@
 /* Helper threads: order, where each half of a job runs, draining.
  */
+/* TSAN: also run under the thread sanitizer */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>

@@ -1079,7 +1079,7 @@ int main(void)
 	tcase_add_test(tcase, removed_while_it_comes_back);
 	tcase_add_test(tcase, shut_down_while_it_is_lost);
 	tcase_add_test(tcase, shut_down_with_work_under_way);
-	tcase_add_loop_test(tcase, every_request_is_answered_once_and_in_time, 0, 50);
+	tcase_add_loop_test(tcase, every_request_is_answered_once_and_in_time, 0, 20);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,6 +1,7 @@
 /* Workers on plain threads: who sees which plan when. A lane's state is written without atomics
  * by whoever owns it, so that a thread sanitizer proves that there is one owner at a time.
  */
+/* TSAN: also run under the thread sanitizer */
 /* WRAP: rte_lcore_is_enabled rte_get_main_lcore */
 #include <check.h>
 #include <pthread.h>
