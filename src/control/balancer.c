@@ -17,7 +17,12 @@
 #define NOISE_FACTOR 4
 
 #define MOVES_AT_LEAST 16
-#define KEYS           (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
+/* What the search of one round may look at, besides its puzzles: keeps it below a millisecond. A
+ * search that is cut short has only done less. */
+#ifndef WORK_MAX
+#define WORK_MAX 100000
+#endif
+#define KEYS (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 
 unsigned balancer_default_moves(unsigned n_lanes)
 {
@@ -44,6 +49,8 @@ struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 	b->groups = calloc(lanes_max, sizeof(*b->groups));
 	b->group_of = calloc(lanes_max, sizeof(*b->group_of));
 	b->cost = calloc((size_t)lanes_max * BALANCER_NODES_MAX, sizeof(*b->cost));
+	b->order[0] = calloc(lanes_max, sizeof(*b->order[0]));
+	b->order[1] = calloc(lanes_max, sizeof(*b->order[1]));
 	b->by_key = calloc(KEYS, sizeof(*b->by_key));
 	b->seats = calloc(workers_max, sizeof(*b->seats));
 	b->cores = calloc(workers_max, sizeof(*b->cores));
@@ -56,7 +63,7 @@ struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 	b->workers = calloc(lanes_max, sizeof(*b->workers));
 	b->moves = calloc(lanes_max, sizeof(*b->moves));
 	b->pressure_before = calloc(workers_max, sizeof(*b->pressure_before));
-	if (b->groups == NULL || b->group_of == NULL || b->cost == NULL || b->by_key == NULL ||
+	if (b->groups == NULL || b->group_of == NULL || b->cost == NULL || b->order[0] == NULL || b->order[1] == NULL || b->by_key == NULL ||
 	    b->seats == NULL || b->cores == NULL || b->core_list == NULL || b->seat_list == NULL ||
 	    b->coolest == NULL || b->before == NULL || b->after == NULL || b->steps == NULL ||
 	    b->workers == NULL || b->moves == NULL || b->pressure_before == NULL) {
@@ -74,6 +81,8 @@ void balancer_destroy(struct balancer *b)
 	free(b->groups);
 	free(b->group_of);
 	free(b->cost);
+	free(b->order[0]);
+	free(b->order[1]);
 	free(b->by_key);
 	free(b->seats);
 	free(b->cores);
@@ -169,9 +178,13 @@ static bool worth_it(struct balancer *b, const struct domain *domain,
 
 static void go_back(struct balancer *b, const struct domain *domain)
 {
-	for (unsigned g = 0; g < b->n_groups; g++)
-		if (model_has_moved(b, domain, (int)g))
-			model_move(b, (int)g, b->groups[g].origin);
+	/* The lightest first: they end up last in their lists. */
+	for (unsigned i = b->n_groups; i-- > 0;) {
+		int g = b->order[0][i];
+
+		if (model_has_moved(b, domain, g))
+			model_move(b, g, b->groups[g].origin);
+	}
 }
 
 /* As many of the search's steps as may be done in this round. */
@@ -245,7 +258,7 @@ static void balance_domain(struct balancer *b, struct domain *domain)
 /* The domain in the greatest need first: it gets the moves. */
 static void balance(struct balancer *b)
 {
-	for (;;) {
+	for (unsigned left = b->n_domains; left > 0; left--) {
 		struct domain *next = NULL;
 		uint64_t hottest = 0;
 
@@ -257,9 +270,8 @@ static void balance(struct balancer *b)
 				hottest = model_heat(b, hot);
 			}
 		}
-		if (next == NULL)
-			return;
 		next->done = true;
+		b->work_max = b->work < WORK_MAX ? b->work + (WORK_MAX - b->work) / left : b->work;
 		balance_domain(b, next);
 	}
 }
@@ -337,7 +349,6 @@ static int begin(struct balancer *b, const struct balancer_snapshot *snapshot)
 	                        ? snapshot->settings.moves_max
 	                        : balancer_default_moves(snapshot->n_lanes);
 	b->puzzle_budget = PUZZLE_BUDGET;
-	b->leaps_left = LEAPS;
 	return 0;
 }
 

@@ -89,19 +89,30 @@ static bool lane_is_sound(const struct balancer *b, const struct balancer_lane *
 	       lane->worker < n_workers && lane->pin >= BALANCER_NOWHERE && lane->pin < n_workers;
 }
 
+/* Neighbouring lanes mostly have the same nodes. */
+static void find_remote_pct(struct balancer *b, const struct balancer_lane *lane)
+{
+	const struct balancer_lane *last = b->remote_of;
+
+	if (last != NULL && last->vf_node == lane->vf_node && last->pool_node == lane->pool_node &&
+	    last->guest_node == lane->guest_node)
+		return;
+	b->remote_of = lane;
+	for (unsigned slot = 0; slot < b->n_slots; slot++)
+		b->remote_pct[slot] = balancer_remote_pct(lane, b->slot_node[slot]);
+}
+
 static void add_load(struct balancer *b, int group, const struct balancer_lane *lane)
 {
 	uint64_t load = lane->load < BALANCER_FULL ? lane->load : BALANCER_FULL;
 	uint64_t noise = lane->noise < BALANCER_FULL ? lane->noise : BALANCER_FULL;
 	uint32_t *cost = &b->cost[(size_t)group * BALANCER_NODES_MAX];
 
+	find_remote_pct(b, lane);
 	if (lane->worker != BALANCER_NOWHERE)
-		load = load * 100 /
-		       (100 + balancer_remote_pct(lane, b->snapshot->workers[lane->worker].node));
+		load = load * 100 / (100 + b->remote_pct[b->seats[lane->worker].slot]);
 	for (unsigned slot = 0; slot < b->n_slots; slot++)
-		cost[slot] +=
-		        (uint32_t)(load * (100 + balancer_remote_pct(lane, b->slot_node[slot])) /
-		                   100);
+		cost[slot] += (uint32_t)(load * (100 + b->remote_pct[slot]) / 100);
 	b->groups[group].noise_squared += noise * noise;
 }
 
@@ -142,8 +153,9 @@ static void find_home(struct balancer *b, int index, const struct balancer_lane 
 
 	if (group->home != 0)
 		return;
+	find_remote_pct(b, lane);
 	for (unsigned slot = 0; slot < b->n_slots; slot++) {
-		unsigned pct = balancer_remote_pct(lane, b->slot_node[slot]);
+		unsigned pct = b->remote_pct[slot];
 
 		if (pct < least) {
 			least = pct;
@@ -155,11 +167,45 @@ static void find_home(struct balancer *b, int index, const struct balancer_lane 
 	}
 }
 
+/* Heavier, or the same and with the lower number: the order does not depend on how groups came to
+ * be where they are. */
+static bool goes_first(const struct balancer *b, int group, int other)
+{
+	uint32_t weight = b->groups[group].weight, than = b->groups[other].weight;
+
+	return weight > than || (weight == than && group < other);
+}
+
+/* A merge sort of all groups, the heaviest first, into order[0]. */
+static void sort_groups(struct balancer *b)
+{
+	for (unsigned i = 0; i < b->n_groups; i++)
+		b->order[0][i] = (int16_t)i;
+	for (unsigned width = 1; width < b->n_groups; width *= 2) {
+		int16_t *from = b->order[0], *to = b->order[1];
+
+		for (unsigned start = 0; start < b->n_groups; start += 2 * width) {
+			unsigned i = start, end = start + 2 * width, at = start;
+			unsigned middle = start + width, j;
+
+			middle = middle < b->n_groups ? middle : b->n_groups;
+			end = end < b->n_groups ? end : b->n_groups;
+			for (j = middle; at < end; at++)
+				to[at] = j == end || (i < middle && goes_first(b, from[i], from[j]))
+				                 ? from[i++]
+				                 : from[j++];
+		}
+		b->order[0] = to;
+		b->order[1] = from;
+	}
+}
+
 int model_build(struct balancer *b, const struct balancer_snapshot *snapshot)
 {
 	const struct balancer_settings *settings = &snapshot->settings;
 
 	b->snapshot = snapshot;
+	b->remote_of = NULL;
 	b->n_groups = b->n_seats = b->n_kinds = b->n_cores = b->n_slots = b->n_domains = 0;
 	b->n_moves = b->n_verdicts = b->work = 0;
 	if (snapshot->n_lanes > b->lanes_max || snapshot->n_workers > b->workers_max ||
@@ -175,14 +221,16 @@ int model_build(struct balancer *b, const struct balancer_snapshot *snapshot)
 			return -EINVAL;
 	for (unsigned i = 0; i < snapshot->n_lanes; i++)
 		find_home(b, b->group_of[i], &snapshot->lanes[i]);
-	for (unsigned i = 0; i < b->n_groups; i++) {
-		struct group *group = &b->groups[i];
+	sort_groups(b);
+	/* The lightest first: each goes to the head of its seat's list. */
+	for (unsigned i = b->n_groups; i-- > 0;) {
+		struct group *group = &b->groups[b->order[0][i]];
 		int16_t seat = group->pin != BALANCER_NOWHERE ? group->pin : group->seat;
 
 		group->seat = NONE;
 		group->nodes = group->home;
 		if (seat != NONE)
-			model_move(b, (int)i, seat);
+			model_move(b, b->order[0][i], seat);
 		group->origin = seat;
 	}
 	return 0;
@@ -202,11 +250,8 @@ static void list_remove(struct balancer *b, int group)
 static void list_insert(struct balancer *b, int group)
 {
 	int16_t *link = &b->seats[b->groups[group].seat].first;
-	uint32_t weight = b->groups[group].weight;
 
-	/* By weight, then by number: the order does not depend on how groups came here. */
-	while (*link != NONE && (b->groups[*link].weight > weight ||
-	                         (b->groups[*link].weight == weight && *link < group)))
+	while (*link != NONE && goes_first(b, *link, group))
 		link = &b->groups[*link].next;
 	b->groups[group].next = *link;
 	*link = (int16_t)group;
@@ -214,12 +259,14 @@ static void list_insert(struct balancer *b, int group)
 
 static void seat_add(struct balancer *b, int seat, uint64_t load, unsigned n_lanes)
 {
-	struct core *core = &b->cores[b->seats[seat].core];
+	int index = b->seats[seat].core;
+	struct core *core = &b->cores[index];
 
 	b->seats[seat].load += load;
 	core->load += load;
 	b->seats[seat].n_lanes = (uint16_t)(b->seats[seat].n_lanes + n_lanes);
 	core->n_lanes = (uint16_t)(core->n_lanes + n_lanes);
+	core->heat = model_heat_if(b, index, NONE, 0, NONE, 0);
 }
 
 void model_move(struct balancer *b, int index, int seat)

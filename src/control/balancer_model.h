@@ -42,6 +42,7 @@ struct seat {
 
 struct core {
 	uint64_t load; /* of its seats */
+	uint64_t heat;
 	int16_t first; /* seat */
 	uint16_t n_seats;
 	uint16_t n_lanes;
@@ -79,6 +80,7 @@ struct balancer {
 	struct group *groups; /* [lanes_max] */
 	int16_t *group_of;    /* [lanes_max]: by lane */
 	uint32_t *cost;  /* [lanes_max * BALANCER_NODES_MAX]: by group and slot, on a whole CPU */
+	int16_t *order[2];    /* [lanes_max]: groups, the heaviest first; and scratch */
 	int16_t *by_key; /* [RELAYS_MAX * 2 * BALANCER_GROUPS_MAX] */
 	struct seat *seats; /* [workers_max], and so on */
 	struct core *cores;
@@ -87,12 +89,15 @@ struct balancer {
 	struct ranked *before, *after;
 	struct domain domains[BALANCER_NODES_MAX];
 	int16_t slot_node[BALANCER_NODES_MAX];
+	const struct balancer_lane *remote_of; /* whose remote_pct is known */
+	unsigned remote_pct[BALANCER_NODES_MAX];
 
 	struct step *steps; /* [steps_max]: of the domain under way */
 	unsigned n_steps, steps_max;
 	unsigned moves_left; /* lanes that this round may still move */
-	unsigned work;       /* candidates looked at */
-	unsigned puzzle_budget, leaps_left;
+	unsigned work;       /* groups and arrangements looked at */
+	unsigned work_max;   /* for the domain under way */
+	unsigned puzzle_budget;
 
 	int16_t *workers;            /* [lanes_max]: the results */
 	struct balancer_move *moves; /* [lanes_max] */
@@ -137,7 +142,7 @@ static inline bool model_allowed(const struct balancer *b, int group, int seat)
 
 static inline uint64_t model_heat(const struct balancer *b, int core)
 {
-	return model_heat_if(b, core, NONE, 0, NONE, 0);
+	return b->cores[core].heat;
 }
 
 /* Twice the pressure on a seat: of one kind with heat. */
@@ -173,7 +178,6 @@ bool search_domain(struct balancer *b, const struct domain *domain);
 
 /* What the round may spend on puzzles. */
 #define PUZZLE_BUDGET 12000
-#define LEAPS         32
 
 /* The least heat, to a 256th, that the hottest core of a small domain can have: `heat`, which it
  * has now, if it cannot be less by a 40th (the slack and that 256th: what was reached once is not

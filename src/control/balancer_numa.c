@@ -104,15 +104,16 @@ void numa_come_home(struct balancer *b)
 		model_split(b);
 		fair = model_fair_heat(b, &b->domains[0]);
 	}
-	for (unsigned g = 0; g < b->n_groups; g++) {
+	for (unsigned i = 0; i < b->n_groups; i++) {
+		int g = b->order[0][i];
 		struct group *group = &b->groups[g];
 		int seat;
 
 		if (group->pin != BALANCER_NOWHERE || is_at_home(b, group))
 			continue;
-		seat = coolest_at_home(b, (int)g);
-		if (group->n_lanes <= b->moves_left && has_room(b, (int)g, seat, fair)) {
-			model_move(b, (int)g, seat);
+		seat = coolest_at_home(b, g);
+		if (group->n_lanes <= b->moves_left && has_room(b, g, seat, fair)) {
+			model_move(b, g, seat);
 			group->origin = (int16_t)seat;
 			group->reason = BALANCER_HOME;
 			b->moves_left -= group->n_lanes;

@@ -22,9 +22,9 @@ struct candidate {
 	int group, to, back;
 	bool clean;     /* it makes no other core too hot */
 	unsigned lanes; /* that move */
-	uint64_t gain;  /* heat that is taken away, as far as it is too much */
+	int64_t gain;   /* heat that is taken away, as far as it is too much, less the waste */
 	uint64_t level; /* the hotter of the cores concerned, afterwards */
-	uint64_t cost;  /* load that moves */
+	int64_t cost;   /* load that moves */
 };
 
 static bool is_better(const struct candidate *a, const struct candidate *b)
@@ -33,9 +33,17 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 		return b->group == NONE || a->clean;
 	if (!a->clean)
 		return a->level < b->level;
-	if (a->gain * b->lanes != b->gain * a->lanes)
-		return a->gain * b->lanes > b->gain * a->lanes;
+	if (a->gain * (int64_t)b->lanes != b->gain * (int64_t)a->lanes)
+		return a->gain * (int64_t)b->lanes > b->gain * (int64_t)a->lanes;
 	return a->cost < b->cost;
+}
+
+/* What remote memory adds to a group's load if it moves; less than 0 if it comes nearer home. */
+static int64_t waste(const struct balancer *b, int group, int from, int to)
+{
+	const uint32_t *cost = &b->cost[(size_t)group * BALANCER_NODES_MAX];
+
+	return (int64_t)cost[b->seats[to].slot] - (int64_t)cost[b->seats[from].slot];
 }
 
 static void consider(const struct search *s, struct candidate *best, int group, int to, int back)
@@ -43,21 +51,25 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 	struct balancer *b = s->b;
 	int from = b->groups[group].seat;
 	int hot = b->seats[from].core, other = b->seats[to].core;
-	int64_t less = (int64_t)model_cost(b, group, from),
-	        more = (int64_t)model_cost(b, group, to);
-	struct candidate new = {.group = group, .to = to, .back = back};
+	int64_t less = (int64_t)model_cost(b, group, from);
+	int64_t more = (int64_t)model_cost(b, group, to);
+	struct candidate new = {.group = group,
+	                        .to = to,
+	                        .back = back,
+	                        .lanes = b->groups[group].n_lanes,
+	                        .cost = less};
+	int64_t wasted = waste(b, group, from, to);
 	uint64_t heat, heat_other;
 
 	b->work++;
 	if (!model_allowed(b, group, to) || (back != NONE && !model_allowed(b, back, from)))
 		return;
-	new.lanes = b->groups[group].n_lanes;
-	new.cost = (uint64_t)less;
 	if (back != NONE) {
+		new.lanes += b->groups[back].n_lanes;
+		new.cost += (int64_t)model_cost(b, back, to);
 		less -= (int64_t)model_cost(b, back, from);
 		more -= (int64_t)model_cost(b, back, to);
-		new.lanes += b->groups[back].n_lanes;
-		new.cost += (uint64_t)model_cost(b, back, from);
+		wasted += waste(b, back, to, from);
 	}
 	if (hot == other) {
 		heat = heat_other = model_heat_if(b, hot, from, -less, to, more);
@@ -71,7 +83,7 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 	/* Below a thousandth there is only rounding to be gained. */
 	if (new.level + s->heat / 1024 + 1 > s->heat)
 		return;
-	new.gain = s->heat - (heat > s->target ? heat : s->target);
+	new.gain = (int64_t)(s->heat - (heat > s->target ? heat : s->target)) - 2 * wasted;
 	if (is_better(&new, best))
 		*best = new;
 }
@@ -84,82 +96,141 @@ static bool can_take(const struct search *s, int seat)
 	return core != s->hot && !s->b->cores[core].aside;
 }
 
-/* --- one group moves ----------------------------------------------------------------------- */
+/* --- which candidates ---------------------------------------------------------------------- */
 
-static void consider_moves(const struct search *s, struct candidate *best)
+static uint64_t lesser(uint64_t a, uint64_t b)
 {
-	struct balancer *b = s->b;
-	int16_t *coolest = b->coolest;
-
-	for (unsigned i = 0; i < b->n_kinds; i++)
-		coolest[i] = NONE;
-	for (unsigned i = 0; i < s->domain->n_seats; i++) {
-		int seat = b->seat_list[s->domain->first_seat + i];
-		int16_t *known = &coolest[b->seats[seat].kind];
-
-		if (can_take(s, seat) &&
-		    (*known == NONE || model_seat_heat(b, seat) < model_seat_heat(b, *known)))
-			*known = (int16_t)seat;
-	}
-	for (int from = b->cores[s->hot].first; from != NONE; from = b->seats[from].next_in_core)
-		for (int g = b->seats[from].first; g != NONE; g = b->groups[g].next) {
-			for (unsigned i = 0; i < b->n_kinds; i++)
-				if (coolest[i] != NONE)
-					consider(s, best, g, coolest[i], NONE);
-			for (int to = b->cores[s->hot].first; to != NONE;
-			     to = b->seats[to].next_in_core)
-				if (to != from)
-					consider(s, best, g, to, NONE);
-		}
+	return a < b ? a : b;
 }
 
-/* --- two groups change places -------------------------------------------------------------- */
+/* The load that should go from one seat to the other: so much that neither core is too hot; or, if
+ * that cannot be done cleanly, so much that they are equally hot. 0 if there is none. */
+static uint64_t wanted(const struct search *s, int from, int to, bool clean)
+{
+	const struct balancer *b = s->b;
+	const struct core *core = &b->cores[b->seats[to].core];
+	uint64_t here = model_seat_heat(b, from), there = model_seat_heat(b, to);
+	uint64_t limit = clean ? s->target : s->heat;
+	uint64_t room, need;
 
-/* Pairs whose difference is as near as possible to `difference`, a load: both lists fall, so that
- * one walk along each finds them all. */
-static void consider_pairs(const struct search *s, struct candidate *best, int from, int to,
-                           uint64_t difference)
+	if (b->seats[from].core == b->seats[to].core)
+		return here > there ? (here - there) / 2 : 0;
+	if (there >= limit || core->heat >= limit)
+		return 0;
+	if (!clean)
+		return (s->heat - there) / 4;
+	/* What comes to a seat counts twice for it, and once for its siblings. */
+	room = lesser((limit - there) / 2, limit - core->heat);
+	need = here == s->heat ? (s->heat - limit) / 2 : s->heat - limit;
+	return lesser(room, need);
+}
+
+/* The groups on a seat whose weights are next to the one wanted, on either side. */
+static void consider_move(const struct search *s, struct candidate *best, int from, int to,
+                          bool clean)
 {
 	struct balancer *b = s->b;
+	uint64_t load = wanted(s, from, to, clean) * SLOWNESS_ONE / b->seats[to].slowness;
+	int heavier = NONE, g = b->seats[from].first;
+	unsigned n = 0;
+
+	if (load == 0)
+		return;
+	for (; g != NONE && b->groups[g].weight > load; g = b->groups[g].next) {
+		n++;
+		if (model_allowed(b, g, to))
+			heavier = g;
+	}
+	b->work += n / 4;
+	while (g != NONE && !model_allowed(b, g, to))
+		g = b->groups[g].next;
+	if (heavier != NONE)
+		consider(s, best, heavier, to, NONE);
+	if (g != NONE)
+		consider(s, best, g, to, NONE);
+}
+
+/* At least two lanes change places, for no more than twice what the heaviest group weighs. */
+static bool no_exchange_is_better(const struct search *s, const struct candidate *best, int from,
+                                  bool clean)
+{
+	int heaviest = s->b->seats[from].first;
+
+	return heaviest == NONE ||
+	       (clean && best->group != NONE &&
+	        best->gain >= (int64_t)(model_cost(s->b, heaviest, from) * best->lanes));
+}
+
+/* Pairs whose difference is next to the one wanted: both lists fall, so that one walk along each
+ * finds them all. */
+static void consider_exchange(const struct search *s, struct candidate *best, int from, int to,
+                              bool clean)
+{
+	struct balancer *b = s->b;
+	uint64_t difference = wanted(s, from, to, clean);
 	int back = b->seats[to].first;
 
+	if (difference == 0 || back == NONE)
+		return;
+	if (clean && best->group != NONE && best->gain >= (int64_t)(difference * best->lanes))
+		return;
 	difference = difference * SLOWNESS_ONE / b->seats[to].slowness;
 	for (int g = b->seats[from].first; g != NONE && back != NONE; g = b->groups[g].next) {
 		uint64_t weight = b->groups[g].weight;
 		int next = b->groups[back].next;
 
 		while (next != NONE && b->groups[next].weight + difference >= weight) {
+			b->work++;
 			back = next;
 			next = b->groups[back].next;
 		}
-		/* The last one that leaves at most the difference, and the first that leaves more.
-		 */
 		consider(s, best, g, to, back);
 		if (next != NONE)
 			consider(s, best, g, to, next);
 	}
 }
 
-static void consider_exchanges(const struct search *s, struct candidate *best, bool clean)
+/* The coolest seat of each kind: groups that move go to one of them. */
+static void find_coolest(const struct search *s)
 {
 	struct balancer *b = s->b;
 
+	for (unsigned i = 0; i < b->n_kinds; i++)
+		b->coolest[i] = NONE;
 	for (unsigned i = 0; i < s->domain->n_seats; i++) {
-		int to = b->seat_list[s->domain->first_seat + i];
-		uint64_t there = model_seat_heat(b, to), difference;
+		int seat = b->seat_list[s->domain->first_seat + i];
+		int16_t *known = &b->coolest[b->seats[seat].kind];
 
-		if (!can_take(s, to) || there >= (clean ? s->target : s->heat))
-			continue;
-		difference = (s->heat - there) / 4;
-		if (clean) {
-			uint64_t room = (s->target - there) / 2, need = (s->heat - s->target) / 2;
-
-			difference = room < need ? room : need;
-		}
-		for (int from = b->cores[s->hot].first; from != NONE;
-		     from = b->seats[from].next_in_core)
-			consider_pairs(s, best, from, to, difference);
+		if (can_take(s, seat) &&
+		    (*known == NONE || model_seat_heat(b, seat) < model_seat_heat(b, *known)))
+			*known = (int16_t)seat;
 	}
+}
+
+static void consider_all(const struct search *s, struct candidate *best, bool clean)
+{
+	struct balancer *b = s->b;
+	int first = b->cores[s->hot].first;
+
+	for (int from = first; from != NONE; from = b->seats[from].next_in_core) {
+		for (unsigned i = 0; i < b->n_kinds; i++)
+			if (b->coolest[i] != NONE)
+				consider_move(s, best, from, b->coolest[i], clean);
+		for (int to = first; to != NONE; to = b->seats[to].next_in_core)
+			if (to != from) {
+				consider_move(s, best, from, to, clean);
+				consider_exchange(s, best, from, to, clean);
+			}
+	}
+	for (int from = first; from != NONE; from = b->seats[from].next_in_core)
+		for (unsigned i = 0; i < s->domain->n_seats; i++) {
+			int to = b->seat_list[s->domain->first_seat + i];
+
+			if (no_exchange_is_better(s, best, from, clean))
+				break;
+			if (can_take(s, to))
+				consider_exchange(s, best, from, to, clean);
+		}
 }
 
 /* --- the loop ------------------------------------------------------------------------------ */
@@ -183,12 +254,12 @@ static bool relieve_simply(struct search *s)
 	struct candidate best = {.group = NONE};
 	int from;
 
-	consider_moves(s, &best);
-	/* An exchange moves twice as much for at most the whole excess. */
-	if (best.group == NONE || !best.clean || best.gain * 2 < s->heat - s->target)
-		consider_exchanges(s, &best, true);
+	if (b->work >= b->work_max)
+		return false;
+	find_coolest(s);
+	consider_all(s, &best, true);
 	if (best.group == NONE || !best.clean)
-		consider_exchanges(s, &best, false);
+		consider_all(s, &best, false);
 	if (best.group == NONE || b->n_steps + 2 > b->steps_max)
 		return false;
 	from = b->groups[best.group].seat;
@@ -260,9 +331,8 @@ static bool relieve_by_leap(const struct search *s)
 			int to = coolest_for(s, g);
 
 			next = b->groups[g].next;
-			if (b->leaps_left == 0)
+			if (b->work >= b->work_max)
 				return false;
-			b->leaps_left--;
 			if (to != NONE && leap(s, g, to))
 				return true;
 		}

@@ -56,6 +56,26 @@ void control_replan(struct control *control)
 	relay_vf_unplanned(control);
 }
 
+/* Loads are told apart from noise by several samples, so the first round comes an interval on. */
+static void on_balance(void *context)
+{
+	struct control *control = context;
+	uint64_t interval_ms = (uint64_t)(control->config->core_sched_poll_interval * 1000);
+
+	if (!control->quiesced && planner_balance(control->planner) < 0)
+		log_warn("out of memory for balanced plans; the old ones hold");
+	loop_timer_start(control->loop, &control->balance_timer, interval_ms, on_balance, control);
+}
+
+static void start_balancing(struct control *control)
+{
+	uint64_t interval_ms = (uint64_t)(control->config->core_sched_poll_interval * 1000);
+
+	if (control->config->core_sched_enable)
+		loop_timer_start(control->loop, &control->balance_timer, interval_ms, on_balance,
+		                 control);
+}
+
 /* --- guests -------------------------------------------------------------------------------- */
 
 /* Any thread, never blocks: events are bits, so there is no queue to overflow. */
@@ -270,6 +290,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	if (open_sockets(control, err) < 0)
 		goto fail;
 	relay_vf_start_static(control);
+	start_balancing(control);
 	return control;
 fail_memory:
 	error_set(err, ENOMEM,
@@ -349,6 +370,7 @@ static void drop_backlogs(struct control *control)
 static void control_free(struct control *control)
 {
 	loop_timer_stop(&control->replan_timer);
+	loop_timer_stop(&control->balance_timer);
 	if (control->sampler != NULL)
 		sampler_destroy(control->sampler);
 	if (control->device_thread != NULL)

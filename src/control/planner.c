@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/placement.h"
+#include "control/placing.h"
 #include "control/relay.h"
 #include "datapath/burst.h"
 #include "port/pool.h"
@@ -22,21 +22,13 @@
 #define RELAY_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
 #define LANES_MAX       (RELAYS_MAX * RELAY_LANES_MAX)
 
-/* A lane as it shall be. */
-struct wish {
-	struct lane_work work;
-	int16_t *worker;       /* where the relay remembers the placement */
-	int16_t *placed_group; /* and the group that it was made for */
-	int16_t pin;
-	int numa_node;
-	unsigned group; /* the queue that it sends to; lanes of one relay and direction only */
-};
-
 struct planner {
 	struct control *control;
-	struct wish wishes[LANES_MAX];
+	struct placing *placing;
+	/* The lanes as they shall be: who, and what it shall do. */
+	struct placing_lane lanes[LANES_MAX];
+	struct lane_work wishes[LANES_MAX]; /* of lanes[i] */
 	unsigned n_wishes;
-	struct placement_worker *load;     /* [workers] */
 	const struct plan **published;     /* [workers], NULL = empty */
 	struct plan **without, **complete; /* [workers], of the change under way */
 	struct lane_work works[LANES_MAX]; /* scratch */
@@ -52,12 +44,12 @@ struct planner *planner_create(struct control *control)
 	if (planner == NULL)
 		return NULL;
 	planner->control = control;
-	planner->load = calloc(count, sizeof(*planner->load));
+	planner->placing = placing_create(control, LANES_MAX);
 	planner->uses_pool = calloc(RELAYS_MAX, count);
 	planner->published = calloc(count, sizeof(struct plan *));
 	planner->without = calloc(count, sizeof(struct plan *));
 	planner->complete = calloc(count, sizeof(struct plan *));
-	if (planner->load == NULL || planner->uses_pool == NULL || planner->published == NULL ||
+	if (planner->placing == NULL || planner->uses_pool == NULL || planner->published == NULL ||
 	    planner->without == NULL || planner->complete == NULL) {
 		planner_destroy(planner);
 		errno = ENOMEM;
@@ -69,7 +61,8 @@ struct planner *planner_create(struct control *control)
 void planner_destroy(struct planner *planner)
 {
 	/* The plans that are published belong to the workers. */
-	free(planner->load);
+	if (planner->placing != NULL)
+		placing_destroy(planner->placing);
 	free(planner->uses_pool);
 	free(planner->published);
 	free(planner->without);
@@ -89,19 +82,30 @@ static unsigned list_queues(uint32_t mask, uint16_t queues[GUEST_QUEUES_MAX])
 	return n;
 }
 
-static struct wish *add_wish(struct planner *planner, struct lane *lane, int16_t *worker,
-                             int16_t *placed_group, int16_t pin, int numa_node, unsigned group)
+/* A lane that sends to another queue than when it was placed is placed anew: it joins its new
+ * group, or, where a group has fallen apart, gets a place of its own. */
+static struct lane_work *add_wish(struct planner *planner, struct relay *relay,
+                                  enum lane_direction direction, uint16_t index, unsigned group)
 {
-	struct wish *wish = &planner->wishes[planner->n_wishes++];
+	bool to_vm = direction == LANE_VF_TO_VM;
+	int16_t *placed_group =
+	        to_vm ? &relay->vf_to_vm_group[index] : &relay->vm_to_vf_group[index];
+	int16_t *worker = to_vm ? &relay->vf_to_vm_worker[index] : &relay->vm_to_vf_worker[index];
+	struct lane_work *work = &planner->wishes[planner->n_wishes];
 
-	memset(wish, 0, sizeof(*wish));
-	wish->work.lane = lane;
-	wish->worker = worker;
-	wish->placed_group = placed_group;
-	wish->pin = pin;
-	wish->numa_node = numa_node;
-	wish->group = group;
-	return wish;
+	if (*placed_group != (int16_t)group)
+		*worker = LANE_UNPLACED;
+	*placed_group = (int16_t)group;
+	planner->lanes[planner->n_wishes++] = (struct placing_lane){
+	        .relay = relay,
+	        .direction = direction,
+	        .index = index,
+	        .group = group,
+	        .worker = worker,
+	};
+	memset(work, 0, sizeof(*work));
+	work->lane = to_vm ? &relay->vf_to_vm[index] : &relay->vm_to_vf[index];
+	return work;
 }
 
 static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
@@ -111,20 +115,17 @@ static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
 
 	for (uint16_t queue = 0; queue < relay->vf.n_queues; queue++) {
 		uint16_t target = n_to > 0 ? to[queue % n_to] : queue;
-		struct wish *wish =
-		        add_wish(planner, &relay->vf_to_vm[queue], &relay->vf_to_vm_worker[queue],
-		                 &relay->vf_to_vm_group[queue], relay->vf_to_vm_pin,
-		                 relay->vf.numa_node, target);
+		struct lane_work *work = add_wish(planner, relay, LANE_VF_TO_VM, queue, target);
 
-		wish->work.port_id = relay->vf.port_id;
-		wish->work.vf_queue = queue;
-		wish->work.run = burst_vf_to_nobody;
+		work->port_id = relay->vf.port_id;
+		work->vf_queue = queue;
+		work->run = burst_vf_to_nobody;
 		if (n_to == 0)
 			continue;
-		wish->work.run = burst_vf_to_vm;
-		wish->work.guest = guest_get(relay->id);
-		wish->work.guest_queue = target;
-		wish->work.mergeable = relay->guest.mergeable;
+		work->run = burst_vf_to_vm;
+		work->guest = guest_get(relay->id);
+		work->guest_queue = target;
+		work->mergeable = relay->guest.mergeable;
 	}
 }
 
@@ -137,100 +138,30 @@ static void wish_vm_to_vf(struct planner *planner, struct relay *relay)
 	for (unsigned i = 0; i < n_from; i++) {
 		uint16_t queue = from[i];
 		uint16_t target = has_vf ? queue % relay->vf.n_queues : queue;
-		int node = has_vf ? relay->vf.numa_node : relay->guest.numa_node;
-		struct wish *wish =
-		        add_wish(planner, &relay->vm_to_vf[queue], &relay->vm_to_vf_worker[queue],
-		                 &relay->vm_to_vf_group[queue], relay->vm_to_vf_pin, node, target);
+		struct lane_work *work = add_wish(planner, relay, LANE_VM_TO_VF, queue, target);
 
-		wish->work.guest = guest_get(relay->id);
-		wish->work.guest_queue = queue;
-		wish->work.run = burst_vm_to_nobody;
-		wish->work.pool = planner->control->discard_pool;
+		work->guest = guest_get(relay->id);
+		work->guest_queue = queue;
+		work->run = burst_vm_to_nobody;
+		work->pool = planner->control->discard_pool;
 		if (!has_vf)
 			continue;
-		wish->work.run = burst_vm_to_vf;
-		wish->work.pool = relay->vf.pool;
-		wish->work.port_id = relay->vf.port_id;
-		wish->work.vf_queue = target;
-		wish->work.max_frame = relay->vf.max_frame;
-		wish->work.stall_cycles = planner->control->workers->stall_cycles;
+		work->run = burst_vm_to_vf;
+		work->pool = relay->vf.pool;
+		work->port_id = relay->vf.port_id;
+		work->vf_queue = target;
+		work->max_frame = relay->vf.max_frame;
+		work->stall_cycles = planner->control->workers->stall_cycles;
 	}
 }
 
-/* --- where they shall do it ------------------------------------------------------------------ */
-
-/* The wishes [first, end) are one direction of one relay. */
-static void place_direction(struct planner *planner, unsigned first, unsigned end)
-{
-	struct wish *wishes = planner->wishes;
-
-	for (unsigned i = first; i < end; i++) {
-		int16_t before = *wishes[i].worker, worker = wishes[i].pin;
-
-		/* A group stays where its first lane is or was. */
-		for (unsigned j = first; j < end && worker == LANE_UNPLACED; j++)
-			if (wishes[j].group == wishes[i].group)
-				worker = *wishes[j].worker;
-		if (worker == LANE_UNPLACED)
-			worker = (int16_t)placement_choose(planner->load,
-			                                   planner->control->workers->count,
-			                                   wishes[i].numa_node);
-		if (before == worker)
-			continue;
-		if (before != LANE_UNPLACED)
-			planner->load[before].lanes--;
-		planner->load[worker].lanes++;
-		*wishes[i].worker = worker;
-	}
-}
-
-static bool same_direction(const struct wish *a, const struct wish *b)
-{
-	return a->work.lane->relay_id == b->work.lane->relay_id &&
-	       a->work.lane->direction == b->work.lane->direction;
-}
-
-static void place(struct planner *planner)
-{
-	struct workers *workers = planner->control->workers;
-	struct wish *wishes = planner->wishes;
-
-	for (unsigned i = 0; i < workers->count; i++)
-		planner->load[i] =
-		        (struct placement_worker){.numa_node = workers->worker[i].numa_node};
-	/* What is placed already counts before what is new chooses. */
-	for (unsigned i = 0; i < planner->n_wishes; i++)
-		if (*wishes[i].worker != LANE_UNPLACED)
-			planner->load[*wishes[i].worker].lanes++;
-	for (unsigned first = 0, end; first < planner->n_wishes; first = end) {
-		for (end = first + 1; end < planner->n_wishes; end++)
-			if (!same_direction(&wishes[first], &wishes[end]))
-				break;
-		place_direction(planner, first, end);
-	}
-}
-
-/* A lane that sends to another queue than when it was placed is placed anew: it joins its new
- * group, or, where a group has fallen apart, gets a place of its own. */
-static void forget_groups(struct planner *planner, unsigned first)
-{
-	for (unsigned i = first; i < planner->n_wishes; i++) {
-		struct wish *wish = &planner->wishes[i];
-
-		if (*wish->placed_group == (int16_t)wish->group)
-			continue;
-		*wish->placed_group = (int16_t)wish->group;
-		*wish->worker = LANE_UNPLACED;
-	}
-}
-
-/* Lanes that are wished for no more lose their place: `kept` marks the ones that stay. */
-static void forget_places(struct relay *relay, const struct wish *wishes, unsigned n)
+/* Lanes that are wished for no more lose their place. */
+static void forget_places(struct planner *planner, struct relay *relay, unsigned first)
 {
 	bool vf_kept[VF_QUEUES_MAX] = {false}, vm_kept[GUEST_QUEUES_MAX] = {false};
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct lane *lane = wishes[i].work.lane;
+	for (unsigned i = first; i < planner->n_wishes; i++) {
+		const struct placing_lane *lane = &planner->lanes[i];
 
 		if (lane->direction == LANE_VF_TO_VM)
 			vf_kept[lane->index] = true;
@@ -256,8 +187,7 @@ static void make_wishes(struct planner *planner)
 			wish_vf_to_vm(planner, relay);
 		if (relay->guest.connected)
 			wish_vm_to_vf(planner, relay);
-		forget_places(relay, &planner->wishes[first], planner->n_wishes - first);
-		forget_groups(planner, first);
+		forget_places(planner, relay, first);
 	}
 }
 
@@ -268,8 +198,8 @@ static struct plan *make_complete(struct planner *planner, unsigned worker)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < planner->n_wishes; i++)
-		if (*planner->wishes[i].worker == (int16_t)worker)
-			planner->works[n++] = planner->wishes[i].work;
+		if (*planner->lanes[i].worker == (int16_t)worker)
+			planner->works[n++] = planner->wishes[i];
 	return plan_create(planner->works, n);
 }
 
@@ -403,13 +333,10 @@ static void drop_orphans(struct planner *planner)
 	}
 }
 
-int planner_apply(struct planner *planner)
+static int publish_wishes(struct planner *planner)
 {
-	int rc;
+	int rc = make_plans(planner);
 
-	make_wishes(planner);
-	place(planner);
-	rc = make_plans(planner);
 	if (rc < 0)
 		return rc;
 	publish(planner, planner->without);
@@ -417,4 +344,19 @@ int planner_apply(struct planner *planner)
 	flush_caches(planner);
 	publish(planner, planner->complete);
 	return 0;
+}
+
+int planner_apply(struct planner *planner)
+{
+	make_wishes(planner);
+	placing_place(planner->placing, planner->lanes, planner->n_wishes);
+	return publish_wishes(planner);
+}
+
+int planner_balance(struct planner *planner)
+{
+	make_wishes(planner);
+	if (placing_balance(planner->placing, planner->lanes, planner->n_wishes) == 0)
+		return 0;
+	return publish_wishes(planner);
 }

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "control/balancer.h"
 #include "control/control.h"
 #include "control/job.h"
 #include "control/loop.h"
@@ -58,6 +59,12 @@ struct vf_job {
 	int rc;
 };
 
+/* What a lane has its worker do, from one sample to the next. */
+struct lane_load {
+	uint64_t busy_cycles; /* at the last sample */
+	struct balancer_meter meter;
+};
+
 struct relay {
 	unsigned id;
 	struct control *control;
@@ -89,6 +96,8 @@ struct relay {
 	int16_t vm_to_vf_worker[GUEST_QUEUES_MAX];
 	int16_t vf_to_vm_group[VF_QUEUES_MAX]; /* the queue that the lane sent to when placed */
 	int16_t vm_to_vf_group[GUEST_QUEUES_MAX];
+	struct lane_load vf_to_vm_load[VF_QUEUES_MAX];
+	struct lane_load vm_to_vf_load[GUEST_QUEUES_MAX];
 	int16_t vf_to_vm_pin, vm_to_vf_pin; /* worker index, or LANE_UNPLACED: the balancer's */
 
 	struct control_counters sampled[2]; /* [enum lane_direction], at the last sample */
@@ -111,6 +120,7 @@ struct control {
 	_Atomic uint64_t guest_events;    /* bit r: relay r's guest has changed; any thread sets */
 	_Atomic uint64_t lost_events;     /* bit r: relay r's VF was lost; any thread sets */
 	struct loop_timer replan_timer;
+	struct loop_timer balance_timer; /* runs if the balancer is on */
 	bool quiesced;
 	bool guests_closed; /* else the vhost library may still call back */
 	struct relay relays[RELAYS_MAX];
@@ -141,6 +151,8 @@ void planner_destroy(struct planner *planner);
 /* Publishes plans that fit the relays. 0 or -ENOMEM: then the workers' plans have not changed
  * (though the relays' placements may say already where their lanes are to be). */
 int planner_apply(struct planner *planner);
+/* One round of balancing: moves lanes between workers if their loads ask for it. As above. */
+int planner_balance(struct planner *planner);
 
 /* --- pins.c --- */
 

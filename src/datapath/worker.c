@@ -39,11 +39,22 @@ static bool lcore_shares_cpu(unsigned lcore)
 	return false;
 }
 
+static unsigned first_cpu(unsigned lcore)
+{
+	rte_cpuset_t cpus = rte_lcore_cpuset(lcore);
+	unsigned cpu = 0;
+
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &cpus))
+		cpu++;
+	return cpu;
+}
+
 static int worker_init(struct worker *worker, struct workers *all, unsigned index, unsigned lcore)
 {
 	worker->all = all;
 	worker->index = index;
 	worker->lcore = lcore;
+	worker->cpu = first_cpu(lcore);
 	worker->numa_node = (int)rte_lcore_to_socket_id(lcore);
 	worker->shares_cpu = lcore_shares_cpu(lcore);
 	atomic_init(&worker->plan, &empty_plan);
@@ -61,7 +72,8 @@ static struct workers *workers_allocate(unsigned count)
 	if (workers == NULL)
 		return NULL;
 	memset(workers, 0, size);
-	workers->stall_cycles = rte_get_tsc_hz() / 1000 * LANE_STALL_MS;
+	workers->cycles_per_s = rte_get_tsc_hz();
+	workers->stall_cycles = workers->cycles_per_s / 1000 * LANE_STALL_MS;
 	size = RTE_ALIGN_CEIL(rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
 	workers->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
 	if (workers->qsbr == NULL || rte_rcu_qsbr_init(workers->qsbr, count) != 0) {

@@ -22,12 +22,13 @@
 struct workers;
 
 struct worker {
-	struct workers *all;                 /* ro after workers_create */
-	unsigned index;                      /* [0, count); ro */
-	unsigned lcore;                      /* ro */
-	int numa_node;                       /* ro */
-	bool shares_cpu;                     /* ro; with another lcore: gives way each pass */
-	int wake_fd;                         /* eventfd; control: writes, worker: reads */
+	struct workers *all; /* ro after workers_create */
+	unsigned index;      /* [0, count); ro */
+	unsigned lcore;      /* ro */
+	unsigned cpu;        /* that it runs on (the first, if there are several); ro */
+	int numa_node;       /* ro */
+	bool shares_cpu;     /* ro; with another lcore: gives way each pass */
+	int wake_fd;         /* eventfd; control: writes, worker: reads */
 	_Atomic(const struct plan *) plan;   /* control: wo, worker: ro; never NULL */
 	_Atomic bool stop;                   /* control: wo, worker: ro */
 	_Atomic bool asleep;                 /* worker: wo, anybody: ro */
@@ -36,7 +37,8 @@ struct worker {
 
 struct workers {
 	unsigned count;
-	uint64_t stall_cycles;     /* LANE_STALL_MS on this machine; ro */
+	uint64_t cycles_per_s;     /* of this machine; ro */
+	uint64_t stall_cycles;     /* LANE_STALL_MS; ro */
 	struct rte_rcu_qsbr *qsbr; /* one reader thread id per worker: its index */
 	struct worker worker[];    /* [count] */
 };

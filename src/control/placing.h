@@ -1,0 +1,33 @@
+/* Between the planner and the pure balancer: the relays' lanes as a snapshot, the answer as
+ * placements. Private to src/control; control thread only.
+ */
+#ifndef CONTROL_PLACING_H
+#define CONTROL_PLACING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/relay.h"
+
+/* A lane that shall be polled. The planner adds what is to be done with it. */
+struct placing_lane {
+	struct relay *relay;
+	enum lane_direction direction;
+	unsigned index;
+	unsigned group;  /* the queue that it sends to: lanes of one relay and direction only */
+	int16_t *worker; /* in: where it is, or LANE_UNPLACED; out: where it shall be */
+};
+
+struct placing;
+
+struct placing *placing_create(struct control *control, unsigned lanes_max); /* NULL + errno */
+void placing_destroy(struct placing *placing);
+
+/* Gives a worker to each lane that has none, follows pins, unites groups, and leaves the others
+ * where they are. */
+void placing_place(struct placing *placing, const struct placing_lane *lanes, unsigned n);
+
+/* One round of balancing by the loads measured. Returns how many lanes shall move. */
+unsigned placing_balance(struct placing *placing, const struct placing_lane *lanes, unsigned n);
+
+#endif
