@@ -18,7 +18,6 @@
 #include "config/value.h"
 
 #define SOCKET_PATH_MAX 107 /* sun_path without its NUL */
-#define LCORES_MAX      128 /* DPDK's RTE_MAX_LCORE in every distribution */
 
 /* What was said, and where. */
 struct sources {
@@ -91,16 +90,6 @@ static int blame(const struct sources *sources, const char *option, struct error
 	return settings_blame(source, settings_last(source, row), err);
 }
 
-static int refuse_lcore(const struct sources *sources, const char *option, int lcore,
-                        struct error *err)
-{
-	error_set(err, EINVAL,
-	          "lcores end at %d: map one to CPU %d with --eal '--lcores 0@0,1@%d', and name "
-	          "the lcore (1)",
-	          LCORES_MAX - 1, lcore, lcore);
-	return blame(sources, option, err);
-}
-
 static int check_cpus(const struct config *cfg, const struct sources *sources, struct error *err)
 {
 	int beyond = cpu_set_next(&cfg->worker_cpus, LCORES_MAX - 1);
@@ -116,10 +105,13 @@ static int check_cpus(const struct config *cfg, const struct sources *sources, s
 		          cfg->main_cpu);
 		return blame(sources, "cpus", err);
 	}
-	if (beyond >= 0)
-		return refuse_lcore(sources, "cpus", beyond, err);
-	if (cfg->main_cpu >= LCORES_MAX)
-		return refuse_lcore(sources, "master-lcore", (int)cfg->main_cpu, err);
+	if (beyond >= 0) {
+		error_set(err, EINVAL,
+		          "lcores end at %d: map one to CPU %d with --eal '--lcores 0@0,1@%d', and "
+		          "name the lcore (1)",
+		          LCORES_MAX - 1, beyond, beyond);
+		return blame(sources, "cpus", err);
+	}
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/schema.h"
+#include "config/value.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -13,8 +14,35 @@
 
 #define TEXT_COLUMN 8
 #define TEXT_END    96
+#define NOTES_MAX   256
 
-static const char unavailable[] = " (Not available yet: accepted, and warned about at start.)";
+static bool has_range(const struct schema_row *row)
+{
+	return row->type == SCHEMA_LEVEL || row->type == SCHEMA_NUMBER ||
+	       row->type == SCHEMA_FRACTION;
+}
+
+/* What stands behind a row's help, each with a blank in front: range, default, and whether it
+ * works yet. */
+static void make_notes(const struct schema_row *row, char *out, size_t size)
+{
+	const char *value = row->absent != NULL ? row->absent : row->bare;
+	const char *planned =
+	        row->type == SCHEMA_REQUEST
+	                ? " (Not available yet.)"
+	                : " (Not available yet: accepted, and warned about at start.)";
+	char min[32], max[32], range[80] = "";
+
+	if (has_range(row))
+		snprintf(range, sizeof(range), " Range: %s to %s.",
+		         value_format_limit(row->min, min, sizeof(min)),
+		         value_format_limit(row->max, max, sizeof(max)));
+	snprintf(out, size, "%s%s%s%s%s", range,
+	         value == NULL         ? ""
+	         : row->absent != NULL ? " Default: "
+	                               : " Without a value: ",
+	         value != NULL ? value : "", value != NULL ? "." : "", row->planned ? planned : "");
+}
 
 /* "-C, --cpus=CPUS" or "    --nodaemon[=log_syslog]". */
 static void print_option(FILE *out, const struct schema_row *row)
@@ -53,18 +81,11 @@ static void print_wrapped(FILE *out, const char *text, size_t *column)
 static void print_help_text(FILE *out, const struct schema_row *row)
 {
 	size_t column = 0;
+	char notes[NOTES_MAX];
 
+	make_notes(row, notes, sizeof(notes));
 	print_wrapped(out, row->help, &column);
-	if (row->absent != NULL || row->bare != NULL) {
-		char text[256];
-
-		snprintf(text, sizeof(text), "%s: %s.",
-		         row->absent != NULL ? "Default" : "Without a value",
-		         row->absent != NULL ? row->absent : row->bare);
-		print_wrapped(out, text, &column);
-	}
-	if (row->planned)
-		print_wrapped(out, unavailable + 1, &column);
+	print_wrapped(out, notes + strspn(notes, " "), &column);
 	fputc('\n', out);
 }
 
@@ -120,15 +141,12 @@ static void put_roff(FILE *out, const char *text)
 
 static void put_row_text(FILE *out, const struct schema_row *row)
 {
+	char notes[NOTES_MAX];
+
+	make_notes(row, notes, sizeof(notes));
 	fputc('\n', out);
 	put_roff(out, row->help);
-	if (row->absent != NULL || row->bare != NULL) {
-		fputs(row->absent != NULL ? " Default: " : " Without a value: ", out);
-		put_roff(out, row->absent != NULL ? row->absent : row->bare);
-		fputc('.', out);
-	}
-	if (row->planned)
-		put_roff(out, unavailable);
+	put_roff(out, notes);
 	fputc('\n', out);
 }
 

@@ -1,0 +1,220 @@
+/* The arguments for EAL: what follows from each option, and what gives way to --eal.
+ * WRAP: setmntent
+ */
+#include "config_rig.h"
+
+#include <errno.h>
+#include <mntent.h>
+
+#include "config/eal_args.h"
+
+static const char *mounts; /* what stands in /proc/self/mounts; NULL: it cannot be read */
+
+FILE *__wrap_setmntent(const char *path, const char *mode);
+
+FILE *__wrap_setmntent(const char *path, const char *mode)
+{
+	(void)mode;
+	ck_assert_str_eq(path, "/proc/self/mounts");
+	return mounts == NULL ? NULL : fmemopen((char *)(uintptr_t)mounts, strlen(mounts), "r");
+}
+
+/* All arguments of the configuration last loaded, joined by blanks. */
+static const char *args(void)
+{
+	static char text[8192];
+	struct error err = {0};
+	size_t len = 0;
+	int argc = -1;
+	char **argv = eal_args_make(&rig.cfg, "vf-unit", &argc, &err);
+
+	ck_assert_msg(argv != NULL, "%s", err.text);
+	text[0] = '\0';
+	for (int i = 0; i < argc; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? " " : "",
+		                        argv[i]);
+	ck_assert_ptr_null(argv[argc]);
+	eal_args_free(argv);
+	return text;
+}
+
+static bool has(const char *part)
+{
+	return strstr(args(), part) != NULL;
+}
+
+#define LOAD(...) ck_assert_msg(rig_load(__VA_ARGS__, NULL) == 0, "%s", rig.err.text)
+
+START_TEST(makes_the_usual)
+{
+	mounts = "none /mnt/huge hugetlbfs rw 0 0\n";
+	LOAD("-C1,2");
+	ck_assert_str_eq(args(), "virtio-forwarder -l 0-2 --main-lcore 0 --huge-dir /mnt/huge "
+	                         "--huge-unlink --file-prefix=vf-unit -a 0000:00:00.0 "
+	                         "--log-level=notice --log-level=lib.telemetry:error");
+	LOAD("-C1,2", "--no-huge", "-l7");
+	ck_assert_str_eq(args(), "virtio-forwarder -l 0-2 --main-lcore 0 --no-huge --iova-mode=va "
+	                         "-m 2048 --file-prefix=vf-unit -a 0000:00:00.0 --log-level=info "
+	                         "--log-level=lib.telemetry:error");
+	eal_args_free(NULL);
+}
+END_TEST
+
+START_TEST(names_lcores)
+{
+	LOAD("-C", "0x6", "-M5");
+	ck_assert(has("-l 1-2,5 --main-lcore 5 "));
+	LOAD("-C0,127", "-M64");
+	ck_assert(has("-l 0,64,127 --main-lcore 64 "));
+	/* A mapping replaces the list; who is main stays ours to say. */
+	LOAD("-C1,2", "--eal=--lcores 0@0,1@130,2@131");
+	ck_assert(!has("-l "));
+	ck_assert(has("virtio-forwarder --main-lcore 0 "));
+	ck_assert(has(" --lcores 0@0,1@130,2@131"));
+	LOAD("-C1", "--eal=--lcores=0@0,1@0");
+	ck_assert(!has("-l "));
+	LOAD("-C1", "--eal=-l 0-3");
+	ck_assert(!has("-l 0-1"));
+	LOAD("-C1", "--eal=-l0-3");
+	ck_assert(!has("-l 0-1"));
+	LOAD("-C1", "--eal=-c 0xf");
+	ck_assert(!has("-l 0-1"));
+	/* Not every word with an l is -l. */
+	LOAD("-C1", "--eal=--legacy-mem");
+	ck_assert(has("-l 0-1"));
+}
+END_TEST
+
+START_TEST(finds_hugepages)
+{
+	mounts = NULL;
+	LOAD("-C1");
+	ck_assert(!has("--huge-dir"));
+	mounts = "none /dev/hugepages hugetlbfs rw 0 0\n";
+	ck_assert(!has("--huge-dir"));
+	mounts = "none /mnt/huge tmpfs rw 0 0\nnone /mnt/huge2 hugetlbfs rw 0 0\n";
+	ck_assert(!has("--huge-dir"));
+	mounts = "none / ext4 rw 0 0\nnone /mnt/huge hugetlbfs rw 0 0\n";
+	ck_assert(has("--huge-dir /mnt/huge --huge-unlink"));
+	/* What was asked for goes to EAL as it is, which then says why not. */
+	mounts = NULL;
+	LOAD("-C1", "-H", "/dev/hugepages");
+	ck_assert(has("--huge-dir /dev/hugepages --huge-unlink"));
+	LOAD("-C1", "-H", "/mnt/huge");
+	ck_assert(has("--huge-dir /mnt/huge"));
+	LOAD("-C1", "-H", "/mnt/huge", "--eal=--huge-dir=/other");
+	ck_assert(!has("--huge-dir /mnt/huge"));
+	LOAD("-C1", "--eal=--huge-unlink=never");
+	ck_assert(!has("--huge-unlink "));
+	LOAD("-C1", "--eal=--in-memory");
+	ck_assert(!has("--huge-unlink"));
+	ck_assert(!has("--file-prefix"));
+}
+END_TEST
+
+START_TEST(does_without_hugepages)
+{
+	LOAD("-C1", "--no-huge", "-H", "/mnt/huge");
+	ck_assert(!has("--huge-dir") && !has("--huge-unlink"));
+	LOAD("-C1", "--no-huge", "--eal=-m 512");
+	ck_assert(!has("-m 2048"));
+	LOAD("-C1", "--no-huge", "--eal=-m512");
+	ck_assert(!has("-m 2048"));
+	LOAD("-C1", "--no-huge", "--eal=--socket-mem=512");
+	ck_assert(!has("-m 2048"));
+	LOAD("-C1", "--no-huge", "--eal=--iova-mode=pa");
+	ck_assert(!has("--iova-mode=va"));
+	/* Said to EAL alone it is as good. */
+	LOAD("-C1", "--eal=--no-huge");
+	ck_assert(!has("--huge-unlink"));
+	ck_assert(has("-m 2048"));
+}
+END_TEST
+
+START_TEST(probes_no_device_by_itself)
+{
+	static const char *const lists[] = {"-a 0000:05:08.1",
+	                                    "-a0000:05:08.1",
+	                                    "--allow=0000:05:08.1",
+	                                    "--allow 0000:05:08.1",
+	                                    "-b 0000:05:08.1",
+	                                    "--block=0000:05:08.1",
+	                                    "--no-pci"};
+
+	LOAD("-C1");
+	ck_assert(has(" -a 0000:00:00.0"));
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		char word[64];
+
+		snprintf(word, sizeof(word), "--eal=%s", lists[i]);
+		LOAD("-C1", word);
+		ck_assert(!has("0000:00:00.0"));
+	}
+}
+END_TEST
+
+START_TEST(passes_the_rest)
+{
+	LOAD("-C1", "-t0");
+	ck_assert(has(" --vfio-vf-token=14d63f20-8445-11ea-8900-1f9ce7d5650d"));
+	LOAD("-C1", "-t0", "--eal=--vfio-vf-token=1");
+	ck_assert(!has("14d63f20"));
+	LOAD("-C1", "--eal=--file-prefix other");
+	ck_assert(!has("vf-unit"));
+	LOAD("-C1", "--eal=--log-level=pmd:debug");
+	ck_assert(!has("=notice"));
+	/* Ours first: where EAL takes the last, the operator's counts. */
+	LOAD("-C1", "--eal=--vdev 'net_tap9,iface=a b' --foo", "--eal=-v");
+	ck_assert_str_eq(strstr(args(), "--vdev"), "--vdev net_tap9,iface=a b --foo -v");
+}
+END_TEST
+
+START_TEST(takes_as_many_words_as_it_admits)
+{
+	char text[4096] = "--eal=", *end = text + strlen(text);
+
+	for (int i = 0; i < 256; i++)
+		end += snprintf(end, 8, "-x%d ", i);
+	LOAD("-C1", text);
+	ck_assert(has(" -x255"));
+	snprintf(end, 8, "-y");
+	ck_assert_int_eq(rig_load("-C1", text, NULL), -EINVAL);
+	rig_says("option --eal: more than 256 words");
+}
+END_TEST
+
+START_TEST(knows_what_is_given)
+{
+	LOAD("-C1", "--eal=--lcores=0@0 -m512 --no-pci");
+	ck_assert(eal_args_have(&rig.cfg, "--lcores"));
+	ck_assert(eal_args_have(&rig.cfg, "-m"));
+	ck_assert(eal_args_have(&rig.cfg, "--no-pci"));
+	ck_assert(!eal_args_have(&rig.cfg, "--no-p"));
+	ck_assert(!eal_args_have(&rig.cfg, "-l"));
+	ck_assert(!eal_args_have(&rig.cfg, "--lcore"));
+	LOAD("-C1");
+	ck_assert(!eal_args_have(&rig.cfg, "-m"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("eal_args");
+	TCase *tcase = tcase_create("all");
+
+	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
+	tcase_add_test(tcase, makes_the_usual);
+	tcase_add_test(tcase, names_lcores);
+	tcase_add_test(tcase, finds_hugepages);
+	tcase_add_test(tcase, does_without_hugepages);
+	tcase_add_test(tcase, probes_no_device_by_itself);
+	tcase_add_test(tcase, passes_the_rest);
+	tcase_add_test(tcase, takes_as_many_words_as_it_admits);
+	tcase_add_test(tcase, knows_what_is_given);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
