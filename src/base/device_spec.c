@@ -111,6 +111,13 @@ static int check_arguments(const char *devargs, struct error *err)
 			                 "device \"%s\": the argument internal= is not admitted, "
 			                 "since it is a memory address; leave it out",
 			                 devargs);
+		/* Rings that two devices share would mix the relays' packet memory. */
+		if (ring && argument_is(arg, key_len, "nodeaction"))
+			return error_set(err, EINVAL,
+			                 "device \"%s\": the argument nodeaction= is not "
+			                 "admitted; without it the device is a loop-back on a ring "
+			                 "of its own",
+			                 devargs);
 		server |=
 		        argument_is(arg, key_len, "role") && !argument_is(arg, len, "role=client");
 		named_socket |= argument_is(arg, key_len, "socket-abstract") &&

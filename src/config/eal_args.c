@@ -4,11 +4,12 @@
 #include "config/eal_args.h"
 
 #include <errno.h>
-#include <mntent.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 /* Without hugepages EAL takes its memory at once, but as address space only: pages are touched as
  * pools are made. Enough for 64 relays of one queue. */
@@ -95,18 +96,22 @@ static void add_lcores(struct list *list, const struct config *cfg)
 
 static bool is_hugetlbfs(const char *directory)
 {
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent entry;
-	char buffer[4096];
-	bool found = false;
+	struct statfs fs;
 
-	if (mounts == NULL)
-		return false;
-	while (!found && getmntent_r(mounts, &entry, buffer, sizeof(buffer)) != NULL)
-		found = strcmp(entry.mnt_dir, directory) == 0 &&
-		        strcmp(entry.mnt_type, "hugetlbfs") == 0;
-	endmntent(mounts);
-	return found;
+	return statfs(directory, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC;
+}
+
+/* EAL would only say that it found no hugepage information. */
+static int check_huge_dir(const struct config *cfg, struct error *err)
+{
+	if (cfg->no_huge || !cfg->huge_dir_given || eal_args_have(cfg, "--huge-dir") ||
+	    eal_args_have(cfg, "--in-memory") || is_hugetlbfs(cfg->huge_dir))
+		return 0;
+	return error_set(
+	        err, EINVAL,
+	        "option --huge-dir (-H): no hugetlbfs is mounted at %.160s: mount one there "
+	        "(mount -t hugetlbfs none %.160s), name another directory, or use --no-huge",
+	        cfg->huge_dir, cfg->huge_dir);
 }
 
 static void add_memory(struct list *list, const struct config *cfg)
@@ -136,8 +141,11 @@ static void add_memory(struct list *list, const struct config *cfg)
 
 char **eal_args_make(const struct config *cfg, const char *instance, int *argc, struct error *err)
 {
-	struct list list = {.args = calloc(ARGS_MAX + 1, sizeof(char *))};
+	struct list list = {0};
 
+	if (check_huge_dir(cfg, err) < 0)
+		return NULL;
+	list.args = calloc(ARGS_MAX + 1, sizeof(char *));
 	if (list.args == NULL) {
 		error_set(err, ENOMEM, "out of memory");
 		return NULL;

@@ -19,7 +19,6 @@ struct loop {
 	zmq_pollitem_t items[LOOP_SOURCES_MAX];
 	struct loop_source sources[LOOP_SOURCES_MAX];
 	int n_sources;
-	bool changed; /* a source came or went during this turn: the rest waits for the next */
 	bool quit;
 	LIST_HEAD(, loop_timer) timers; /* earliest first */
 };
@@ -43,7 +42,6 @@ static int loop_add(struct loop *loop, void *socket, int fd, loop_fn callback, v
 	loop->items[i] = (zmq_pollitem_t){.socket = socket, .fd = fd, .events = ZMQ_POLLIN};
 	loop->sources[i] = (struct loop_source){.callback = callback, .context = context};
 	loop->n_sources++;
-	loop->changed = true;
 	return 0;
 }
 
@@ -65,7 +63,6 @@ static void loop_remove(struct loop *loop, const void *socket, int fd)
 		loop->n_sources--;
 		loop->items[i] = loop->items[loop->n_sources];
 		loop->sources[i] = loop->sources[loop->n_sources];
-		loop->changed = true;
 		return;
 	}
 }
@@ -148,8 +145,7 @@ int loop_run(struct loop *loop)
 		if (rc < 0 && errno != EINTR)
 			return -errno;
 		run_timers(loop);
-		loop->changed = false;
-		for (int i = 0; rc > 0 && i < loop->n_sources && !loop->changed; i++)
+		for (int i = 0; rc > 0 && i < loop->n_sources; i++)
 			if (loop->items[i].revents != 0)
 				loop->sources[i].callback(loop->sources[i].context);
 	}

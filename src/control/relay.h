@@ -76,6 +76,7 @@ struct relay {
 	bool is_static;            /* the configuration wants it, whoever else does not */
 	bool abandoned;            /* nobody wants the attach under way any more: undo it */
 	bool lost;                 /* attach it again when it is detached */
+	bool lost_early;           /* its PF has reset it before we heard that it is attached */
 	struct loop_timer retry;   /* VF_LOST: the next attach */
 	unsigned retry_ms;
 	bool detach_wanted; /* somebody asked to remove what is being attached */

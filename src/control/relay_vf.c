@@ -211,6 +211,8 @@ static void begin_detach(struct relay *relay)
 
 void relay_vf_lost(struct relay *relay)
 {
+	if (relay->vf_phase == VF_ATTACHING)
+		relay->lost_early = true;
 	if (relay->vf_phase != VF_ATTACHED)
 		return;
 	log_warn("relay %u: %s was reset by its PF or has left the machine; attaching it anew",
@@ -294,6 +296,8 @@ static void attach_done(struct job *job)
 	           relay->vf.numa_node);
 	control_replan(relay->control);
 	waiters_answer_ok(&relay->add_waiters);
+	if (relay->lost_early)
+		relay_vf_lost(relay);
 }
 
 /* Of relay->device. */
@@ -310,6 +314,7 @@ static void begin_attach(struct relay *relay)
 	relay->vf_phase = VF_ATTACHING;
 	relay->abandoned = false;
 	relay->detach_wanted = false;
+	relay->lost_early = false;
 	memset(vf_job, 0, sizeof(*vf_job));
 	vf_job->job.run = attach_run;
 	vf_job->job.done = attach_done;
@@ -359,11 +364,13 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		answer_ok(done, context);
 		return;
 	}
-	if (holder == relay && relay->vf_phase == VF_LOST) { /* somebody knows that it is back */
-		loop_timer_stop(&relay->retry);
-		if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) ==
+	if (holder == relay && request->conditional && relay->vf_phase == VF_LOST) {
+		/* Somebody knows that it is back. */
+		if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) <
 		    0)
-			begin_attach(relay);
+			return;
+		loop_timer_stop(&relay->retry);
+		begin_attach(relay);
 		return;
 	}
 	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHING &&
@@ -435,6 +442,8 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 	} else if (relay->vf_phase == VF_ATTACHING) {
 		relay->detach_wanted = true;
 		atomic_store(&relay->vf_job.cancelled, true);
+	} else {
+		relay->lost = false; /* nobody wants it back any more */
 	}
 }
 

@@ -75,6 +75,7 @@ static struct workers *workers_allocate(unsigned count)
 	workers->cycles_per_s = rte_get_tsc_hz();
 	workers->stall_cycles = workers->cycles_per_s / 1000 * LANE_STALL_MS;
 	size = RTE_ALIGN_CEIL(rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
+	pthread_mutex_init(&workers->synchronizing, NULL);
 	workers->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
 	if (workers->qsbr == NULL || rte_rcu_qsbr_init(workers->qsbr, count) != 0) {
 		workers_destroy(workers);
@@ -129,6 +130,7 @@ void workers_destroy(struct workers *workers)
 		close(workers->worker[i].wake_fd);
 	}
 	free(workers->qsbr);
+	pthread_mutex_destroy(&workers->synchronizing);
 	free(workers);
 }
 
@@ -249,9 +251,10 @@ void workers_synchronize(struct workers *workers)
 {
 	/* start and check, not rte_rcu_qsbr_synchronize: they are inline, so that thread
 	 * sanitizers see them. */
-	uint64_t token = rte_rcu_qsbr_start(workers->qsbr);
-	uint64_t warn_at = now_ms() + 1000;
+	uint64_t token, warn_at = now_ms() + 1000;
 
+	pthread_mutex_lock(&workers->synchronizing);
+	token = rte_rcu_qsbr_start(workers->qsbr);
 	while (rte_rcu_qsbr_check(workers->qsbr, token, false) == 0) {
 		sched_yield();
 		if (now_ms() < warn_at)
@@ -259,6 +262,7 @@ void workers_synchronize(struct workers *workers)
 		log_warn("a worker has not finished a pass for a second or more; waiting");
 		warn_at += 1000;
 	}
+	pthread_mutex_unlock(&workers->synchronizing);
 }
 
 uint64_t worker_passes(const struct worker *worker)

@@ -8,6 +8,7 @@
 #ifndef DATAPATH_WORKER_H
 #define DATAPATH_WORKER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,7 +41,10 @@ struct workers {
 	uint64_t cycles_per_s;     /* of this machine; ro */
 	uint64_t stall_cycles;     /* LANE_STALL_MS; ro */
 	struct rte_rcu_qsbr *qsbr; /* one reader thread id per worker: its index */
-	struct worker worker[];    /* [count] */
+	/* One synchronizer at a time: with several, DPDK's may return while a worker that has just
+	 * woken still holds what it saw before. */
+	pthread_mutex_t synchronizing;
+	struct worker worker[]; /* [count] */
 };
 
 /* One worker per lcore of the set, in ascending order; none runs yet. For start-up; NULL with err:

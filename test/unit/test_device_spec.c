@@ -78,7 +78,7 @@ static const struct {
         {"net_tap0,=a", NULL, "is not an argument"},
         {"net_tap0,if/ace=a", NULL, "is not an argument"},
         {"net_ring0,internal=0x1234", NULL, "internal= is not admitted"},
-        {"net_ring0,nodeaction=a:0:CREATE,internal=1", NULL, "internal= is not admitted"},
+        {"net_ring0,nodeaction=a:0:CREATE", NULL, "nodeaction= is not admitted"},
         {"net_ring0,internal", NULL, "internal= is not admitted"},
         {"net_ring0,=internal=1", NULL, "is not an argument"},
         {"net_ring0,a=[b,internal=1]", NULL, "internal= is not admitted"},

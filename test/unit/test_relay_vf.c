@@ -901,6 +901,33 @@ START_TEST(a_lost_vf_may_be_removed)
 }
 END_TEST
 
+START_TEST(removed_while_it_is_lost)
+{
+	struct answer answer;
+
+	for (unsigned i = 0; i < 3; i++) {
+		have(0, 0);
+		relay_vf_lost(&rig->relays[0]);
+		remove_vf(0, 0, false, &answer);
+		device_runs();
+		if (i == 1)
+			pass_ms(CONTROL_ANSWER_MS);
+		device_delivers();
+		if (i == 1)
+			expect_error(&answer, remove_source, 5);
+		else if (i == 2)
+			expect_error(&answer, remove_source, 2);
+		else
+			expect_ok(&answer);
+		pass_ms(LONGEST_WAIT_MS);
+		ck_assert(device_idle()); /* whatever was answered: nobody wants it back */
+		detach_fails = i == 1;
+	}
+	detach_fails = false;
+	have(0, 1);
+}
+END_TEST
+
 START_TEST(removed_while_it_comes_back)
 {
 	struct answer answer;
@@ -917,6 +944,24 @@ START_TEST(removed_while_it_comes_back)
 	pass_ms(LONGEST_WAIT_MS);
 	ck_assert(device_idle());
 	ck_assert_uint_eq(n_attached, 0);
+}
+END_TEST
+
+/* A PF that comes up resets its VFs, just when they were probed. */
+START_TEST(lost_before_it_was_announced)
+{
+	struct answer answer;
+
+	add(0, 0, true, &answer);
+	device_runs();
+	relay_vf_lost(&rig->relays[0]);
+	device_delivers();
+	ck_assert_uint_eq(answer.n, 1);
+	device_works(); /* the detach */
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert_uint_eq(n_attaches, 2);
 }
 END_TEST
 
@@ -1076,7 +1121,9 @@ int main(void)
 	tcase_add_test(tcase, a_vf_that_has_left_is_waited_for);
 	tcase_add_test(tcase, somebody_knows_that_it_is_back);
 	tcase_add_test(tcase, a_lost_vf_may_be_removed);
+	tcase_add_test(tcase, removed_while_it_is_lost);
 	tcase_add_test(tcase, removed_while_it_comes_back);
+	tcase_add_test(tcase, lost_before_it_was_announced);
 	tcase_add_test(tcase, shut_down_while_it_is_lost);
 	tcase_add_test(tcase, shut_down_with_work_under_way);
 	tcase_add_loop_test(tcase, every_request_is_answered_once_and_in_time, 0, 20);
