@@ -1,22 +1,28 @@
 /* The arguments for EAL: what follows from each option, and what gives way to --eal.
- * WRAP: setmntent
+ * WRAP: statfs
  */
 #include "config_rig.h"
 
 #include <errno.h>
-#include <mntent.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 #include "config/eal_args.h"
 
-static const char *mounts; /* what stands in /proc/self/mounts; NULL: it cannot be read */
+static const char *mounted; /* where hugetlbfs is, or NULL */
 
-FILE *__wrap_setmntent(const char *path, const char *mode);
+int __wrap_statfs(const char *path, struct statfs *out);
 
-FILE *__wrap_setmntent(const char *path, const char *mode)
+int __wrap_statfs(const char *path, struct statfs *out)
 {
-	(void)mode;
-	ck_assert_str_eq(path, "/proc/self/mounts");
-	return mounts == NULL ? NULL : fmemopen((char *)(uintptr_t)mounts, strlen(mounts), "r");
+	if (strcmp(path, "/nonexistent") == 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	*out = (struct statfs){.f_type = EXT4_SUPER_MAGIC};
+	if (mounted != NULL && strcmp(path, mounted) == 0)
+		out->f_type = HUGETLBFS_MAGIC;
+	return 0;
 }
 
 /* All arguments of the configuration last loaded, joined by blanks. */
@@ -47,7 +53,7 @@ static bool has(const char *part)
 
 START_TEST(makes_the_usual)
 {
-	mounts = "none /mnt/huge hugetlbfs rw 0 0\n";
+	mounted = "/mnt/huge";
 	LOAD("-C1,2");
 	ck_assert_str_eq(args(), "virtio-forwarder -l 0-2 --main-lcore 0 --huge-dir /mnt/huge "
 	                         "--huge-unlink --file-prefix=vf-unit -a 0000:00:00.0 "
@@ -87,21 +93,26 @@ END_TEST
 
 START_TEST(finds_hugepages)
 {
-	mounts = NULL;
+	struct error err;
+	int argc;
+
+	/* Without a mount at the default place EAL looks for others itself. */
+	mounted = "/dev/hugepages";
 	LOAD("-C1");
 	ck_assert(!has("--huge-dir"));
-	mounts = "none /dev/hugepages hugetlbfs rw 0 0\n";
-	ck_assert(!has("--huge-dir"));
-	mounts = "none /mnt/huge tmpfs rw 0 0\nnone /mnt/huge2 hugetlbfs rw 0 0\n";
-	ck_assert(!has("--huge-dir"));
-	mounts = "none / ext4 rw 0 0\nnone /mnt/huge hugetlbfs rw 0 0\n";
+	mounted = "/mnt/huge";
 	ck_assert(has("--huge-dir /mnt/huge --huge-unlink"));
-	/* What was asked for goes to EAL as it is, which then says why not. */
-	mounts = NULL;
-	LOAD("-C1", "-H", "/dev/hugepages");
-	ck_assert(has("--huge-dir /dev/hugepages --huge-unlink"));
+	mounted = "/mnt/huge/ours";
+	LOAD("-C1", "-H", "/mnt/huge/ours");
+	ck_assert(has("--huge-dir /mnt/huge/ours --huge-unlink"));
+	/* What was asked for has to be there. */
 	LOAD("-C1", "-H", "/mnt/huge");
-	ck_assert(has("--huge-dir /mnt/huge"));
+	ck_assert_ptr_null(eal_args_make(&rig.cfg, "vf-unit", &argc, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "no hugetlbfs is mounted at /mnt/huge: mount one"));
+	LOAD("-C1", "-H", "/nonexistent");
+	ck_assert_ptr_null(eal_args_make(&rig.cfg, "vf-unit", &argc, &err));
+	LOAD("-C1", "-H", "/nonexistent", "--eal=--in-memory");
+	ck_assert(has("--in-memory"));
 	LOAD("-C1", "-H", "/mnt/huge", "--eal=--huge-dir=/other");
 	ck_assert(!has("--huge-dir /mnt/huge"));
 	LOAD("-C1", "--eal=--huge-unlink=never");
