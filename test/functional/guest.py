@@ -146,12 +146,7 @@ class SeqGuest:
 
     def cleanup(self):
         if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5 * SLOW)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            self.kill9()
         self.process.stdin.close()
         self.reader.join(5)
         self.process.stdout.close()

@@ -96,7 +96,7 @@ def test_guest_and_device_leave_together(daemon, guest, bystander):
     with wire.Client(daemon.port_control_ep) as client:
         for turn in range(10):
             daemon.control(client, wire.ADD, 1, "net_ring1")
-            one = guest(daemon.socket_path(1), queues=2)
+            one = guest(daemon.socket_path(1), queues=2, timeout=300)
             one.wait_received(50)
             if turn % 2:
                 one.process.kill()

@@ -5,6 +5,7 @@ vhost library forgets the positions.
 What was under way is lost; the guests give it up soon (PATIENCE), or their window would stay full.
 """
 
+import statistics
 import time
 
 import pytest
@@ -27,18 +28,18 @@ def test_traffic_comes_back(daemon, guest, how, queues, mergeable):
     daemon.start(*options)
     one.wait_ready()
     one.wait_received(500)
+    took = []
     for _ in range(5):
         getattr(daemon, how)()
         time.sleep(0.2)
         daemon.start(*options)
-        begin = time.monotonic()
-        one.wait_received(100, timeout=8)
-        took = time.monotonic() - begin
-        assert took < 3 * SLOW, f"{took:.1f} s until traffic was back"
+        took.append(one.wait_received(100, timeout=10))
         one.command("reset")
         one.wait_received(500)
         now = one.stats()
         assert now["reordered"] == now["corrupted"] == now["duplicated"] == 0, now
+    # the median, as the machine may be busy with other things for a while
+    assert statistics.median(took) < 2 * SLOW, f"seconds until traffic was back: {took}"
     one.finish()
 
 
