@@ -16,7 +16,7 @@ int lane_init(struct lane *lane, unsigned relay_id, enum lane_direction directio
 
 	if (lane->backlog.slots != NULL)
 		return 0;
-	lane->backlog.slots = calloc(capacity, sizeof(lane->backlog.slots[0]));
+	lane->backlog.slots = calloc(capacity, sizeof(struct rte_mbuf *));
 	if (lane->backlog.slots == NULL)
 		return -ENOMEM;
 	lane->backlog.mask = capacity - 1;
