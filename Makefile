@@ -124,6 +124,7 @@ help:
 #: make check        install what is missing, build, run the unit and functional tests (root or sudo)
 #: make check-full   make check, and the slow suites behind it
 #: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
+#: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
 #: make install      to $(DESTDIR)$(PREFIX)
 #: make lint         clang-format, clang-tidy, cppcheck, shellcheck, check-layers
 #: make format       clang-format in place
@@ -205,3 +206,32 @@ clean:
 	rm -rf build
 
 -include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(UNIT_TESTS:=.d) $(TOOLS:=.d)
+
+# --- fuzzing ----------------------------------------------------------------------------------
+
+# Each target of test/fuzz for a while, on objects that clang has instrumented. What it learns and
+# what it breaks stays below build/fuzz; a file that broke something goes to test/fuzz/corpus, which
+# `make check` replays.
+FUZZ_SECONDS ?= 30
+FUZZ_ONLY    ?= $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+FUZZ_BUILD   := $(BUILD)/fuzz
+
+$(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(ARCHIVE)
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -fsanitize=fuzzer $< -o $@ \
+		$(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond
+
+.PHONY: fuzz
+fuzz:
+	@command -v clang > /dev/null || { echo "fuzzing takes clang: install it first" >&2; exit 1; }
+	@$(MAKE) --no-print-directory CC=clang WARNINGS= BUILD=$(FUZZ_BUILD) \
+		SANITIZE=fuzzer-no-link,address $(FUZZ_ONLY:%=$(FUZZ_BUILD)/fuzz_%)
+	@for name in $(FUZZ_ONLY); do \
+		mkdir -p $(FUZZ_BUILD)/corpus/$$name; \
+		echo "  $$name for $(FUZZ_SECONDS) s"; \
+		$(FUZZ_BUILD)/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+			-artifact_prefix=$(FUZZ_BUILD)/$$name- $(FUZZ_BUILD)/corpus/$$name \
+			test/fuzz/corpus/$$name > $(FUZZ_BUILD)/$$name.log 2>&1 || \
+			{ tail -n 60 $(FUZZ_BUILD)/$$name.log; exit 1; }; \
+		tail -n 1 $(FUZZ_BUILD)/$$name.log; \
+	done

@@ -1,0 +1,63 @@
+/* The corpora of the configuration's fuzz targets, replayed: what once broke stays mended. The
+ * targets all have the name that libFuzzer wants, so each is included under a name of its own.
+ */
+#define LLVMFuzzerTestOneInput fuzz_config
+#define examine                examine_config
+#include "../fuzz/fuzz_config.c"
+#undef LLVMFuzzerTestOneInput
+#undef examine
+#define LLVMFuzzerTestOneInput fuzz_pins
+#include "../fuzz/fuzz_pins.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_cpu_set
+#include "../fuzz/fuzz_cpu_set.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_device_spec
+#define examine                examine_device_spec
+#include "../fuzz/fuzz_device_spec.c"
+#undef LLVMFuzzerTestOneInput
+#undef examine
+
+#include "../fuzz/replay.h"
+
+START_TEST(config)
+{
+	replay_corpus("test/fuzz/corpus/config", fuzz_config, 10);
+}
+END_TEST
+
+START_TEST(pins)
+{
+	replay_corpus("test/fuzz/corpus/pins", fuzz_pins, 10);
+}
+END_TEST
+
+START_TEST(cpu_set)
+{
+	replay_corpus("test/fuzz/corpus/cpu_set", fuzz_cpu_set, 10);
+}
+END_TEST
+
+START_TEST(device_spec)
+{
+	replay_corpus("test/fuzz/corpus/device_spec", fuzz_device_spec, 10);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("fuzz_corpus_config");
+	TCase *tcase = tcase_create("all");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, config);
+	tcase_add_test(tcase, pins);
+	tcase_add_test(tcase, cpu_set);
+	tcase_add_test(tcase, device_spec);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
