@@ -8,21 +8,11 @@
 
 #include "control/balancer_model.h"
 
-/* With a sensitivity above 0, a gain must also exceed the noise of the loads, and a part of the
- * mean or of a CPU: times the sensitivity, so that at 0 any gain counts. At the default of 0.25
- * that is 5 % of the mean, or 1 % of a CPU. */
-#define FLOOR_OF_MEAN (1.0 / 5)
-#define FLOOR_OF_CPU  (1.0 / 25)
-/* Mean deviations by which a worker and its counterpart may differ by chance. */
-#define NOISE_FACTOR 4
-
 #define MOVES_AT_LEAST 16
-/* What the search of one round may look at, besides its puzzles: keeps it below a millisecond. A
- * search that is cut short has only done less. */
-#ifndef WORK_MAX
-#define WORK_MAX 100000
-#endif
-#define KEYS (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
+/* What the search of one round may look at, besides its puzzles: keeps it below a millisecond or
+ * so. A search that is cut short has only done less. */
+#define WORK_MAX 40000
+#define KEYS     (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 
 unsigned balancer_default_moves(unsigned n_lanes)
 {
@@ -36,7 +26,7 @@ struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 	struct balancer *b;
 
 	if (lanes_max == 0 || lanes_max > INT16_MAX || workers_max == 0 ||
-	    workers_max > INT16_MAX) {
+	    workers_max > BALANCER_WORKERS_MAX) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -63,10 +53,12 @@ struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 	b->workers = calloc(lanes_max, sizeof(*b->workers));
 	b->moves = calloc(lanes_max, sizeof(*b->moves));
 	b->pressure_before = calloc(workers_max, sizeof(*b->pressure_before));
-	if (b->groups == NULL || b->group_of == NULL || b->cost == NULL || b->order[0] == NULL || b->order[1] == NULL || b->by_key == NULL ||
-	    b->seats == NULL || b->cores == NULL || b->core_list == NULL || b->seat_list == NULL ||
-	    b->coolest == NULL || b->before == NULL || b->after == NULL || b->steps == NULL ||
-	    b->workers == NULL || b->moves == NULL || b->pressure_before == NULL) {
+	b->noise = calloc(workers_max, sizeof(*b->noise));
+	if (b->groups == NULL || b->group_of == NULL || b->cost == NULL || b->order[0] == NULL ||
+	    b->order[1] == NULL || b->by_key == NULL || b->seats == NULL || b->cores == NULL ||
+	    b->core_list == NULL || b->seat_list == NULL || b->coolest == NULL ||
+	    b->before == NULL || b->after == NULL || b->steps == NULL || b->workers == NULL ||
+	    b->moves == NULL || b->pressure_before == NULL || b->noise == NULL) {
 		balancer_destroy(b);
 		errno = ENOMEM;
 		return NULL;
@@ -95,86 +87,11 @@ void balancer_destroy(struct balancer *b)
 	free(b->workers);
 	free(b->moves);
 	free(b->pressure_before);
+	free(b->noise);
 	free(b);
 }
 
-/* --- is it worth it ------------------------------------------------------------------------ */
-
-static uint64_t square_root(uint64_t x)
-{
-	uint64_t root = 0;
-
-	for (uint64_t bit = 1ull << 31; bit > 0; bit >>= 1)
-		if ((root + bit) * (root + bit) <= x)
-			root += bit;
-	return root;
-}
-
-/* What the lanes that were on the core vary by themselves, as heat. */
-static double core_noise(const struct balancer *b, int core)
-{
-	uint64_t sum = 0;
-
-	for (unsigned g = 0; g < b->n_groups; g++) {
-		const struct seat *seat = &b->seats[b->groups[g].origin];
-
-		if (seat->core == core)
-			sum += b->groups[g].noise_squared * seat->slowness / SLOWNESS_ONE *
-			       seat->slowness / SLOWNESS_ONE;
-	}
-	return 2.0 * NOISE_FACTOR * (double)square_root(sum);
-}
-
-/* Differences of less than a 256th are none: a round that gains no more is not worth a move. */
-static bool is_same(uint64_t heat, uint64_t other)
-{
-	return heat <= other + other / 256 && other <= heat + heat / 256;
-}
-
-/* Compares the domain's heats, both lists falling. The first difference is the busiest worker
- * that can be relieved: the ones before it stay as they are, and those after it count for the
- * mean. */
-static bool worth_it(struct balancer *b, const struct domain *domain,
-                     struct balancer_verdict *verdict)
-{
-	double sensitivity = b->snapshot->settings.sensitivity;
-	double load = 0, capacity = 0, mean, gain, share, least, needed;
-	unsigned k = 0;
-
-	model_rank(b, domain, b->after);
-	verdict->found = model_moved_lanes(b, domain);
-	while (verdict->found > 0 && k + 1 < domain->n_cores &&
-	       is_same(b->before[k].heat, b->after[k].heat))
-		k++;
-	for (unsigned i = k; i < domain->n_cores; i++) {
-		load += (double)b->before[i].load;
-		capacity += (double)b->before[i].capacity;
-	}
-	mean = load / capacity * BALANCER_FULL;
-	gain = is_same(b->before[k].heat, b->after[k].heat)
-	               ? 0
-	               : (double)b->before[k].heat - (double)b->after[k].heat;
-	share = sensitivity * ((double)b->before[k].heat - mean);
-	least = mean * FLOOR_OF_MEAN > 2 * BALANCER_FULL * FLOOR_OF_CPU
-	                ? mean * FLOOR_OF_MEAN
-	                : 2 * BALANCER_FULL * FLOOR_OF_CPU;
-	needed = sensitivity > 0 ? sensitivity * least + core_noise(b, b->before[k].core) : 0;
-	if (needed < share)
-		needed = share;
-
-	verdict->busiest = b->cores[b->before[k].core].first;
-	verdict->before = (uint32_t)(b->before[k].heat / 2);
-	verdict->after = (uint32_t)(b->after[k].heat / 2);
-	verdict->mean = (uint32_t)(mean / 2);
-	verdict->needed = (uint32_t)(needed / 2);
-	if (gain <= 0 || gain < share)
-		verdict->outcome = BALANCER_TOO_SMALL;
-	else if (gain < needed)
-		verdict->outcome = BALANCER_NOISE;
-	else
-		verdict->outcome = BALANCER_MOVED;
-	return verdict->outcome == BALANCER_MOVED;
-}
+/* --- one domain ---------------------------------------------------------------------------- */
 
 static void go_back(struct balancer *b, const struct domain *domain)
 {
@@ -240,10 +157,13 @@ static void balance_domain(struct balancer *b, struct domain *domain)
 
 		seat->load_before = seat->load;
 	}
-	looked = search_domain(b, domain);
-	if (!worth_it(b, domain, verdict)) {
-		if (verdict->found == 0)
-			verdict->outcome = looked ? BALANCER_STUCK : BALANCER_EVEN;
+	looked = !b->quiet && search_domain(b, domain);
+	judge_domain(b, domain, verdict);
+	if (b->quiet || verdict->found == 0)
+		verdict->outcome = b->quiet ? BALANCER_QUIET
+		                   : looked ? BALANCER_STUCK
+		                            : BALANCER_EVEN;
+	if (verdict->outcome != BALANCER_MOVED) {
 		go_back(b, domain);
 		return;
 	}
@@ -331,7 +251,6 @@ static void answer(struct balancer *b, struct balancer_result *result)
 	                                   .verdicts = b->verdicts,
 	                                   .n_verdicts = b->n_verdicts,
 	                                   .work = b->work};
-	b->snapshot = NULL;
 }
 
 static int begin(struct balancer *b, const struct balancer_snapshot *snapshot)
@@ -349,6 +268,7 @@ static int begin(struct balancer *b, const struct balancer_snapshot *snapshot)
 	                        ? snapshot->settings.moves_max
 	                        : balancer_default_moves(snapshot->n_lanes);
 	b->puzzle_budget = PUZZLE_BUDGET;
+	b->quiet = false;
 	return 0;
 }
 
@@ -369,11 +289,17 @@ int balancer_round(struct balancer *b, const struct balancer_snapshot *snapshot,
 
 	if (rc < 0)
 		return rc;
+	b->quiet = judge_is_quiet(b);
+	if (b->quiet)
+		b->moves_left = 0;
 	numa_come_home(b);
 	model_split(b);
 	balance(b);
 	numa_spill(b);
 	answer(b, result);
+	if (!b->quiet)
+		judge_remember(b);
+	b->snapshot = NULL;
 	return 0;
 }
 

@@ -14,7 +14,8 @@
  *    Its busiest worker is relieved; one that nothing can relieve, because it has but one group or
  *    only pinned ones, is set aside and the rest judged without it.
  *  - A round is carried out only if it takes away enough of the busiest worker's excess over the
- *    mean (sensitivity), and more than what the loads' noise can feign. Each round that moves
+ *    mean (sensitivity), and more than what the loads' noise can feign; and what was judged once is
+ *    not judged again before a load has changed by more than its noise. Each round that moves
  *    anything makes the busiest workers less busy, so that no placement ever comes back under
  *    steady loads. A domain within 1/48 of the lower bound of what is possible (1/40 of
  *    the best there is, if it is small enough to know) is left alone.
@@ -33,8 +34,9 @@
 #define BALANCER_ANY_NODE    (-1)     /* node unknown, or none is nearer */
 #define BALANCER_OWN_CORE    (-1)     /* a worker without siblings */
 #define BALANCER_NODES_MAX   32       /* NUMA nodes that have workers */
-#define BALANCER_GROUPS_MAX  32       /* groups of one relay's direction: its target queues */
-#define BALANCER_SPILL_AT    900000u  /* defaults of struct balancer_settings */
+#define BALANCER_WORKERS_MAX 1024
+#define BALANCER_GROUPS_MAX  32      /* groups of one relay's direction: its target queues */
+#define BALANCER_SPILL_AT    900000u /* defaults of struct balancer_settings */
 #define BALANCER_SPILL_IDLE  500000u
 #define BALANCER_RETURN_AT   700000u
 #define BALANCER_SENSITIVITY 0.25
@@ -68,12 +70,21 @@ struct balancer_settings {
 	unsigned moves_max;   /* lanes per round; 0 = balancer_default_moves() */
 };
 
+/* What a round that moved nothing leaves behind: as long as no worker's load differs from then by
+ * more than its noise, the next ones do not judge the same again, lest jitter should tip it some
+ * day. The caller's, zeroed at first; the balancer's while a round runs. */
+struct balancer_memory {
+	uint64_t signature; /* of all but the loads; 0 = nothing is remembered */
+	uint32_t load[BALANCER_WORKERS_MAX];
+};
+
 struct balancer_snapshot {
 	const struct balancer_lane *lanes;
 	unsigned n_lanes;
 	const struct balancer_worker *workers;
 	unsigned n_workers;
 	struct balancer_settings settings;
+	struct balancer_memory *memory; /* or NULL: judge in any case, as for a dry run */
 };
 
 enum balancer_reason {
@@ -99,6 +110,7 @@ struct balancer_move {
 };
 
 enum balancer_outcome {
+	BALANCER_QUIET,     /* no load has changed by more than its noise since the last look */
 	BALANCER_EVEN,      /* so near to the best that nothing was looked for */
 	BALANCER_STUCK,     /* nothing that may move would help */
 	BALANCER_TOO_SMALL, /* the gain is below the sensitivity's share of the excess */

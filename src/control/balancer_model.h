@@ -79,9 +79,9 @@ struct balancer {
 	unsigned n_groups, n_seats, n_kinds, n_cores, n_slots, n_domains;
 	struct group *groups; /* [lanes_max] */
 	int16_t *group_of;    /* [lanes_max]: by lane */
-	uint32_t *cost;  /* [lanes_max * BALANCER_NODES_MAX]: by group and slot, on a whole CPU */
-	int16_t *order[2];    /* [lanes_max]: groups, the heaviest first; and scratch */
-	int16_t *by_key; /* [RELAYS_MAX * 2 * BALANCER_GROUPS_MAX] */
+	uint32_t *cost;    /* [lanes_max * BALANCER_NODES_MAX]: by group and slot, on a whole CPU */
+	int16_t *order[2]; /* [lanes_max]: groups, the heaviest first; and scratch */
+	int16_t *by_key;   /* [RELAYS_MAX * 2 * BALANCER_GROUPS_MAX] */
 	struct seat *seats; /* [workers_max], and so on */
 	struct core *cores;
 	int16_t *core_list, *seat_list; /* by domain */
@@ -102,6 +102,8 @@ struct balancer {
 	int16_t *workers;            /* [lanes_max]: the results */
 	struct balancer_move *moves; /* [lanes_max] */
 	uint64_t *pressure_before;   /* [workers_max] */
+	uint64_t *noise;             /* [workers_max]: scratch */
+	bool quiet;                  /* there is nothing new to judge */
 	struct balancer_verdict verdicts[BALANCER_NODES_MAX];
 	unsigned n_moves, n_verdicts;
 };
@@ -193,6 +195,16 @@ bool puzzle_shorten(struct balancer *b, const struct domain *domain, uint64_t li
 
 /* Makes a move and records it; false when there is no more room to record. */
 bool search_step(struct balancer *b, int group, int to, bool last);
+
+/* --- balancer_judge.c --- */
+
+/* Whether what was found for a domain is worth it; b->before has its heats before. */
+void judge_domain(struct balancer *b, const struct domain *domain,
+                  struct balancer_verdict *verdict);
+/* Nothing has changed since the last look but by noise. */
+bool judge_is_quiet(struct balancer *b);
+/* For the next round. */
+void judge_remember(struct balancer *b);
 
 /* --- balancer_numa.c --- */
 

@@ -111,8 +111,8 @@ void numa_come_home(struct balancer *b)
 
 		if (group->pin != BALANCER_NOWHERE || is_at_home(b, group))
 			continue;
-		seat = coolest_at_home(b, g);
-		if (group->n_lanes <= b->moves_left && has_room(b, g, seat, fair)) {
+		seat = group->n_lanes <= b->moves_left ? coolest_at_home(b, g) : NONE;
+		if (seat != NONE && has_room(b, g, seat, fair)) {
 			model_move(b, g, seat);
 			group->origin = (int16_t)seat;
 			group->reason = BALANCER_HOME;

@@ -256,6 +256,7 @@ static bool relieve_simply(struct search *s)
 
 	if (b->work >= b->work_max)
 		return false;
+	b->work += s->domain->n_seats / 2;
 	find_coolest(s);
 	consider_all(s, &best, true);
 	if (best.group == NONE || !best.clean)

@@ -66,6 +66,8 @@ int balancer_explain_verdict(const struct balancer_snapshot *snapshot,
 	         snapshot->workers[verdict->busiest].lcore, percent(verdict->before),
 	         percent(verdict->mean));
 	switch (verdict->outcome) {
+	case BALANCER_QUIET:
+		return snprintf(text, size, "%s: nothing has changed since the last look", state);
 	case BALANCER_EVEN:
 		return snprintf(text, size, "%s: even", state);
 	case BALANCER_STUCK:

@@ -41,16 +41,18 @@ static int by_size(const void *a, const void *b)
 	return (*x < *y) - (*x > *y);
 }
 
-/* Compares node by node the pressures in falling order: at the first difference, it has to be less.
- */
+/* Compares node by node (or over all, where lanes may go anywhere) the pressures in falling order:
+ * at the first difference, it has to be less. */
 static void check_never_worse(const double *before, const double *after)
 {
-	for (unsigned node = 0; node < world.shape.nodes; node++) {
+	bool anywhere = world.lanes[world.snapshot.n_lanes - 1].vf_node == BALANCER_ANY_NODE;
+
+	for (unsigned node = 0; node < (anywhere ? 1 : world.shape.nodes); node++) {
 		double x[WORLD_WORKERS], y[WORLD_WORKERS];
 		unsigned n = 0, i = 0;
 
 		for (unsigned w = 0; w < world.shape.workers; w++)
-			if (world.workers[w].node == (int)node) {
+			if (anywhere || world.workers[w].node == (int)node) {
 				x[n] = before[w];
 				y[n++] = after[w];
 			}
@@ -423,6 +425,7 @@ static void jitter(void)
 START_TEST(jitter_moves_nothing)
 {
 	static struct balancer_meter meters[WORLD_LANES];
+	static struct balancer_memory memory;
 	unsigned early = 0;
 
 	for (unsigned seed = 0; seed < 60; seed++) {
@@ -435,6 +438,8 @@ START_TEST(jitter_moves_nothing)
 
 		world_init(&world, seed, TRACE_STEADY, &shapes[seed % 4]);
 		world.snapshot.settings.sensitivity = BALANCER_SENSITIVITY;
+		world.snapshot.memory = &memory;
+		memset(&memory, 0, sizeof(memory));
 		memset(meters, 0, sizeof(meters));
 		place_all();
 		for (unsigned interval = 0; interval < 200; interval++) {
@@ -459,6 +464,75 @@ START_TEST(jitter_moves_nothing)
 }
 END_TEST
 
+/* The contract: a round is carried out only if it takes away at least that share of the busiest
+ * worker's excess over the mean. On worlds where every worker can be relieved: many small lanes. */
+START_TEST(a_round_takes_away_its_share_of_the_excess)
+{
+	const double sensitivities[] = {0.05, 0.25, 0.5, 0.9};
+	unsigned moved = 0, refused = 0;
+
+	for (unsigned seed = 0; seed < 400; seed++) {
+		const struct world_shape shape = {
+		        .relays = 12, .pairs = 4, .workers = 6, .nodes = 1, .mean_load = 0.5};
+		double sensitivity = sensitivities[seed % 4], mean = 0, before, after;
+
+		world_init(&world, seed, TRACE_STEADY, &shape);
+		place_all();
+		for (unsigned i = 0; i < world.snapshot.n_lanes; i++)
+			if (world.lanes[i].worker < 1 + (int)(seed % 5))
+				world.demand[i] *= 1 + (seed % 7) / 10.0;
+		for (unsigned i = 0; i < world.snapshot.n_lanes; i++)
+			mean += world.demand[i] / shape.workers;
+		world.snapshot.settings.sensitivity = sensitivity;
+		before = world_hottest(&world, placement, 0);
+		if (run_round() == 0) {
+			refused++;
+			continue;
+		}
+		after = world_hottest(&world, placement, 0);
+		require(before - after >= sensitivity * (before - mean) - 1e-4,
+		        "seed %u: %f before, %f after, the mean is %f", seed, before, after, mean);
+		moved++;
+	}
+	ck_assert_uint_gt(moved, 50);
+	ck_assert_uint_gt(refused, 20);
+}
+END_TEST
+
+/* Some lanes may be on any node, and the others may not: one domain with rules of its own. */
+START_TEST(lanes_without_a_node_fill_what_the_others_leave)
+{
+	for (unsigned seed = 0; seed < 100; seed++) {
+		const struct world_shape shape = {
+		        .relays = 24, .pairs = 2, .workers = 8, .nodes = 2, .mean_load = 0.4};
+		double total = 0, at_home[2] = {0, 0}, best, hottest;
+
+		world_init(&world, seed, TRACE_STEADY, &shape);
+		for (unsigned i = 0; i < world.snapshot.n_lanes; i++) {
+			struct balancer_lane *lane = &world.lanes[i];
+
+			if (lane->relay % 2 == 0 && seed % 3 > 0)
+				world.demand[i] *= 0.3 * (seed % 3); /* node 0 has less to do */
+			total += world.demand[i];
+			if (lane->relay % 4 < 2)
+				at_home[lane->vf_node] += world.demand[i];
+			else
+				lane->vf_node = lane->pool_node = lane->guest_node =
+				        BALANCER_ANY_NODE;
+		}
+		place_all();
+		converge();
+		for (unsigned i = 0; i < world.snapshot.n_lanes; i++)
+			require(world.lanes[i].vf_node == BALANCER_ANY_NODE ||
+			                world.workers[placement[i]].node == world.lanes[i].vf_node,
+			        "lane %u: not at home", i);
+		best = fmax(total / 8, fmax(at_home[0], at_home[1]) / 4);
+		hottest = world_hottest(&world, placement, -1);
+		require(hottest <= best * 1.03, "seed %u: %f, at least %f", seed, hottest, best);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("balancer");
@@ -475,6 +549,8 @@ int main(void)
 	tcase_add_test(tcase, any_start_converges_and_stays);
 	tcase_add_test(tcase, few_moves_a_round_get_there_too);
 	tcase_add_test(tcase, jitter_moves_nothing);
+	tcase_add_test(tcase, a_round_takes_away_its_share_of_the_excess);
+	tcase_add_test(tcase, lanes_without_a_node_fill_what_the_others_leave);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
