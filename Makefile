@@ -235,3 +235,16 @@ fuzz:
 			{ tail -n 60 $(FUZZ_BUILD)/$$name.log; exit 1; }; \
 		tail -n 1 $(FUZZ_BUILD)/$$name.log; \
 	done
+
+# --- the balancer, simulated ------------------------------------------------------------------
+
+#: make sim          the balancer on made-up loads: a table, and build/sim/load.svg
+.PHONY: sim
+sim: $(BUILD)/sim/simulate
+	$(BUILD)/sim/simulate $(BUILD)/sim
+
+BALANCER_OBJECTS := $(filter $(BUILD)/obj/control/balancer%,$(OBJECTS))
+$(BUILD)/sim/simulate: test/sim/simulate.c test/sim/traces.h $(BALANCER_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,SIM,$@)
+	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) $< -o $@ $(BALANCER_OBJECTS) $(LDFLAGS_OURS) -lm

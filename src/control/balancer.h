@@ -75,6 +75,7 @@ struct balancer_settings {
  * day. The caller's, zeroed at first; the balancer's while a round runs. */
 struct balancer_memory {
 	uint64_t signature; /* of all but the loads; 0 = nothing is remembered */
+	double noise;       /* of all lanes, squared: what was lost in it may stand out later */
 	uint32_t load[BALANCER_WORKERS_MAX];
 };
 

@@ -143,12 +143,23 @@ static uint64_t sign(const struct balancer_snapshot *snapshot)
 	return x | 1;
 }
 
+static double all_noise(const struct balancer *b)
+{
+	double sum = 0;
+
+	for (unsigned g = 0; g < b->n_groups; g++)
+		sum += (double)b->groups[g].noise_squared;
+	return sum;
+}
+
 bool judge_is_quiet(struct balancer *b)
 {
 	const struct balancer_memory *memory = b->snapshot->memory;
 	double sensitivity = b->snapshot->settings.sensitivity;
 
 	if (memory == NULL || sensitivity <= 0 || memory->signature != sign(b->snapshot))
+		return false;
+	if (all_noise(b) < memory->noise / 4)
 		return false;
 	for (unsigned i = 0; i < b->n_seats; i++)
 		b->noise[i] = 0;
@@ -173,6 +184,7 @@ void judge_remember(struct balancer *b)
 	if (memory == NULL)
 		return;
 	memory->signature = b->n_moves == 0 ? sign(b->snapshot) : 0;
+	memory->noise = all_noise(b);
 	for (unsigned i = 0; i < b->n_seats; i++)
 		memory->load[i] =
 		        b->seats[i].load < UINT32_MAX ? (uint32_t)b->seats[i].load : UINT32_MAX;
