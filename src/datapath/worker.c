@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,30 +13,17 @@
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_pause.h>
 
 #include "base/log.h"
 
 /* The longest sleep of a worker that has nothing to poll: a lost wake-up costs no more. */
 #define SLEEP_MS 1000
 
+/* Looks at the workers before it is worth a nap: a pass takes microseconds, mostly. */
+#define SYNCHRONIZE_SPINS 200
+
 static const struct plan empty_plan;
-
-static bool lcore_shares_cpu(unsigned lcore)
-{
-	rte_cpuset_t own = rte_lcore_cpuset(lcore);
-	unsigned other;
-
-	RTE_LCORE_FOREACH(other)
-	{
-		rte_cpuset_t theirs = rte_lcore_cpuset(other);
-		rte_cpuset_t both;
-
-		CPU_AND(&both, &own, &theirs);
-		if (other != lcore && CPU_COUNT(&both) > 0)
-			return true;
-	}
-	return false;
-}
 
 static unsigned first_cpu(unsigned lcore)
 {
@@ -49,14 +35,34 @@ static unsigned first_cpu(unsigned lcore)
 	return cpu;
 }
 
-static int worker_init(struct worker *worker, struct workers *all, unsigned index, unsigned lcore)
+/* Whether another worker or the main lcore runs on one of the lcore's CPUs. */
+static bool lcore_shares_cpu(unsigned lcore, const struct cpu_set *lcores)
+{
+	rte_cpuset_t own = rte_lcore_cpuset(lcore);
+	unsigned other;
+
+	RTE_LCORE_FOREACH(other)
+	{
+		rte_cpuset_t theirs = rte_lcore_cpuset(other);
+		rte_cpuset_t both;
+
+		CPU_AND(&both, &own, &theirs);
+		if (other != lcore && CPU_COUNT(&both) > 0 &&
+		    (cpu_set_has(lcores, other) || other == rte_get_main_lcore()))
+			return true;
+	}
+	return false;
+}
+
+static int worker_init(struct worker *worker, struct workers *all, unsigned index, unsigned lcore,
+                       const struct cpu_set *lcores)
 {
 	worker->all = all;
 	worker->index = index;
 	worker->lcore = lcore;
 	worker->cpu = first_cpu(lcore);
 	worker->numa_node = (int)rte_lcore_to_socket_id(lcore);
-	worker->shares_cpu = lcore_shares_cpu(lcore);
+	worker->shares_cpu = lcore_shares_cpu(lcore, lcores);
 	atomic_init(&worker->plan, &empty_plan);
 	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return worker->wake_fd < 0 ? -errno : 0;
@@ -105,7 +111,7 @@ struct workers *workers_create(const struct cpu_set *lcores, struct error *err)
 	}
 	while ((lcore = cpu_set_next(lcores, lcore)) >= 0) {
 		int rc = worker_init(&workers->worker[workers->count], workers, workers->count,
-		                     (unsigned)lcore);
+		                     (unsigned)lcore, lcores);
 		if (rc < 0) {
 			error_set(err, -rc, "no event descriptor for worker %d: %s", lcore,
 			          strerror(-rc));
@@ -182,32 +188,48 @@ static void worker_sleep(struct worker *worker)
 	rte_rcu_qsbr_thread_online(worker->all->qsbr, worker->index);
 }
 
-/* Where an idle policy decides whether and how to wait. A worker that shares its CPU gives way at
- * each pass: else whoever synchronizes waits for the scheduler's time slices. */
-static inline void worker_after_pass(struct worker *worker, unsigned n_works)
+/* Gives the CPU to whoever waits for it. Not sched_yield: with a busy neighbour, a thread that
+ * yields at each pass was seen to get no time for seconds. */
+static void nap(void)
+{
+	const struct timespec shortest = {.tv_nsec =
+	                                          1}; /* in truth the timer's slack, some 50 µs */
+
+	nanosleep(&shortest, NULL);
+}
+
+/* Where an idle policy decides whether and how to wait; `done` is what the pass has moved. A worker
+ * that shares its CPU gives way when it is idle, or when somebody waits for all workers: else that
+ * takes as long as the scheduler's time slices. */
+static inline void worker_after_pass(struct worker *worker, unsigned n_works, unsigned done)
 {
 	if (unlikely(n_works == 0))
 		worker_sleep(worker);
-	else if (worker->shares_cpu)
-		sched_yield();
+	else if (worker->shares_cpu &&
+	         (done == 0 || atomic_load_explicit(&worker->all->awaited, memory_order_relaxed)))
+		nap();
 }
 
 /* The clock is read once a pass and after each lane that had work: what an idle lane costs goes to
  * the next busy one, or to nobody. */
-static inline void run_plan(const struct plan *plan)
+static inline unsigned run_plan(const struct plan *plan)
 {
 	uint64_t then = rte_rdtsc();
+	unsigned total = 0;
 
 	for (unsigned i = 0; i < plan->n_works; i++) {
 		const struct lane_work *work = &plan->works[i];
+		unsigned done = work->run(work);
 		uint64_t now;
 
-		if (work->run(work) == 0)
+		if (done == 0)
 			continue;
+		total += done;
 		now = rte_rdtsc();
 		counter_add(&work->lane->busy_cycles, now - then);
 		then = now;
 	}
+	return total;
 }
 
 int worker_run(void *context)
@@ -221,10 +243,11 @@ int worker_run(void *context)
 		const struct plan *plan = atomic_load_explicit(&worker->plan, memory_order_acquire);
 		unsigned n_works = plan->n_works; /* the plan may be gone after the pass */
 
-		run_plan(plan);
+		unsigned done = run_plan(plan);
+
 		rte_rcu_qsbr_quiescent(qsbr, worker->index);
 		counter_add(&worker->passes, 1);
-		worker_after_pass(worker, n_works);
+		worker_after_pass(worker, n_works, done);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, worker->index);
 	rte_rcu_qsbr_thread_unregister(qsbr, worker->index);
@@ -252,16 +275,23 @@ void workers_synchronize(struct workers *workers)
 	/* start and check, not rte_rcu_qsbr_synchronize: they are inline, so that thread
 	 * sanitizers see them. */
 	uint64_t token, warn_at = now_ms() + 1000;
+	unsigned looks = 0;
 
 	pthread_mutex_lock(&workers->synchronizing);
+	atomic_store_explicit(&workers->awaited, true, memory_order_relaxed);
 	token = rte_rcu_qsbr_start(workers->qsbr);
 	while (rte_rcu_qsbr_check(workers->qsbr, token, false) == 0) {
-		sched_yield();
+		if (looks++ < SYNCHRONIZE_SPINS) {
+			rte_pause();
+			continue;
+		}
+		nap();
 		if (now_ms() < warn_at)
 			continue;
 		log_warn("a worker has not finished a pass for a second or more; waiting");
 		warn_at += 1000;
 	}
+	atomic_store_explicit(&workers->awaited, false, memory_order_relaxed);
 	pthread_mutex_unlock(&workers->synchronizing);
 }
 

@@ -28,7 +28,7 @@ struct worker {
 	unsigned lcore;      /* ro */
 	unsigned cpu;        /* that it runs on (the first, if there are several); ro */
 	int numa_node;       /* ro */
-	bool shares_cpu;     /* ro; with another lcore: gives way each pass */
+	bool shares_cpu;     /* with another worker or the main lcore: gives way when idle; ro */
 	int wake_fd;         /* eventfd; control: writes, worker: reads */
 	_Atomic(const struct plan *) plan;   /* control: wo, worker: ro; never NULL */
 	_Atomic bool stop;                   /* control: wo, worker: ro */
@@ -44,6 +44,7 @@ struct workers {
 	/* One synchronizer at a time: with several, DPDK's may return while a worker that has just
 	 * woken still holds what it saw before. */
 	pthread_mutex_t synchronizing;
+	_Atomic bool awaited;   /* somebody waits in workers_synchronize; workers: ro */
 	struct worker worker[]; /* [count] */
 };
 
