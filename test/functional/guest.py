@@ -41,7 +41,7 @@ class SeqGuest:
         self.name = f"seqguest{SeqGuest.serial}"
         self.id = SeqGuest.serial
         self.log_path = os.path.join(directory, f"{self.name}.log")
-        options.setdefault("timeout", 5000 * SLOW)
+        options.setdefault("timeout", int(5000 * SLOW))
         command = ["ip", "netns", "exec", netns] if netns else []
         command += [SEQGUEST, *eal_arguments(directory, self.name, memory), "--"]
         command += [f"--path={path}", f"--id={self.id}", f"--mac=02:00:00:00:00:{self.id % 256:02x}"]

@@ -138,7 +138,7 @@ def test_a_stalled_queue_delays_no_other(daemon, guest, bystander, packed):
     one.command("stop")
     one.command("resume 2")
     # what was still posted and held back comes now; then the queue works again
-    time.sleep(0.5)
+    wait_for(lambda: one.stats()["silent_ms"] > 500, 10)
     one.command("reset")
     one.command("start")
     one.wait_received(1000)

@@ -12,7 +12,7 @@ import pytest
 
 from daemon import SLOW, wait_for
 
-PATIENCE = 300 * SLOW  # ms
+PATIENCE = int(300 * SLOW)  # ms
 MODES = pytest.mark.parametrize("how", ["stop", "kill9"])
 
 
@@ -85,3 +85,23 @@ def test_features_are_the_same_after_a_restart(daemon, guest, how):
     daemon.wait_states(1, "DPDK_UNINIT", "VIRTIO_READY", 8)
     daemon.add_ring(1)
     one.wait_received(100)
+
+
+@MODES
+def test_packed_rings_need_a_new_connection(daemon, guest, bystander, how):
+    """The positions in a packed ring died with the daemon: this guest stays silent, or not, but
+    harms nobody, and is well again as soon as its driver starts anew."""
+    options = ["--vhostuser-client", "--enable-mrgbuf", "--add-pci-vf=net_ring1=1"]
+    one = guest(daemon.socket_path(1), ready=False, server=True, packed=True, timeout=PATIENCE)
+    daemon.start(*options)
+    one.wait_ready()
+    one.wait_received(500)
+    getattr(daemon, how)()
+    daemon.start(*options)
+    beside = bystander()
+    daemon.wait_states(1, "DPDK_READY", "VIRTIO_READY", 8)
+    time.sleep(0.5)
+    one.command("reconnect")
+    one.wait_received(500)
+    one.finish()
+    beside.check()

@@ -35,18 +35,18 @@ struct flow {
 	struct slot slots[FLOW_SLOTS];
 };
 
-static struct slot *flow_slot(struct flow *f, uint32_t seq)
+static inline struct slot *flow_slot(struct flow *f, uint32_t seq)
 {
 	return &f->slots[seq % FLOW_SLOTS];
 }
 
-static bool flow_has_room(const struct flow *f, unsigned window)
+static inline bool flow_has_room(const struct flow *f, unsigned window)
 {
 	return f->outstanding < window && f->next_seq - f->oldest < FLOW_SLOTS;
 }
 
 /* next_seq has just been sent, and is expected back or not. */
-static void flow_sent(struct flow *f, uint64_t now, bool comes_back)
+static inline void flow_sent(struct flow *f, uint64_t now, bool comes_back)
 {
 	f->count.sent++;
 	if (comes_back) {
@@ -57,14 +57,14 @@ static void flow_sent(struct flow *f, uint64_t now, bool comes_back)
 	f->next_seq++;
 }
 
-static void flow_give_up(struct flow *f, struct slot *s, enum slot_state state)
+static inline void flow_give_up(struct flow *f, struct slot *s, enum slot_state state)
 {
 	s->state = state;
 	f->count.lost++;
 	f->outstanding--;
 }
 
-static void flow_expire(struct flow *f, uint64_t now, uint64_t timeout_us)
+static inline void flow_expire(struct flow *f, uint64_t now, uint64_t timeout_us)
 {
 	for (; f->oldest != f->next_seq; f->oldest++) {
 		struct slot *s = flow_slot(f, f->oldest);
@@ -78,7 +78,7 @@ static void flow_expire(struct flow *f, uint64_t now, uint64_t timeout_us)
 }
 
 /* Packet seq is back. false: nobody knows of it. */
-static bool flow_back(struct flow *f, uint32_t seq, uint64_t now)
+static inline bool flow_back(struct flow *f, uint32_t seq, uint64_t now)
 {
 	struct slot *s = flow_slot(f, seq);
 
@@ -115,7 +115,7 @@ static bool flow_back(struct flow *f, uint32_t seq, uint64_t now)
 }
 
 /* For a receiver that knows the sender by its sequence numbers only. */
-static void flow_heard(struct flow *f, uint32_t seq)
+static inline void flow_heard(struct flow *f, uint32_t seq)
 {
 	int32_t ahead = f->count.received++ ? (int32_t)(seq - f->next_rx) : 0;
 
@@ -130,7 +130,7 @@ static void flow_heard(struct flow *f, uint32_t seq)
 }
 
 /* What is under way is nobody's loss: we are leaving the socket. Returns how many. */
-static unsigned flow_forgive(struct flow *f)
+static inline unsigned flow_forgive(struct flow *f)
 {
 	unsigned n = f->outstanding;
 
@@ -142,7 +142,7 @@ static unsigned flow_forgive(struct flow *f)
 	return n;
 }
 
-static void counters_add(struct counters *sum, const struct counters *c)
+static inline void counters_add(struct counters *sum, const struct counters *c)
 {
 	sum->sent += c->sent;
 	sum->received += c->received;
@@ -153,7 +153,7 @@ static void counters_add(struct counters *sum, const struct counters *c)
 	sum->corrupted += c->corrupted;
 }
 
-static void counters_print(const struct counters *c)
+static inline void counters_print(const struct counters *c)
 {
 	printf("\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"lost\":%" PRIu64
 	       ",\"late\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"duplicated\":%" PRIu64
@@ -163,13 +163,13 @@ static void counters_print(const struct counters *c)
 
 /* --- an array of FLOWS_MAX flows --- */
 
-static void flows_expire(struct flow *flows, uint64_t now, uint64_t timeout_us)
+static inline void flows_expire(struct flow *flows, uint64_t now, uint64_t timeout_us)
 {
 	for (unsigned i = 0; i < FLOWS_MAX; i++)
 		flow_expire(&flows[i], now, timeout_us);
 }
 
-static struct counters flows_count(const struct flow *flows)
+static inline struct counters flows_count(const struct flow *flows)
 {
 	struct counters sum = {0};
 
@@ -178,7 +178,7 @@ static struct counters flows_count(const struct flow *flows)
 	return sum;
 }
 
-static unsigned flows_outstanding(const struct flow *flows)
+static inline unsigned flows_outstanding(const struct flow *flows)
 {
 	unsigned n = 0;
 
@@ -187,7 +187,7 @@ static unsigned flows_outstanding(const struct flow *flows)
 	return n;
 }
 
-static uint64_t flows_rtt_max(const struct flow *flows)
+static inline uint64_t flows_rtt_max(const struct flow *flows)
 {
 	uint64_t max = 0;
 

@@ -35,7 +35,7 @@ struct probe {
 
 _Static_assert(PROBE_END <= FRAME_MIN, "a small frame must hold the probe");
 
-static uint16_t probe_check(const struct probe *p)
+static inline uint16_t probe_check(const struct probe *p)
 {
 	uint32_t x = p->magic ^ (p->sender * 7u) ^ (p->flow * 31u) ^ (p->seq * 2654435761u) ^
 	             p->sent_us ^ (p->length * 131u);
@@ -43,13 +43,13 @@ static uint16_t probe_check(const struct probe *p)
 	return (uint16_t)(x ^ (x >> 16));
 }
 
-static uint8_t probe_pattern(const struct probe *p, unsigned at)
+static inline uint8_t probe_pattern(const struct probe *p, unsigned at)
 {
 	return (uint8_t)(p->seq * 17u + p->flow * 5u + at);
 }
 
 /* Writes p->length bytes (at least FRAME_MIN) to frame. */
-static void frame_fill(uint8_t *frame, struct probe *p, const struct rte_ether_addr *from)
+static inline void frame_fill(uint8_t *frame, struct probe *p, const struct rte_ether_addr *from)
 {
 	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)frame;
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(eth + 1);
@@ -77,13 +77,13 @@ static void frame_fill(uint8_t *frame, struct probe *p, const struct rte_ether_a
 }
 
 /* Is it one of our frames? Then p tells about it. length >= FRAME_MIN. */
-static bool frame_probe(const uint8_t *frame, struct probe *p)
+static inline bool frame_probe(const uint8_t *frame, struct probe *p)
 {
 	memcpy(p, frame + PROBE_OFFSET, sizeof(*p));
 	return (p->magic == PROBE_SEQUENCED || p->magic == PROBE_RAW) && p->check == probe_check(p);
 }
 
-static bool frame_intact(const uint8_t *frame, unsigned length, const struct probe *p)
+static inline bool frame_intact(const uint8_t *frame, unsigned length, const struct probe *p)
 {
 	if (p->length != length)
 		return false;
