@@ -479,7 +479,7 @@ static void add_domain(struct balancer *b, uint32_t nodes, unsigned *n_cores, un
 
 void model_split(struct balancer *b)
 {
-	uint32_t parts[BALANCER_NODES_MAX]; /* disjoint sets of slots */
+	uint32_t parts[BALANCER_NODES_MAX] = {0}; /* disjoint sets of slots */
 	unsigned n = b->n_slots, n_cores = 0, n_seats = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -490,7 +490,7 @@ void model_split(struct balancer *b)
 
 		if (b->groups[g].pin != BALANCER_NOWHERE || (nodes & (nodes - 1)) == 0)
 			continue;
-		while ((parts[into] & nodes) == 0)
+		while (into + 1 < n && (parts[into] & nodes) == 0)
 			into++;
 		for (unsigned i = n - 1; i > into; i--)
 			if ((parts[i] & nodes) != 0) {
