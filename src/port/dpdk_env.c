@@ -3,6 +3,8 @@
 #include "port/dpdk_env.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
 #include <rte_eal.h>
@@ -28,11 +30,18 @@ void dpdk_env_set_log_level(int syslog_level)
 
 int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err)
 {
-	int rc = dpdk_log_open();
+	/* EAL writes into the array that it gets. */
+	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+	int rc = copy != NULL ? dpdk_log_open() : -ENOMEM;
 
-	if (rc < 0)
+	if (rc < 0) {
+		free(copy);
 		return error_set(err, -rc, "DPDK's log cannot be taken over");
-	if (rte_eal_init(argc, argv) < 0)
+	}
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+	rc = rte_eal_init(argc, copy);
+	free(copy);
+	if (rc < 0)
 		return error_set(err, rte_errno > 0 ? rte_errno : EIO,
 		                 "DPDK does not start (%s); its own lines in the log say why. "
 		                 "Without hugepages use --no-huge; another instance, or one that "

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* argv as config's eal_args_make makes it; EAL may reorder it. DPDK's log goes into ours from here
+/* argv as config's eal_args_make makes it; EAL keeps pointers to its strings. DPDK's log goes into ours from here
  * on. 0 or -errno. */
 int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err);
 
