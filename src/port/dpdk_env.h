@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 
-/* argv as config's eal_args_make makes it; EAL keeps pointers to its strings. DPDK's log goes into ours from here
- * on. 0 or -errno. */
+/* argv as config's eal_args_make makes it; EAL keeps pointers to its strings. DPDK's log goes into
+ * ours from here on. 0 or -errno. */
 int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err);
 
 /* All of DPDK's chatter with level 7 (LOG_DEBUG), else what an operator should know. */
