@@ -177,7 +177,7 @@ def test_codes_of_add_sock(running, tmp_path):
     link.symlink_to(running.vhost_dir)
     expect_ok(ask(running, ADD_SOCK, "net_null0", f"{link}/.//a.sock", True))
     expect_error(ask(running, ADD_SOCK, "net_null1", f"{link}/a.sock"), 1, ADDING)
-    expect_error(ask(running, ADD_SOCK, "net_ring1,nodeaction=nonsense", b), 3, ADDING)
+    expect_error(ask(running, ADD_SOCK, "net_af_packet0,iface=nowhere0", b), 3, ADDING)
     bond = dict(devices=["net_null2", "net_null3"], name="net_bonding0", vhost_path=b)
     answer = wire.port_control(running.port_control_ep, ADD_SOCK, **bond)
     assert answer.status == OK or answer.error_code == 4, answer
