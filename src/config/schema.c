@@ -72,7 +72,6 @@ const struct schema_row schema[] = {
          .variable = "VIRTIOFWD_DYNAMIC_SOCKETS",
          .type = SCHEMA_FLAG,
          .group = GROUP_DEVICES,
-         .planned = true,
          .offset = AT(dynamic_sockets),
          .help = "No sockets at start: clients make and end relays with ADD_SOCK and REMOVE_SOCK."},
         {.option = "add-pci-vf",

@@ -47,7 +47,24 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
                     control_done_fn done, void *context);
 void control_remove_vf(struct control *control, const struct control_vf_request *request,
                        control_done_fn done, void *context);
+/* Whether relays are made of a device and a socket at a time: then the two functions above have
+ * nothing to do, and the next two all. */
 bool control_dynamic_sockets(const struct control *control);
+
+struct control_sock_request {
+	const char *path; /* NULL: not given (removal only); valid during the call */
+	bool has_device;  /* always for an addition */
+	struct device_spec device;
+	bool conditional;
+};
+
+/* Makes a relay, the lowest idle one, of a device and the vhost-user socket at path: both, or
+ * nothing. */
+void control_add_sock(struct control *control, const struct control_sock_request *request,
+                      control_done_fn done, void *context);
+/* Ends the relay that has the socket, the device, or both. */
+void control_remove_sock(struct control *control, const struct control_sock_request *request,
+                         control_done_fn done, void *context);
 
 /* --- workers and pins -------------------------------------------------------------------- */
 

@@ -6,9 +6,6 @@
  * detach goes on to its end.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -35,54 +32,6 @@ enum {
 };
 
 /* --- answers ------------------------------------------------------------------------------- */
-
-static void answer_ok(control_done_fn done, void *context)
-{
-	done(context, &(struct control_result){.ok = true});
-}
-
-static void answer_error(control_done_fn done, void *context, const char *source, int code,
-                         const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-static void answer_error(control_done_fn done, void *context, const char *source, int code,
-                         const char *format, ...)
-{
-	struct control_result result = {.has_code = true, .code = code, .source = source};
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(result.text, sizeof(result.text), format, args);
-	va_end(args);
-	done(context, &result);
-}
-
-static void waiter_free(struct waiter *waiter)
-{
-	loop_timer_stop(&waiter->timer);
-	LIST_REMOVE(waiter, link);
-	free(waiter);
-}
-
-static void waiters_answer_ok(struct waiter_list *waiters)
-{
-	struct waiter *waiter;
-
-	while ((waiter = LIST_FIRST(waiters)) != NULL) {
-		answer_ok(waiter->done, waiter->context);
-		waiter_free(waiter);
-	}
-}
-
-static void waiters_answer_error(struct waiter_list *waiters, const char *source, int code,
-                                 const char *text)
-{
-	struct waiter *waiter;
-
-	while ((waiter = LIST_FIRST(waiters)) != NULL) {
-		answer_error(waiter->done, waiter->context, source, code, "%s", text);
-		waiter_free(waiter);
-	}
-}
 
 static void on_add_late(void *context)
 {
@@ -115,18 +64,11 @@ static void on_remove_late(void *context)
 static int wait_for(struct relay *relay, struct waiter_list *waiters, loop_fn on_late,
                     const char *source, control_done_fn done, void *context)
 {
-	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	int rc = waiter_add(waiters, relay, on_late, done, context);
 
-	if (waiter == NULL) {
+	if (rc < 0)
 		answer_error(done, context, source, VF_ERROR_NO_MEMPOOL, "out of memory");
-		return -ENOMEM;
-	}
-	waiter->relay = relay;
-	waiter->done = done;
-	waiter->context = context;
-	LIST_INSERT_HEAD(waiters, waiter, link);
-	loop_timer_start(relay->control->loop, &waiter->timer, CONTROL_ANSWER_MS, on_late, waiter);
-	return 0;
+	return rc;
 }
 
 /* --- detach -------------------------------------------------------------------------------- */
@@ -155,6 +97,16 @@ static void wait_for_return(struct relay *relay)
 	relay->retry_ms = RTE_MIN(relay->retry_ms * 2, RETRY_LONGEST_MS);
 }
 
+/* To those who wait for the VF's end; error is NULL or says what failed on the way. */
+static void answer_gone(struct relay *relay, const char *error)
+{
+	if (error != NULL)
+		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH, error);
+	else
+		waiters_answer_ok(&relay->remove_waiters);
+	relay_pair_vf_gone(relay, error);
+}
+
 static void detach_done(struct job *job)
 {
 	struct vf_job *vf_job = (struct vf_job *)job;
@@ -170,19 +122,15 @@ static void detach_done(struct job *job)
 	relay->leftover.rx_bytes += vf_job->leftover.bytes;
 	relay->leftover.dropped_not_connected_pkts += vf_job->leftover.pkts;
 	relay->leftover.dropped_not_connected_bytes += vf_job->leftover.bytes;
-	if (vf_job->rc < 0) {
+	if (vf_job->rc < 0)
 		log_err("relay %u: %s", relay->id, vf_job->err.text);
-		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH,
-		                     vf_job->err.text);
-		if (!relay->lost)
-			return;
-	}
 	if (relay->lost && LIST_EMPTY(&relay->remove_waiters) && !relay->control->quiesced) {
 		wait_for_return(relay);
 		return;
 	}
-	log_notice("relay %u: %s removed", relay->id, relay->device.name);
-	waiters_answer_ok(&relay->remove_waiters);
+	if (vf_job->rc == 0)
+		log_notice("relay %u: %s removed", relay->id, relay->device.name);
+	answer_gone(relay, vf_job->rc < 0 ? vf_job->err.text : NULL);
 }
 
 void relay_vf_unplanned(struct control *control)
@@ -257,6 +205,7 @@ static void attach_done(struct job *job)
 {
 	struct vf_job *vf_job = (struct vf_job *)job;
 	struct relay *relay = vf_job->relay;
+	struct error err;
 
 	if (vf_job->rc < 0 && relay->lost && !relay->abandoned && !relay->detach_wanted) {
 		log_info("relay %u: %s is not back yet: %s", relay->id, relay->device.name,
@@ -271,7 +220,7 @@ static void attach_done(struct job *job)
 		log_err("relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
 		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
 		                     vf_job->err.text);
-		waiters_answer_ok(&relay->remove_waiters); /* it is gone, as they wanted */
+		answer_gone(relay, NULL); /* as they wanted */
 		return;
 	}
 	relay->vf = vf_job->vf;
@@ -279,16 +228,16 @@ static void attach_done(struct job *job)
 	relay->lost = false;
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {
+		begin_detach(relay);
 		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_PROBE,
 		                     "removed again before it was ready");
-		begin_detach(relay);
 		return;
 	}
-	if (!node_is_acceptable(relay, &vf_job->err)) {
-		log_err("relay %u: refused (--same-numa): %s", relay->id, vf_job->err.text);
-		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
-		                     vf_job->err.text);
+	if (!node_is_acceptable(relay, &err)) {
+		log_err("relay %u: refused (--same-numa): %s", relay->id, err.text);
 		begin_detach(relay);
+		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
+		                     err.text);
 		return;
 	}
 	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
@@ -334,8 +283,7 @@ static void begin_attach(struct relay *relay)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static const struct relay *relay_of_device(const struct control *control,
-                                           const struct device_spec *device)
+const struct relay *relay_of_device(const struct control *control, const struct device_spec *device)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		const struct relay *relay = &control->relays[i];
@@ -429,21 +377,33 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 		return;
 	}
 	if (relay->vf_phase == VF_LOST) {
-		loop_timer_stop(&relay->retry);
-		relay->vf_phase = VF_ABSENT;
+		relay_vf_leave(relay);
 		answer_ok(done, context);
 		return;
 	}
 	if (wait_for(relay, &relay->remove_waiters, on_remove_late, remove_source, done, context) <
 	    0)
 		return;
-	if (relay->vf_phase == VF_ATTACHED) {
+	relay_vf_leave(relay);
+}
+
+void relay_vf_leave(struct relay *relay)
+{
+	relay->lost = false; /* and does not come back */
+	switch (relay->vf_phase) {
+	case VF_LOST:
+		loop_timer_stop(&relay->retry);
+		relay->vf_phase = VF_ABSENT;
+		break;
+	case VF_ATTACHED:
 		begin_detach(relay);
-	} else if (relay->vf_phase == VF_ATTACHING) {
+		break;
+	case VF_ATTACHING:
 		relay->detach_wanted = true;
 		atomic_store(&relay->vf_job.cancelled, true);
-	} else {
-		relay->lost = false; /* nobody wants it back any more */
+		break;
+	default: /* on its way already, or not there */
+		break;
 	}
 }
 
