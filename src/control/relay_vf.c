@@ -269,7 +269,7 @@ static void attach_done(struct job *job)
 	if (vf_job->rc < 0) {
 		relay->vf_phase = VF_ABSENT;
 		/* OVSDB's side tries again and again, and tells what is new. */
-		log_write(relay->owner == CONTROL_OWNER_OVSDB ? LOG_INFO : LOG_ERR,
+		log_write(relay->owner == CONTROL_OWNER_OVSDB ? LOG_DEBUG : LOG_ERR,
 		          "relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
 		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
 		                     vf_job->err.text);

@@ -1,8 +1,4 @@
-/* JSON-RPC with ovsdb-server. See client.h.
- *
- * A connection is opened, the monitor request is sent, its answer is the table, and updates follow.
- * What is sent is so short that a socket which does not take it at once is as good as broken.
- */
+/* Connecting, reading, and trying again. See client.h. */
 #include "ovsdb/client.h"
 
 #include <errno.h>
@@ -15,19 +11,11 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "ovsdb/frame.h"
 
 #define ANSWER_MS        10000 /* for the table, after the request */
 #define RETRY_FIRST_MS   100U
 #define RETRY_LONGEST_MS 5000U
 #define READ_BYTES       ((size_t)64 << 10) /* a turn: other sources of the loop wait meanwhile */
-#define ECHO_BYTES_MAX   ((size_t)4 << 10)
-
-#define MONITOR_ID   1
-#define MONITOR_NAME "virtio-forwarder"
-#define MONITOR_REQUEST                                                                       \
-	"{\"id\":1,\"method\":\"monitor\",\"params\":[\"Open_vSwitch\",\"" MONITOR_NAME "\"," \
-	"{\"Interface\":{\"columns\":[\"name\",\"options\",\"external_ids\"]}}]}"
 
 struct ovsdb_client {
 	const char *path;
@@ -35,17 +23,14 @@ struct ovsdb_client {
 	struct loop *loop;
 	ovsdb_table_fn table;
 	void *context;
-	int fd;    /* -1: waiting for the next attempt */
-	bool live; /* the table has come */
+	int fd; /* -1: waiting for the next attempt */
+	struct session session;
 	uint64_t live_since_ms;
 	struct loop_timer timer; /* the next attempt, or the table is late */
 	unsigned retry_ms;
-	struct frame frame;
 	char said[ERROR_TEXT_MAX]; /* why there is no connection, as the log has it */
 	char bytes[READ_BYTES];
 };
-
-/* --- the connection ------------------------------------------------------------------------ */
 
 static void on_retry(void *context);
 
@@ -57,11 +42,10 @@ static void disconnect(struct ovsdb_client *client, const char *why)
 		close(client->fd);
 		client->fd = -1;
 	}
-	frame_reset(&client->frame);
 	/* A server that lets us in only to throw us out is not asked more and more often. */
-	if (client->live && loop_now_ms() - client->live_since_ms > RETRY_LONGEST_MS)
+	if (client->session.live && loop_now_ms() - client->live_since_ms > RETRY_LONGEST_MS)
 		client->retry_ms = RETRY_FIRST_MS;
-	client->live = false;
+	session_end(&client->session);
 	if (strcmp(client->said, why) != 0)
 		log_warn("OVSDB %s: %s; trying again, relays stay as they are", client->path, why);
 	snprintf(client->said, sizeof(client->said), "%s", why);
@@ -71,9 +55,11 @@ static void disconnect(struct ovsdb_client *client, const char *why)
 		client->retry_ms = RETRY_LONGEST_MS;
 }
 
-static int send_text(struct ovsdb_client *client, const char *text, size_t length,
-                     struct error *err)
+/* What a session sends is so short that a socket which does not take it at once is as good as
+ * broken. */
+static int on_send(void *context, const char *text, size_t length, struct error *err)
 {
+	const struct ovsdb_client *client = context;
 	ssize_t n = send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n == (ssize_t)length)
@@ -82,125 +68,35 @@ static int send_text(struct ovsdb_client *client, const char *text, size_t lengt
 	                 n < 0 ? strerror(errno) : "its socket is full");
 }
 
-/* --- messages ------------------------------------------------------------------------------ */
-
-static int answer_echo(struct ovsdb_client *client, const json_t *message, struct error *err)
+static int on_table(void *context, const json_t *updates, bool whole, struct error *err)
 {
-	json_t *answer = json_pack("{s:O?, s:O?, s:n}", "id", json_object_get(message, "id"),
-	                           "result", json_object_get(message, "params"), "error");
-	char text[ECHO_BYTES_MAX];
-	size_t length = answer != NULL ? json_dumpb(answer, text, sizeof(text), JSON_COMPACT) : 0;
-	int rc;
+	struct ovsdb_client *client = context;
+	int rc = client->table(client->context, updates, whole, err);
 
-	if (length == 0 || length > sizeof(text))
-		rc = error_set(err, EPROTO, "the server's echo cannot be answered");
-	else
-		rc = send_text(client, text, length, err);
-	json_decref(answer);
-	return rc;
-}
-
-static int take_update(struct ovsdb_client *client, const json_t *message, struct error *err)
-{
-	const json_t *params = json_object_get(message, "params");
-	const char *monitor = json_string_value(json_array_get(params, 0));
-
-	if (!client->live || monitor == NULL || strcmp(monitor, MONITOR_NAME) != 0)
-		return error_set(err, EPROTO, "the server sends updates that were not asked for");
-	return client->table(client->context, json_array_get(params, 1), false, err);
-}
-
-static int take_request(struct ovsdb_client *client, const json_t *message, const char *method,
-                        struct error *err)
-{
-	if (strcmp(method, "echo") == 0)
-		return answer_echo(client, message, err);
-	if (strcmp(method, "update") == 0)
-		return take_update(client, message, err);
-	if (strcmp(method, "monitor_canceled") == 0)
-		return error_set(err, EPIPE, "the server has given up the database");
-	log_debug("OVSDB %s: a message \"%.40s\" is ignored", client->path, method);
-	return 0;
-}
-
-static int take_answer(struct ovsdb_client *client, const json_t *message, struct error *err)
-{
-	const json_t *error = json_object_get(message, "error");
-	const json_t *id = json_object_get(message, "id");
-	int rc;
-
-	if (client->live || !json_is_integer(id) || json_integer_value(id) != MONITOR_ID)
-		return error_set(err, EPROTO, "the server answers what it was not asked");
-	if (error != NULL && !json_is_null(error)) {
-		const char *name = json_string_value(json_object_get(error, "error"));
-		const char *details = json_string_value(json_object_get(error, "details"));
-
-		return error_set(err, EPROTO,
-		                 "the server refuses to have table Interface of Open_vSwitch "
-		                 "watched: %.80s %.160s",
-		                 name != NULL ? name : "", details != NULL ? details : "");
-	}
-	rc = client->table(client->context, json_object_get(message, "result"), true, err);
-	if (rc < 0)
+	if (rc < 0 || !whole)
 		return rc;
 	loop_timer_stop(&client->timer);
-	client->live = true;
 	client->live_since_ms = loop_now_ms();
 	client->said[0] = '\0';
 	log_notice("OVSDB %s: connected; table Interface is watched", client->path);
 	return 0;
 }
 
-struct reading {
-	struct ovsdb_client *client;
-	struct error err;
-};
-
-static int on_message(void *context, const char *text, size_t length)
-{
-	struct reading *reading = context;
-	json_error_t error;
-	json_t *message = json_loadb(text, length, 0, &error);
-	const char *method = json_string_value(json_object_get(message, "method"));
-	int rc;
-
-	if (message == NULL)
-		return error_set(&reading->err, EPROTO, "the server does not send JSON: %s",
-		                 error.text);
-	if (method != NULL)
-		rc = take_request(reading->client, message, method, &reading->err);
-	else
-		rc = take_answer(reading->client, message, &reading->err);
-	json_decref(message);
-	return rc;
-}
-
 static void on_readable(void *context)
 {
 	struct ovsdb_client *client = context;
-	struct reading reading = {.client = client};
 	ssize_t n = recv(client->fd, client->bytes, sizeof(client->bytes), MSG_DONTWAIT);
-	int rc;
+	struct error err;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
-		disconnect(client,
-		           n == 0 ? "the server has closed the connection" : strerror(errno));
-		return;
-	}
-	rc = frame_feed(&client->frame, client->bytes, (size_t)n, on_message, &reading);
-	if (rc == 0)
-		return;
-	if (reading.err.code == 0)
-		error_set(&reading.err, -rc, "%s",
-		          rc == -EPROTO     ? "the server does not send JSON objects"
-		          : rc == -EMSGSIZE ? "the server's message is too long (over 4 MB)"
-		                            : "out of memory");
-	disconnect(client, reading.err.text);
+	if (n < 0)
+		disconnect(client, strerror(errno));
+	else if (n == 0)
+		disconnect(client, "the server has closed the connection");
+	else if (session_feed(&client->session, client->bytes, (size_t)n, &err) < 0)
+		disconnect(client, err.text);
 }
-
-/* --- attempts ------------------------------------------------------------------------------ */
 
 static void on_late(void *context)
 {
@@ -223,7 +119,7 @@ static int attempt(struct ovsdb_client *client, struct error *err)
 		return error_set(err, ENOSPC, "the event loop is full");
 	}
 	client->fd = fd;
-	return send_text(client, MONITOR_REQUEST, strlen(MONITOR_REQUEST), err);
+	return session_begin(&client->session, err);
 }
 
 static void on_retry(void *context)
@@ -259,6 +155,7 @@ struct ovsdb_client *ovsdb_client_create(const char *path, struct loop *loop, ov
 	client->table = table;
 	client->context = context;
 	client->fd = -1;
+	client->session = (struct session){.send = on_send, .table = on_table, .context = client};
 	client->retry_ms = RETRY_FIRST_MS;
 	loop_timer_start(loop, &client->timer, 0, on_retry, client);
 	return client;
@@ -273,6 +170,6 @@ void ovsdb_client_destroy(struct ovsdb_client *client)
 		loop_remove_fd(client->loop, client->fd);
 		close(client->fd);
 	}
-	frame_reset(&client->frame);
+	session_end(&client->session);
 	free(client);
 }
