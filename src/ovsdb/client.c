@@ -42,9 +42,11 @@ static void disconnect(struct ovsdb_client *client, const char *why)
 		close(client->fd);
 		client->fd = -1;
 	}
-	/* A server that lets us in only to throw us out is not asked more and more often. */
-	if (client->session.live && loop_now_ms() - client->live_since_ms > RETRY_LONGEST_MS)
+	/* Not for a server that lets us in only to throw us out. */
+	if (client->session.live && loop_now_ms() - client->live_since_ms > RETRY_LONGEST_MS) {
 		client->retry_ms = RETRY_FIRST_MS;
+		client->said[0] = '\0';
+	}
 	session_end(&client->session);
 	if (strcmp(client->said, why) != 0)
 		log_warn("OVSDB %s: %s; trying again, relays stay as they are", client->path, why);
@@ -77,7 +79,6 @@ static int on_table(void *context, const json_t *updates, bool whole, struct err
 		return rc;
 	loop_timer_stop(&client->timer);
 	client->live_since_ms = loop_now_ms();
-	client->said[0] = '\0';
 	log_notice("OVSDB %s: connected; table Interface is watched", client->path);
 	return 0;
 }

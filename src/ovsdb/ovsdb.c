@@ -203,6 +203,7 @@ struct ovsdb *ovsdb_start(const char *socket, struct control *control, struct lo
 	}
 	ovsdb->control = control;
 	ovsdb->loop = loop;
+	ovsdb->rows = (struct rows)ROWS_INIT;
 	ovsdb->asked = RELAYS_MAX;
 	ovsdb->client = ovsdb_client_create(socket, loop, on_table, ovsdb, err);
 	if (ovsdb->client == NULL) {

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/parse.h"
 #include "ovsdb/row_content.h"
 
@@ -83,7 +82,9 @@ static int row_update(struct rows *rows, const char *uuid, const json_t *columns
 	int rc = row_content_read(columns, &content);
 
 	if (rc == -EINVAL) {
-		log_warn("OVSDB: row %s of table Interface is malformed and not heeded", uuid);
+		log_write_limited(&rows->malformed, LOG_WARNING,
+		                  "OVSDB: row %s of table Interface is malformed and not heeded",
+		                  uuid);
 		if (row != NULL)
 			row->stale = false;
 		return 0;

@@ -12,6 +12,7 @@
 #include "base/device_spec.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/log.h"
 
 #define ROWS_MAX     1024 /* that name a relay: many times what 64 relays can take */
 #define ROW_UUID_MAX 37   /* NUL included */
@@ -47,7 +48,13 @@ struct rows {
 	struct row_list list;
 	unsigned count;
 	bool overflow; /* more than ROWS_MAX, and said */
+	struct log_limit malformed;
 };
+
+#define ROWS_INIT                                \
+	{                                        \
+		.malformed = LOG_LIMIT(60000, 5) \
+	}
 
 /* The updates of RFC 7047's table-updates: inserts, changes, deletions. With whole they are the
  * table, and rows that are not among them go. 0; -EPROTO or -ENOMEM with err filled: what is in

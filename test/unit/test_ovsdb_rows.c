@@ -458,7 +458,7 @@ END_TEST
 /* --- the table ----------------------------------------------------------------------------------
  */
 
-static struct rows rows;
+static struct rows rows = ROWS_INIT;
 
 static int apply(json_t *updates, bool whole)
 {
