@@ -48,8 +48,12 @@ class Ovsdb:
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "OVS_RUNDIR": self.dir},
             )
-        wait_for(lambda: os.path.exists(self.socket), 5.0, "ovsdb-server's socket")
+        wait_for(self.listens, 10.0, "ovsdb-server listens")
         return self
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(self.socket) == 0
 
     def init(self):
         """start(), and a bridge to put ports on."""

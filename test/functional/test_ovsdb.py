@@ -405,7 +405,7 @@ def test_huge_rows(daemon, fake):
 def test_a_server_that_never_answers_is_left(daemon, fake):
     server = fake(lambda c: (c.recv(65536), c.recv(1)))
     daemon.start(f"--ovsdb-sock={server.path}")
-    wait_for(lambda: server.connections == 2, 15, "another try after 10 s")
+    wait_for(lambda: server.connections == 2, 30, "another try after 10 s")
     wait_log(daemon, "the server does not answer")
 
 
@@ -430,6 +430,6 @@ def test_updates_that_never_end(daemon, fake):
             begin = time.monotonic()
             daemon.relay(3)
             slowest = max(slowest, time.monotonic() - begin)
-        assert slowest < 0.5 * SLOW, slowest
+        assert slowest < 1.5 * SLOW, slowest
     finally:
         enough.append(True)
