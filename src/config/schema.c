@@ -257,9 +257,9 @@ const struct schema_row schema[] = {
          .need = NEED_VALUE,
          .argument = "PATH",
          .group = GROUP_ENDPOINTS,
-         .planned = true,
          .offset = AT(ovsdb_sock),
-         .help = "Watch this OVSDB socket for ports to relay."},
+         .help = "Watch ovsdb-server's socket for interfaces to relay: those whose "
+                 "external_ids:virtio_forwarder is a relay's id."},
         {.option = "ipc",
          .letter = 'I',
          .variable = "VIRTIOFWD_IPC_PORT_CONTROL",

@@ -92,7 +92,7 @@ struct relay {
 	struct device_spec device; /* unless VF_ABSENT */
 	struct vf vf;              /* VF_ATTACHED to VF_DETACHING */
 	struct vf_job vf_job;      /* the device thread's while attaching or detaching */
-	bool is_static;            /* the configuration wants it, whoever else does not */
+	enum control_owner owner;  /* unless VF_ABSENT: who had it attached */
 	bool abandoned;            /* nobody wants the attach under way any more: undo it */
 	bool lost;                 /* attach it again when it is detached */
 	bool lost_early;           /* its PF has reset it before we heard that it is attached */

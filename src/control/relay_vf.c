@@ -39,12 +39,12 @@ static void on_add_late(void *context)
 	struct relay *relay = waiter->relay;
 
 	answer_error(waiter->done, waiter->context, add_source, VF_ERROR_PROBE,
-	             "relay %u: %s is not ready after %u ms, so the attach is given up; see the "
-	             "log, and try again",
-	             relay->id, relay->device.name, CONTROL_ANSWER_MS);
+	             "relay %u: %s is not ready after %u ms%s; see the log, and try again",
+	             relay->id, relay->device.name, CONTROL_ANSWER_MS,
+	             relay->owner == CONTROL_OWNER_CLIENT ? ", so the attach is given up" : "");
 	waiter_free(waiter);
 	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
-	    !relay->is_static && !relay->lost) {
+	    relay->owner == CONTROL_OWNER_CLIENT && !relay->lost) {
 		relay->abandoned = true;
 		atomic_store(&relay->vf_job.cancelled, true);
 	}
@@ -217,7 +217,9 @@ static void attach_done(struct job *job)
 	}
 	if (vf_job->rc < 0) {
 		relay->vf_phase = VF_ABSENT;
-		log_err("relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
+		/* OVSDB's side tries again and again, and tells what is new. */
+		log_write(relay->owner == CONTROL_OWNER_OVSDB ? LOG_DEBUG : LOG_ERR,
+		          "relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
 		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
 		                     vf_job->err.text);
 		answer_gone(relay, NULL); /* as they wanted */
@@ -294,6 +296,48 @@ const struct relay *relay_of_device(const struct control *control, const struct 
 	return NULL;
 }
 
+static bool relay_is_leaving(const struct relay *relay)
+{
+	return relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING ||
+	       relay->abandoned || relay->detach_wanted;
+}
+
+static const char *owner_text(enum control_owner owner)
+{
+	switch (owner) {
+	case CONTROL_OWNER_OVSDB:
+		return "OVSDB (an Interface row's external_ids)";
+	case CONTROL_OWNER_CONFIG:
+		return "the configuration (a static VF)";
+	default:
+		return "a client of the control endpoint";
+	}
+}
+
+/* Whether the request is refused, and answered so, because the relay's VF is somebody else's. */
+static bool answer_foreign(const struct relay *relay, const struct control_vf_request *request,
+                           control_done_fn done, void *context, const char *source, int code)
+{
+	if (relay->vf_phase == VF_ABSENT || relay->owner == request->owner ||
+	    (relay->owner == CONTROL_OWNER_CONFIG && request->owner == CONTROL_OWNER_CLIENT))
+		return false;
+	answer_error(done, context, source, code, "relay %u has %s from %s; remove it there first",
+	             relay->id, relay->device.name, owner_text(relay->owner));
+	return true;
+}
+
+bool control_vf_of_owner(const struct control *control, unsigned relay_id, enum control_owner owner,
+                         struct device_spec *device)
+{
+	const struct relay *relay = &control->relays[relay_id];
+
+	if (relay->vf_phase == VF_ABSENT || relay->owner != owner ||
+	    (relay_is_leaving(relay) && !relay->lost))
+		return false;
+	*device = relay->device;
+	return true;
+}
+
 void control_add_vf(struct control *control, const struct control_vf_request *request,
                     control_done_fn done, void *context)
 {
@@ -308,6 +352,8 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	}
 	relay = &control->relays[request->relay_id];
 	holder = relay_of_device(control, &request->device);
+	if (answer_foreign(relay, request, done, context, add_source, CODE_OCCUPIED))
+		return;
 	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHED) {
 		answer_ok(done, context);
 		return;
@@ -327,8 +373,7 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		return;
 	}
 	if (relay->vf_phase != VF_ABSENT) {
-		bool leaving = relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING ||
-		               relay->abandoned || relay->detach_wanted;
+		bool leaving = relay_is_leaving(relay);
 
 		answer_error(done, context, add_source, CODE_OCCUPIED, "relay %u %s %s; %s",
 		             relay->id, leaving ? "is still giving back" : "has",
@@ -338,14 +383,14 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	}
 	if (holder != NULL) {
 		answer_error(done, context, add_source, VF_ERROR_PROBE,
-		             "%s belongs to relay %u; remove it there first", request->device.name,
-		             holder->id);
+		             "relay %u has %s from %s; remove it there first", holder->id,
+		             holder->device.name, owner_text(holder->owner));
 		return;
 	}
 	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) < 0)
 		return;
 	relay->device = request->device;
-	relay->is_static = false;
+	relay->owner = request->owner;
 	relay->lost = false;
 	begin_attach(relay);
 }
@@ -370,6 +415,8 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 			             "relay %u has no VF", relay->id);
 		return;
 	}
+	if (answer_foreign(relay, request, done, context, remove_source, VF_ERROR_DETACH))
+		return;
 	if (request->has_device && !device_spec_equal(&relay->device, &request->device)) {
 		answer_error(done, context, remove_source, CODE_OTHER_DEVICE,
 		             "relay %u has %s, not %s", relay->id, relay->device.name,
@@ -415,7 +462,7 @@ void relay_vf_start_static(struct control *control)
 		struct relay *relay = &control->relays[config->static_vfs[i].relay_id];
 
 		relay->device = config->static_vfs[i].device;
-		relay->is_static = true;
+		relay->owner = CONTROL_OWNER_CONFIG;
 		begin_attach(relay);
 	}
 }
