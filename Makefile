@@ -19,7 +19,7 @@ mandir  ?= $(PREFIX)/share/man
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
-PACKAGES := libdpdk libzmq libprotobuf-c numa libsystemd
+PACKAGES := libdpdk libzmq libprotobuf-c jansson numa libsystemd
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
 	-Wformat=2 -Wundef -Wpointer-arith
 OPTIMISE := $(if $(or $(DEBUG),$(SANITIZE)),-O1 -fno-omit-frame-pointer,-O3)

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "control/control.h"
 #include "control/loop.h"
+#include "ovsdb/ovsdb.h"
 #include "port/dpdk_env.h"
 #include "rpc/rpc.h"
 #include "sys/background.h"
@@ -33,7 +34,8 @@ static struct {
 	struct loop *loop;
 	struct control *control;
 	struct rpc *rpc;
-	char **eal_args; /* EAL keeps pointers into them: they live as long as the process */
+	struct ovsdb *ovsdb; /* NULL: not watched */
+	char **eal_args;     /* EAL keeps pointers into them: they live as long as the process */
 	char pid_path[4096];
 	int pid_fd;
 	int report_fd; /* towards the process that waits for our start, or -1 */
@@ -183,7 +185,13 @@ static int start(struct error *err)
 		return -err->code;
 	daemon_state.rpc =
 	        rpc_start(&daemon_state.config, daemon_state.control, daemon_state.loop, err);
-	return daemon_state.rpc == NULL ? -err->code : 0;
+	if (daemon_state.rpc == NULL)
+		return -err->code;
+	if (daemon_state.config.ovsdb_sock == NULL)
+		return 0;
+	daemon_state.ovsdb = ovsdb_start(daemon_state.config.ovsdb_sock, daemon_state.control,
+	                                 daemon_state.loop, err);
+	return daemon_state.ovsdb == NULL ? -err->code : 0;
 }
 
 /* Whatever start has got so far: traffic stops, sockets and pid file go, and only then what may
@@ -191,6 +199,7 @@ static int start(struct error *err)
 static void stop(void)
 {
 	notify_stopping();
+	ovsdb_stop(daemon_state.ovsdb);
 	rpc_stop(daemon_state.rpc);
 	if (daemon_state.control != NULL)
 		control_quiesce(daemon_state.control);

@@ -199,11 +199,16 @@ static int imply_stats(struct config *cfg, struct error *err)
 
 static int leave_ovsdb_alone(struct config *cfg, struct error *err)
 {
-	if (!cfg->ipc_port_control || cfg->ovsdb_sock == NULL)
+	const char *why = NULL;
+
+	if (cfg->ipc_port_control)
+		why = "--ipc (VIRTIOFWD_IPC_PORT_CONTROL) has OVSDB left alone";
+	else if (cfg->dynamic_sockets)
+		why = "--dynamic-sockets has OVSDB left alone, since its rows name relays and "
+		      "these come and go by ADD_SOCK";
+	if (why == NULL || cfg->ovsdb_sock == NULL)
 		return 0;
-	if (value_warn(cfg,
-	               "--ipc (VIRTIOFWD_IPC_PORT_CONTROL) has OVSDB left alone: %s is not watched",
-	               cfg->ovsdb_sock) < 0)
+	if (value_warn(cfg, "%s: %s is not watched", why, cfg->ovsdb_sock) < 0)
 		return out_of_memory(err);
 	free(cfg->ovsdb_sock);
 	cfg->ovsdb_sock = NULL;

@@ -16,8 +16,6 @@
 #include "control/relay.h"
 #include "port/dpdk_env.h"
 #include "port/pool.h"
-#include "sys/accounts.h"
-#include "sys/socket_file.h"
 
 #define REPLAN_RETRY_MS 100
 
@@ -25,16 +23,8 @@
 #define GUEST_LOG_MS    10000
 #define GUEST_LOG_LINES 20
 
-/* How long a shutdown waits for sockets and devices before it leaves them to the kernel. */
-#define CLOSE_GUESTS_MS 500
-#define DETACH_VFS_MS   10000
-
-bool control_dynamic_sockets(const struct control *control)
-{
-	/* Not available yet: a daemon started with the option works as if it were not given. */
-	(void)control;
-	return false;
-}
+/* How long a shutdown waits for devices before it leaves them to the kernel. */
+#define DETACH_VFS_MS 10000
 
 /* --- plans --------------------------------------------------------------------------------- */
 
@@ -54,6 +44,7 @@ void control_replan(struct control *control)
 		return;
 	}
 	relay_vf_unplanned(control);
+	relay_guest_unplanned(control);
 }
 
 /* Loads are told apart from noise by several samples, so the first round comes an interval on. */
@@ -76,7 +67,7 @@ static void start_balancing(struct control *control)
 		                 control);
 }
 
-/* --- guests -------------------------------------------------------------------------------- */
+/* --- events from other threads ------------------------------------------------------------- */
 
 /* Any thread, never blocks: events are bits, so there is no queue to overflow. */
 static void post_event(struct control *control, _Atomic uint64_t *events, unsigned relay_id)
@@ -102,25 +93,6 @@ static void on_vf_lost(void *context, unsigned relay_id)
 	post_event(control, &control->lost_events, relay_id);
 }
 
-static void log_guest(struct relay *relay, const struct guest_state *before)
-{
-	const struct guest_state *now = &relay->guest;
-	struct log_limit *limit = &relay->guest_log;
-
-	if (before->connected && (!now->connected || now->sessions != before->sessions))
-		log_write_limited(limit, LOG_NOTICE, "relay %u: the guest has left", relay->id);
-	if (now->connected && (!before->connected || now->sessions != before->sessions))
-		log_write_limited(
-		        limit, LOG_NOTICE,
-		        "relay %u: a guest is here, features 0x%llx, memory on NUMA node %d",
-		        relay->id, (unsigned long long)now->features, now->numa_node);
-	if (now->connected &&
-	    (now->rx_queues != before->rx_queues || now->tx_queues != before->tx_queues))
-		log_write_limited(limit, LOG_INFO,
-		                  "relay %u: the guest receives on queues 0x%x and sends on 0x%x",
-		                  relay->id, now->rx_queues, now->tx_queues);
-}
-
 static void on_events(void *context)
 {
 	struct control *control = context;
@@ -131,81 +103,12 @@ static void on_events(void *context)
 	guests = atomic_exchange(&control->guest_events, 0);
 	lost = atomic_exchange(&control->lost_events, 0);
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &control->relays[i];
-		struct guest_state before = relay->guest;
-
 		if (lost >> i & 1)
-			relay_vf_lost(relay);
-		if ((guests >> i & 1) == 0)
-			continue;
-		guest_read(i, &relay->guest);
-		log_guest(relay, &before);
+			relay_vf_lost(&control->relays[i]);
+		if (guests >> i & 1)
+			relay_guest_changed(&control->relays[i]);
 	}
 	control_replan(control);
-}
-
-static int fill_guest_params(const struct control *control, struct guest_params *params,
-                             struct error *err)
-{
-	const struct config *config = control->config;
-
-	memset(params, 0, sizeof(*params));
-	params->client = config->vhost_client;
-	params->mrgbuf = config->mrgbuf;
-	params->owner = (uid_t)-1;
-	params->group = (gid_t)-1;
-	if (config->vhost_username != NULL &&
-	    account_find_user(config->vhost_username, &params->owner, err) < 0)
-		return -err->code;
-	if (config->vhost_groupname != NULL &&
-	    account_find_group(config->vhost_groupname, &params->group, err) < 0)
-		return -err->code;
-	return 0;
-}
-
-/* The pattern has exactly one %u (config checks it). */
-static int make_socket_path(const struct config *config, unsigned relay_id,
-                            char path[GUEST_PATH_MAX])
-{
-	const char *place = strstr(config->vhost_socket, "%u");
-	int n = snprintf(path, GUEST_PATH_MAX, "%s/%.*s%u%s", config->vhost_path,
-	                 (int)(place - config->vhost_socket), config->vhost_socket, relay_id,
-	                 place + 2);
-
-	return n < GUEST_PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
-/* A socket that cannot be had costs its relay only; none at all is a mistake in the set-up. */
-static int open_sockets(struct control *control, struct error *err)
-{
-	struct guest_params params;
-	unsigned n_open = 0;
-	int rc = fill_guest_params(control, &params, err);
-
-	if (rc < 0)
-		return rc;
-	if (!control->config->vhost_client &&
-	    socket_file_make_directory(control->config->vhost_path, err) < 0)
-		return -err->code;
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &control->relays[i];
-
-		params.relay_id = i;
-		if (make_socket_path(control->config, i, params.path) < 0)
-			return error_set(err, ENAMETOOLONG,
-			                 "the sockets' names in %s are too "
-			                 "long (%d bytes at most)",
-			                 control->config->vhost_path, GUEST_PATH_MAX - 1);
-		memcpy(relay->socket_path, params.path, sizeof(relay->socket_path));
-		relay->socket_open = guest_open(&params, err) == 0;
-		if (relay->socket_open)
-			n_open++;
-		else
-			log_err("relay %u: no socket: %s", i, err->text);
-	}
-	if (n_open == 0)
-		return error_prefix(err, "no relay has a socket, the last one because: ");
-	return 0;
 }
 
 /* --- start and end -------------------------------------------------------------------------- */
@@ -287,7 +190,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 		error_set(err, EIO, "the workers cannot be started on their CPUs");
 		goto fail;
 	}
-	if (open_sockets(control, err) < 0)
+	if (relay_guest_start(control, err) < 0)
 		goto fail;
 	relay_vf_start_static(control);
 	start_balancing(control);
@@ -304,54 +207,15 @@ fail:
 	return NULL;
 }
 
-struct close_job {
-	struct job job;
-	struct control *control;
-};
-
-static void close_run(struct job *job)
-{
-	const struct control *control = ((struct close_job *)job)->control;
-
-	for (unsigned i = 0; i < RELAYS_MAX; i++)
-		if (control->relays[i].socket_open)
-			guest_close(i);
-}
-
-static void close_done(struct job *job)
-{
-	(void)job;
-}
-
-/* False when a peer keeps the vhost library busy: then its thread lives on, and nothing that it
- * may still touch can be freed. */
-static bool close_guests(struct control *control)
-{
-	static struct close_job close_job; /* outlives this call when the thread hangs */
-
-	if (control->guest_thread == NULL)
-		return true;
-	close_job.job.run = close_run;
-	close_job.job.done = close_done;
-	close_job.control = control;
-	job_submit(control->guest_thread, &close_job.job);
-	return job_thread_drain(control->guest_thread, CLOSE_GUESTS_MS);
-}
-
 void control_quiesce(struct control *control)
 {
 	if (control->quiesced)
 		return;
 	control->quiesced = true;
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		if (!control->relays[i].socket_open)
-			continue;
-		guest_refuse(i);
-		guest_unlink(i);
-	}
+	relay_guest_refuse_all(control);
 	if (control->workers != NULL)
 		workers_stop(control->workers);
-	control->guests_closed = close_guests(control);
+	control->guests_closed = relay_guest_close_all(control);
 }
 
 /* Stopped workers hold nothing any more; neither do the plans that were theirs. */
@@ -399,6 +263,7 @@ void control_destroy(struct control *control)
 		relay_vf_detach_all(control);
 		devices_released = job_thread_drain(control->device_thread, DETACH_VFS_MS);
 	}
+	relay_pair_forget_all(control);
 	if (control->guests_closed && devices_released) {
 		control_free(control);
 		return;
@@ -479,6 +344,23 @@ static const char *vf_state(const struct relay *relay)
 	}
 }
 
+static const char *guest_state(const struct relay *relay)
+{
+	switch (relay->guest_phase) {
+	case GUEST_LEAVING:
+		return "VIRTIO_REMOVING1";
+	case GUEST_CLOSING:
+		return "VIRTIO_REMOVING2";
+	default:
+		return relay->guest.connected ? "VIRTIO_READY" : "VIRTIO_UNINIT";
+	}
+}
+
+static bool has_socket(const struct relay *relay)
+{
+	return relay->guest_phase != GUEST_CLOSED && relay->guest_phase != GUEST_OPENING;
+}
+
 void control_relay_read(const struct control *control, unsigned relay_id, struct control_relay *out)
 {
 	const struct relay *relay = &control->relays[relay_id];
@@ -487,13 +369,13 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	memset(out, 0, sizeof(*out));
 	out->id = relay_id;
 	out->active = attached && relay->guest.connected;
-	out->vhost_socket = relay->socket_open ? relay->socket_path : "NONE";
+	out->vhost_socket = has_socket(relay) ? relay->socket_path : "NONE";
 	out->has_device = relay->vf_phase == VF_ATTACHED || relay->vf_phase == VF_LEAVING ||
 	                  relay->vf_phase == VF_DETACHING;
 	out->vf_to_vm.active = attached;
 	out->vf_to_vm.internal_state = vf_state(relay);
 	out->vm_to_vf.active = relay->guest.connected;
-	out->vm_to_vf.internal_state = relay->guest.connected ? "VIRTIO_READY" : "VIRTIO_UNINIT";
+	out->vm_to_vf.internal_state = guest_state(relay);
 	read_direction(relay, LANE_VF_TO_VM, &out->vf_to_vm);
 	read_direction(relay, LANE_VM_TO_VF, &out->vm_to_vf);
 	out->guest_queues = (unsigned)__builtin_popcount(relay->guest.tx_queues);

@@ -35,8 +35,17 @@ typedef void (*control_done_fn)(void *context, const struct control_result *resu
 
 #define CONTROL_ANSWER_MS 1500
 
-/* Who asks: decides about statements that only hold against the same asker. */
+/* Who asks, and so whose the VF is from its attach on. What one of them has attached the others can
+ * neither replace nor remove, but for clients, who may take a static VF away: the configuration has
+ * it back after a restart. */
+enum control_owner {
+	CONTROL_OWNER_CLIENT, /* of the ZeroMQ endpoint */
+	CONTROL_OWNER_OVSDB,
+	CONTROL_OWNER_CONFIG, /* static VFs */
+};
+
 struct control_vf_request {
+	enum control_owner owner;
 	unsigned relay_id; /* any value: checked */
 	bool has_device;   /* false: remove what is there (REMOVE only) */
 	struct device_spec device;
@@ -47,7 +56,28 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
                     control_done_fn done, void *context);
 void control_remove_vf(struct control *control, const struct control_vf_request *request,
                        control_done_fn done, void *context);
+/* Whether relays are made of a device and a socket at a time: then the two functions above have
+ * nothing to do, and the next two all. */
 bool control_dynamic_sockets(const struct control *control);
+/* Whether the relay's VF, there or being attached and not on its way out, is this owner's; *device
+ * says which it is. relay_id < RELAYS_MAX. */
+bool control_vf_of_owner(const struct control *control, unsigned relay_id, enum control_owner owner,
+                         struct device_spec *device);
+
+struct control_sock_request {
+	const char *path; /* NULL: not given (removal only); valid during the call */
+	bool has_device;  /* always for an addition */
+	struct device_spec device;
+	bool conditional;
+};
+
+/* Makes a relay, the lowest idle one, of a device and the vhost-user socket at path: both, or
+ * nothing. */
+void control_add_sock(struct control *control, const struct control_sock_request *request,
+                      control_done_fn done, void *context);
+/* Ends the relay that has the socket, the device, or both. */
+void control_remove_sock(struct control *control, const struct control_sock_request *request,
+                         control_done_fn done, void *context);
 
 /* --- workers and pins -------------------------------------------------------------------- */
 

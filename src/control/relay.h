@@ -15,6 +15,7 @@
 #include "control/control.h"
 #include "control/job.h"
 #include "control/loop.h"
+#include "control/waiter.h"
 #include "datapath/lane.h"
 #include "datapath/worker.h"
 #include "port/guest.h"
@@ -34,16 +35,25 @@ enum vf_phase {
 	VF_LOST,      /* waits for its next attach */
 };
 
-/* Somebody who waits for an attach or a detach, and is answered in time whatever happens. */
-struct waiter {
-	LIST_ENTRY(waiter) link;
-	struct loop_timer timer;
-	struct relay *relay;
-	control_done_fn done;
-	void *context;
+/* The guest end: its socket. The arrows: closed → opening → open → leaving → closing → closed; a
+ * failed opening goes back to closed. */
+enum guest_phase {
+	GUEST_CLOSED,
+	GUEST_OPENING, /* an open job is under way */
+	GUEST_OPEN,    /* guests may come and go */
+	GUEST_LEAVING, /* guests are refused; its lanes have to leave the plans */
+	GUEST_CLOSING, /* a close job is under way */
 };
 
-LIST_HEAD(waiter_list, waiter);
+/* A relay that ADD_SOCK has made of a device and a socket. The arrows: none → attaching → opening
+ * → made → removing → none; what fails on the way goes by removing too. */
+enum pair_phase {
+	PAIR_NONE,
+	PAIR_ATTACHING, /* the device comes first … */
+	PAIR_OPENING,   /* … and the socket when that is there */
+	PAIR_MADE,
+	PAIR_REMOVING, /* until both ends are gone */
+};
 
 /* One attach or detach at a time for each relay. */
 struct vf_job {
@@ -65,6 +75,15 @@ struct lane_load {
 	struct balancer_meter meter;
 };
 
+/* One opening or closing at a time for each relay. */
+struct guest_job {
+	struct job job;
+	struct relay *relay;
+	struct guest_params params;
+	struct error err;
+	int rc;
+};
+
 struct relay {
 	unsigned id;
 	struct control *control;
@@ -73,7 +92,7 @@ struct relay {
 	struct device_spec device; /* unless VF_ABSENT */
 	struct vf vf;              /* VF_ATTACHED to VF_DETACHING */
 	struct vf_job vf_job;      /* the device thread's while attaching or detaching */
-	bool is_static;            /* the configuration wants it, whoever else does not */
+	enum control_owner owner;  /* unless VF_ABSENT: who had it attached */
 	bool abandoned;            /* nobody wants the attach under way any more: undo it */
 	bool lost;                 /* attach it again when it is detached */
 	bool lost_early;           /* its PF has reset it before we heard that it is attached */
@@ -85,10 +104,17 @@ struct relay {
 	struct control_vf_losses losses;  /* of all VFs before it */
 	struct control_counters leftover; /* packets that removed VFs still held */
 
-	char socket_path[GUEST_PATH_MAX];
-	bool socket_open;
-	struct guest_state guest;
-	struct log_limit guest_log; /* a guest can come and go as fast as it likes */
+	enum guest_phase guest_phase;
+	char socket_path[GUEST_PATH_MAX]; /* unless GUEST_CLOSED and PAIR_NONE */
+	struct guest_job guest_job;       /* the guest thread's while opening or closing */
+	struct guest_state guest;         /* nobody there unless GUEST_OPEN */
+	struct log_limit guest_log;       /* a guest can come and go as fast as it likes */
+
+	enum pair_phase pair_phase;
+	bool pair_unwanted;                 /* what is being made is to be removed again */
+	struct control_result pair_failure; /* PAIR_REMOVING: what pair_adders are told */
+	char pair_error[ERROR_TEXT_MAX];    /* what failed while removing; "" = nothing */
+	struct waiter_list pair_adders, pair_removers;
 
 	/* The lanes' contents are their worker's while a plan names them. */
 	struct lane vf_to_vm[VF_QUEUES_MAX];    /* [VF queue] */
@@ -117,6 +143,7 @@ struct control {
 	struct planner *planner;
 	struct sampler *sampler;
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
+	struct guest_params guest_params; /* what all guests' sockets have in common */
 	int event_fd;                     /* eventfd: there are guest_events or lost_events */
 	_Atomic uint64_t guest_events;    /* bit r: relay r's guest has changed; any thread sets */
 	_Atomic uint64_t lost_events;     /* bit r: relay r's VF was lost; any thread sets */
@@ -144,6 +171,41 @@ void relay_vf_unplanned(struct control *control);
 void relay_vf_lost(struct relay *relay);
 /* Detach everything, for the shutdown. */
 void relay_vf_detach_all(struct control *control);
+
+/* Begins the end of the relay's VF, in whatever phase it is; relay_pair_vf_gone tells when it is
+ * over, unless it is VF_ABSENT at once. */
+void relay_vf_leave(struct relay *relay);
+/* Whose the device is, NULL = nobody's. */
+const struct relay *relay_of_device(const struct control *control,
+                                    const struct device_spec *device);
+
+/* --- relay_guest.c --- */
+
+/* What the sockets have in common; and, unless sockets are dynamic, all of them. 0 or -errno. */
+int relay_guest_start(struct control *control, struct error *err);
+/* Opens relay->socket_path; relay_pair_opened tells the result. GUEST_CLOSED only. */
+void relay_guest_open(struct relay *relay);
+/* Begins the end of the relay's guest and its socket; relay_pair_closed tells when it is over.
+ * GUEST_OPEN only. */
+void relay_guest_leave(struct relay *relay);
+/* After the plans were published: what is GUEST_LEAVING is in none of them any more. */
+void relay_guest_unplanned(struct control *control);
+/* Reads the guest's state again, because something about it has changed. */
+void relay_guest_changed(struct relay *relay);
+/* For the shutdown: no guest is admitted any more, and the sockets' names are gone. */
+void relay_guest_refuse_all(struct control *control);
+/* The workers have stopped. False when a peer keeps the vhost library busy: then its thread lives
+ * on, and nothing that it may still touch can be freed. */
+bool relay_guest_close_all(struct control *control);
+
+/* --- relay_pair.c --- */
+
+/* The ends report; error is NULL, or says what went wrong. No pair needs to be there. */
+void relay_pair_opened(struct relay *relay, const char *error);
+void relay_pair_closed(struct relay *relay);
+void relay_pair_vf_gone(struct relay *relay, const char *error);
+/* For the shutdown: nobody is answered any more. */
+void relay_pair_forget_all(struct control *control);
 
 /* --- planner.c --- */
 

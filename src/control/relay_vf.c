@@ -6,9 +6,6 @@
  * detach goes on to its end.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -36,66 +33,18 @@ enum {
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static void answer_ok(control_done_fn done, void *context)
-{
-	done(context, &(struct control_result){.ok = true});
-}
-
-static void answer_error(control_done_fn done, void *context, const char *source, int code,
-                         const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-static void answer_error(control_done_fn done, void *context, const char *source, int code,
-                         const char *format, ...)
-{
-	struct control_result result = {.has_code = true, .code = code, .source = source};
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(result.text, sizeof(result.text), format, args);
-	va_end(args);
-	done(context, &result);
-}
-
-static void waiter_free(struct waiter *waiter)
-{
-	loop_timer_stop(&waiter->timer);
-	LIST_REMOVE(waiter, link);
-	free(waiter);
-}
-
-static void waiters_answer_ok(struct waiter_list *waiters)
-{
-	struct waiter *waiter;
-
-	while ((waiter = LIST_FIRST(waiters)) != NULL) {
-		answer_ok(waiter->done, waiter->context);
-		waiter_free(waiter);
-	}
-}
-
-static void waiters_answer_error(struct waiter_list *waiters, const char *source, int code,
-                                 const char *text)
-{
-	struct waiter *waiter;
-
-	while ((waiter = LIST_FIRST(waiters)) != NULL) {
-		answer_error(waiter->done, waiter->context, source, code, "%s", text);
-		waiter_free(waiter);
-	}
-}
-
 static void on_add_late(void *context)
 {
 	struct waiter *waiter = context;
 	struct relay *relay = waiter->relay;
 
 	answer_error(waiter->done, waiter->context, add_source, VF_ERROR_PROBE,
-	             "relay %u: %s is not ready after %u ms, so the attach is given up; see the "
-	             "log, and try again",
-	             relay->id, relay->device.name, CONTROL_ANSWER_MS);
+	             "relay %u: %s is not ready after %u ms%s; see the log, and try again",
+	             relay->id, relay->device.name, CONTROL_ANSWER_MS,
+	             relay->owner == CONTROL_OWNER_CLIENT ? ", so the attach is given up" : "");
 	waiter_free(waiter);
 	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
-	    !relay->is_static && !relay->lost) {
+	    relay->owner == CONTROL_OWNER_CLIENT && !relay->lost) {
 		relay->abandoned = true;
 		atomic_store(&relay->vf_job.cancelled, true);
 	}
@@ -115,18 +64,11 @@ static void on_remove_late(void *context)
 static int wait_for(struct relay *relay, struct waiter_list *waiters, loop_fn on_late,
                     const char *source, control_done_fn done, void *context)
 {
-	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	int rc = waiter_add(waiters, relay, on_late, done, context);
 
-	if (waiter == NULL) {
+	if (rc < 0)
 		answer_error(done, context, source, VF_ERROR_NO_MEMPOOL, "out of memory");
-		return -ENOMEM;
-	}
-	waiter->relay = relay;
-	waiter->done = done;
-	waiter->context = context;
-	LIST_INSERT_HEAD(waiters, waiter, link);
-	loop_timer_start(relay->control->loop, &waiter->timer, CONTROL_ANSWER_MS, on_late, waiter);
-	return 0;
+	return rc;
 }
 
 /* --- detach -------------------------------------------------------------------------------- */
@@ -155,6 +97,16 @@ static void wait_for_return(struct relay *relay)
 	relay->retry_ms = RTE_MIN(relay->retry_ms * 2, RETRY_LONGEST_MS);
 }
 
+/* To those who wait for the VF's end; error is NULL or says what failed on the way. */
+static void answer_gone(struct relay *relay, const char *error)
+{
+	if (error != NULL)
+		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH, error);
+	else
+		waiters_answer_ok(&relay->remove_waiters);
+	relay_pair_vf_gone(relay, error);
+}
+
 static void detach_done(struct job *job)
 {
 	struct vf_job *vf_job = (struct vf_job *)job;
@@ -170,19 +122,15 @@ static void detach_done(struct job *job)
 	relay->leftover.rx_bytes += vf_job->leftover.bytes;
 	relay->leftover.dropped_not_connected_pkts += vf_job->leftover.pkts;
 	relay->leftover.dropped_not_connected_bytes += vf_job->leftover.bytes;
-	if (vf_job->rc < 0) {
+	if (vf_job->rc < 0)
 		log_err("relay %u: %s", relay->id, vf_job->err.text);
-		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH,
-		                     vf_job->err.text);
-		if (!relay->lost)
-			return;
-	}
 	if (relay->lost && LIST_EMPTY(&relay->remove_waiters) && !relay->control->quiesced) {
 		wait_for_return(relay);
 		return;
 	}
-	log_notice("relay %u: %s removed", relay->id, relay->device.name);
-	waiters_answer_ok(&relay->remove_waiters);
+	if (vf_job->rc == 0)
+		log_notice("relay %u: %s removed", relay->id, relay->device.name);
+	answer_gone(relay, vf_job->rc < 0 ? vf_job->err.text : NULL);
 }
 
 void relay_vf_unplanned(struct control *control)
@@ -257,6 +205,7 @@ static void attach_done(struct job *job)
 {
 	struct vf_job *vf_job = (struct vf_job *)job;
 	struct relay *relay = vf_job->relay;
+	struct error err;
 
 	if (vf_job->rc < 0 && relay->lost && !relay->abandoned && !relay->detach_wanted) {
 		log_info("relay %u: %s is not back yet: %s", relay->id, relay->device.name,
@@ -268,10 +217,12 @@ static void attach_done(struct job *job)
 	}
 	if (vf_job->rc < 0) {
 		relay->vf_phase = VF_ABSENT;
-		log_err("relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
+		/* OVSDB's side tries again and again, and tells what is new. */
+		log_write(relay->owner == CONTROL_OWNER_OVSDB ? LOG_DEBUG : LOG_ERR,
+		          "relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
 		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
 		                     vf_job->err.text);
-		waiters_answer_ok(&relay->remove_waiters); /* it is gone, as they wanted */
+		answer_gone(relay, NULL); /* as they wanted */
 		return;
 	}
 	relay->vf = vf_job->vf;
@@ -279,16 +230,16 @@ static void attach_done(struct job *job)
 	relay->lost = false;
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {
+		begin_detach(relay);
 		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_PROBE,
 		                     "removed again before it was ready");
-		begin_detach(relay);
 		return;
 	}
-	if (!node_is_acceptable(relay, &vf_job->err)) {
-		log_err("relay %u: refused (--same-numa): %s", relay->id, vf_job->err.text);
-		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
-		                     vf_job->err.text);
+	if (!node_is_acceptable(relay, &err)) {
+		log_err("relay %u: refused (--same-numa): %s", relay->id, err.text);
 		begin_detach(relay);
+		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
+		                     err.text);
 		return;
 	}
 	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
@@ -334,8 +285,7 @@ static void begin_attach(struct relay *relay)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static const struct relay *relay_of_device(const struct control *control,
-                                           const struct device_spec *device)
+const struct relay *relay_of_device(const struct control *control, const struct device_spec *device)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		const struct relay *relay = &control->relays[i];
@@ -344,6 +294,48 @@ static const struct relay *relay_of_device(const struct control *control,
 			return relay;
 	}
 	return NULL;
+}
+
+static bool relay_is_leaving(const struct relay *relay)
+{
+	return relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING ||
+	       relay->abandoned || relay->detach_wanted;
+}
+
+static const char *owner_text(enum control_owner owner)
+{
+	switch (owner) {
+	case CONTROL_OWNER_OVSDB:
+		return "OVSDB (an Interface row's external_ids)";
+	case CONTROL_OWNER_CONFIG:
+		return "the configuration (a static VF)";
+	default:
+		return "a client of the control endpoint";
+	}
+}
+
+/* Whether the request is refused, and answered so, because the relay's VF is somebody else's. */
+static bool answer_foreign(const struct relay *relay, const struct control_vf_request *request,
+                           control_done_fn done, void *context, const char *source, int code)
+{
+	if (relay->vf_phase == VF_ABSENT || relay->owner == request->owner ||
+	    (relay->owner == CONTROL_OWNER_CONFIG && request->owner == CONTROL_OWNER_CLIENT))
+		return false;
+	answer_error(done, context, source, code, "relay %u has %s from %s; remove it there first",
+	             relay->id, relay->device.name, owner_text(relay->owner));
+	return true;
+}
+
+bool control_vf_of_owner(const struct control *control, unsigned relay_id, enum control_owner owner,
+                         struct device_spec *device)
+{
+	const struct relay *relay = &control->relays[relay_id];
+
+	if (relay->vf_phase == VF_ABSENT || relay->owner != owner ||
+	    (relay_is_leaving(relay) && !relay->lost))
+		return false;
+	*device = relay->device;
+	return true;
 }
 
 void control_add_vf(struct control *control, const struct control_vf_request *request,
@@ -360,6 +352,8 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	}
 	relay = &control->relays[request->relay_id];
 	holder = relay_of_device(control, &request->device);
+	if (answer_foreign(relay, request, done, context, add_source, CODE_OCCUPIED))
+		return;
 	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHED) {
 		answer_ok(done, context);
 		return;
@@ -379,8 +373,7 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		return;
 	}
 	if (relay->vf_phase != VF_ABSENT) {
-		bool leaving = relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING ||
-		               relay->abandoned || relay->detach_wanted;
+		bool leaving = relay_is_leaving(relay);
 
 		answer_error(done, context, add_source, CODE_OCCUPIED, "relay %u %s %s; %s",
 		             relay->id, leaving ? "is still giving back" : "has",
@@ -390,14 +383,14 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	}
 	if (holder != NULL) {
 		answer_error(done, context, add_source, VF_ERROR_PROBE,
-		             "%s belongs to relay %u; remove it there first", request->device.name,
-		             holder->id);
+		             "relay %u has %s from %s; remove it there first", holder->id,
+		             holder->device.name, owner_text(holder->owner));
 		return;
 	}
 	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) < 0)
 		return;
 	relay->device = request->device;
-	relay->is_static = false;
+	relay->owner = request->owner;
 	relay->lost = false;
 	begin_attach(relay);
 }
@@ -422,6 +415,8 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 			             "relay %u has no VF", relay->id);
 		return;
 	}
+	if (answer_foreign(relay, request, done, context, remove_source, VF_ERROR_DETACH))
+		return;
 	if (request->has_device && !device_spec_equal(&relay->device, &request->device)) {
 		answer_error(done, context, remove_source, CODE_OTHER_DEVICE,
 		             "relay %u has %s, not %s", relay->id, relay->device.name,
@@ -429,21 +424,33 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 		return;
 	}
 	if (relay->vf_phase == VF_LOST) {
-		loop_timer_stop(&relay->retry);
-		relay->vf_phase = VF_ABSENT;
+		relay_vf_leave(relay);
 		answer_ok(done, context);
 		return;
 	}
 	if (wait_for(relay, &relay->remove_waiters, on_remove_late, remove_source, done, context) <
 	    0)
 		return;
-	if (relay->vf_phase == VF_ATTACHED) {
+	relay_vf_leave(relay);
+}
+
+void relay_vf_leave(struct relay *relay)
+{
+	relay->lost = false; /* and does not come back */
+	switch (relay->vf_phase) {
+	case VF_LOST:
+		loop_timer_stop(&relay->retry);
+		relay->vf_phase = VF_ABSENT;
+		break;
+	case VF_ATTACHED:
 		begin_detach(relay);
-	} else if (relay->vf_phase == VF_ATTACHING) {
+		break;
+	case VF_ATTACHING:
 		relay->detach_wanted = true;
 		atomic_store(&relay->vf_job.cancelled, true);
-	} else {
-		relay->lost = false; /* nobody wants it back any more */
+		break;
+	default: /* on its way already, or not there */
+		break;
 	}
 }
 
@@ -455,7 +462,7 @@ void relay_vf_start_static(struct control *control)
 		struct relay *relay = &control->relays[config->static_vfs[i].relay_id];
 
 		relay->device = config->static_vfs[i].device;
-		relay->is_static = true;
+		relay->owner = CONTROL_OWNER_CONFIG;
 		begin_attach(relay);
 	}
 }

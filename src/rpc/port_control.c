@@ -9,19 +9,22 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/parse.h"
 #include "rpc/text.h"
+#include "sys/socket_path.h"
 
 #define BOND_NAME_PREFIX        "net_bonding"
 #define BOND_MODE_MAX           6 /* DPDK's last: adaptive load balancing */
 #define BOND_MODE_ACTIVE_BACKUP 1
 
-#define ADD_SOCK_SOURCE    "virtio_add_sock_dev_pair()"
-#define REMOVE_SOCK_SOURCE "virtio_remove_sock_dev_pair()"
-#define BOND_SOURCE        "virtio_forwarder_bond_add()"
-#define QUERY_SOURCE       "virtio_query_pci()"
+#define ADD_SOCK_SOURCE "virtio_add_sock_dev_pair()"
+#define BOND_SOURCE     "virtio_forwarder_bond_add()"
+#define QUERY_SOURCE    "virtio_query_pci()"
+
+/* Codes of ADD_SOCK_SOURCE. */
+#define ADD_SOCK_BOND_FAILED   4
+#define ADD_SOCK_SOCKET_FAILED 5
 
 /* --- from the message -------------------------------------------------------------------- */
 
@@ -202,6 +205,19 @@ static void answer_ok(struct endpoint_reply *reply, const char *query)
 
 /* --- the operations ---------------------------------------------------------------------- */
 
+/* False when the request names no device; a bond's device has the bond's name. */
+static bool device_of_request(const struct port_control_request *request, struct device_spec *out)
+{
+	if (request->bond_name != NULL) {
+		*out = (struct device_spec){0};
+		snprintf(out->name, sizeof(out->name), "%s", request->bond_name);
+		snprintf(out->devargs, sizeof(out->devargs), "%s", request->bond_name);
+	} else if (request->n_devices == 1) {
+		*out = request->devices[0];
+	}
+	return request->bond_name != NULL || request->n_devices == 1;
+}
+
 static void vf_change(struct control *control, struct endpoint_reply *reply,
                       const struct port_control_request *request)
 {
@@ -221,79 +237,38 @@ static void vf_change(struct control *control, struct endpoint_reply *reply,
 		            "this build has no bonding; give a single device");
 		return;
 	}
-	if (request->bond_name != NULL) { /* a bond's device has the bond's name */
-		change.has_device = true;
-		snprintf(change.device.name, sizeof(change.device.name), "%s", request->bond_name);
-		snprintf(change.device.devargs, sizeof(change.device.devargs), "%s",
-		         request->bond_name);
-	} else if (request->n_devices == 1) {
-		change.has_device = true;
-		change.device = request->devices[0];
-	}
+	change.has_device = device_of_request(request, &change.device);
 	if (add)
 		control_add_vf(control, &change, answer_done, reply);
 	else
 		control_remove_vf(control, &change, answer_done, reply);
 }
 
-static void sock_add(struct control *control, struct endpoint_reply *reply,
-                     const struct port_control_request *request)
-{
-	if (!has_path(request))
-		answer_code(reply, ADD_SOCK_SOURCE, -1,
-		            "ADD_SOCK needs vhost_path, the path of the vhost-user socket");
-	else if (!control_dynamic_sockets(control))
-		answer_code(reply, ADD_SOCK_SOURCE, 2,
-		            "dynamic sockets are off: start the daemon with --dynamic-sockets, or "
-		            "use ADD with the id of a relay");
-	else
-		answer_code(reply, ADD_SOCK_SOURCE, 2,
-		            "this build has no dynamic sockets; start the daemon without "
-		            "--dynamic-sockets and use ADD");
-}
-
-static void sock_remove(struct control *control, struct endpoint_reply *reply,
+static void sock_change(struct control *control, struct endpoint_reply *reply,
                         const struct port_control_request *request)
 {
-	if (!has_path(request) && request->n_devices == 0 && request->bond_name == NULL)
-		answer_code(reply, REMOVE_SOCK_SOURCE, -1,
-		            "REMOVE_SOCK needs vhost_path, a device or both");
-	else if (!control_dynamic_sockets(control))
-		answer_code(reply, REMOVE_SOCK_SOURCE, 1,
-		            "dynamic sockets are off, so there is no relay to remove; use REMOVE "
-		            "with the id of a relay");
-	else if (request->conditional)
-		answer_ok(reply, NULL);
+	struct control_sock_request change = {
+	        .path = has_path(request) ? request->vhost_path : NULL,
+	        .conditional = request->conditional,
+	};
+	bool add = request->op == PORT_CONTROL_ADD_SOCK;
+	bool checked = add && change.path != NULL && control_dynamic_sockets(control);
+
+	if (checked && !text_is_clean(change.path)) {
+		answer_code(reply, ADD_SOCK_SOURCE, ADD_SOCK_SOCKET_FAILED,
+		            "the path of the socket has control characters, or is not UTF-8");
+		return;
+	}
+	if (checked && request->bond_name != NULL) {
+		answer_code(reply, ADD_SOCK_SOURCE, ADD_SOCK_BOND_FAILED,
+		            "this build has no bonding; give a single device");
+		return;
+	}
+	change.has_device = device_of_request(request, &change.device);
+	if (add)
+		control_add_sock(control, &change, answer_done, reply);
 	else
-		answer_code(reply, REMOVE_SOCK_SOURCE, 1, "there is no such relay");
-}
-
-/* Whether a directory, up to and with its last '/', is the same under both names. */
-static bool same_directory(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-	char path[2][512];
-	struct stat st[2];
-
-	if (a_length >= sizeof(path[0]) || b_length >= sizeof(path[1]))
-		return false;
-	snprintf(path[0], sizeof(path[0]), "%.*s", (int)a_length, a);
-	snprintf(path[1], sizeof(path[1]), "%.*s", (int)b_length, b);
-	return stat(path[0], &st[0]) == 0 && stat(path[1], &st[1]) == 0 &&
-	       st[0].st_dev == st[1].st_dev && st[0].st_ino == st[1].st_ino;
-}
-
-/* The same name in the same directory. Absolute paths only: ours is nobody else's current
- * directory. */
-static bool same_socket(const char *asked, const char *served)
-{
-	const char *asked_slash = strrchr(asked, '/');
-	const char *served_slash = strrchr(served, '/');
-
-	if (asked[0] != '/' || served[0] != '/' || strcmp(asked_slash, served_slash) != 0)
-		return false;
-	return strcmp(asked, served) == 0 ||
-	       same_directory(asked, (size_t)(asked_slash - asked) + 1, served,
-	                      (size_t)(served_slash - served) + 1);
+		control_remove_sock(control, &change, answer_done, reply);
 }
 
 static void pci_query(const struct control *control, struct endpoint_reply *reply,
@@ -303,7 +278,7 @@ static void pci_query(const struct control *control, struct endpoint_reply *repl
 
 	for (unsigned id = 0; id < RELAYS_MAX; id++) {
 		control_relay_read(control, id, &relay);
-		if (!same_socket(request->vhost_path, relay.vhost_socket))
+		if (!socket_path_same(request->vhost_path, relay.vhost_socket))
 			continue;
 		text_make_utf8(relay.device_label);
 		answer_ok(reply, relay.has_device ? relay.device_label : "");
@@ -331,10 +306,8 @@ static void request_handle(void *context, struct endpoint_reply *reply,
 		vf_change(control, reply, &request);
 		break;
 	case PORT_CONTROL_ADD_SOCK:
-		sock_add(control, reply, &request);
-		break;
 	case PORT_CONTROL_REMOVE_SOCK:
-		sock_remove(control, reply, &request);
+		sock_change(control, reply, &request);
 		break;
 	case PORT_CONTROL_QUERY_PCI:
 		pci_query(control, reply, &request);

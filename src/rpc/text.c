@@ -50,3 +50,13 @@ void text_make_utf8(char *text)
 		s += length == 0 ? 1 : length;
 	}
 }
+
+bool text_is_clean(const char *text)
+{
+	const uint8_t *s = (const uint8_t *)text;
+	unsigned length = 1;
+
+	for (; *s != '\0' && length > 0; s += length)
+		length = sequence_length(s);
+	return length > 0;
+}

@@ -4,7 +4,11 @@
 #ifndef RPC_TEXT_H
 #define RPC_TEXT_H
 
+#include <stdbool.h>
+
 /* Puts '?' in place of each byte that is no part of well-formed UTF-8, or a control character. */
 void text_make_utf8(char *text);
+/* Whether that would leave it as it is. */
+bool text_is_clean(const char *text);
 
 #endif

@@ -190,15 +190,59 @@ int pci_sysfs_check_group(const char *sysfs, int iommu_group, struct pci_functio
 	return rc;
 }
 
+int pci_sysfs_find_vf(const char *sysfs, const struct pci_address *pf, unsigned index,
+                      struct pci_address *out)
+{
+	char pf_name[PCI_ADDRESS_TEXT_MAX], name[PCI_ADDRESS_TEXT_MAX];
+	struct error err;
+
+	pci_address_format_sysfs(pf, pf_name);
+	if (sysfs_read_link_name(name, sizeof(name), sysfs, "bus/pci/devices/%s/virtfn%u", pf_name,
+	                         index) < 0 ||
+	    pci_address_parse(name, out, &err) < 0)
+		return -ENODEV;
+	return 0;
+}
+
+/* The kernel names the port of a VF "pf0vf3", other ports of functions "pf0", "pf0sf8", "c1pf0vf3"
+ * (behind another host's PF), and the wire "p0". 0 with -1 in *index when the port stands for no
+ * function, -ENODEV when it stands for one that is no VF of this host. */
+static int representor_read(const char *port, int64_t *index)
+{
+	const char *vf = port + strlen("pf");
+	uint32_t number;
+
+	*index = -1;
+	if (port[0] == 'c')
+		return -ENODEV;
+	if (!string_starts_with(port, "pf"))
+		return 0;
+	vf += strspn(vf, "0123456789");
+	if (!string_starts_with(vf, "vf") ||
+	    parse_u32(vf + strlen("vf"), 0, VFS_MAX - 1, &number) < 0)
+		return -ENODEV;
+	*index = number;
+	return 0;
+}
+
 int pci_sysfs_find_netdev(const char *sysfs, const char *netdev, struct pci_address *out)
 {
-	char name[PCI_ADDRESS_TEXT_MAX];
+	char name[PCI_ADDRESS_TEXT_MAX], port[32];
+	struct pci_address function;
 	struct error err;
+	int64_t index = -1;
 
 	if (netdev[0] == '\0' || netdev[0] == '.' || strchr(netdev, '/') != NULL)
 		return -ENODEV;
 	if (sysfs_read_link_name(name, sizeof(name), sysfs, "class/net/%s/device", netdev) < 0 ||
-	    pci_address_parse(name, out, &err) < 0)
+	    pci_address_parse(name, &function, &err) < 0)
 		return -ENODEV;
+	if (sysfs_read_text(port, sizeof(port), sysfs, "class/net/%s/phys_port_name", netdev) ==
+	            0 &&
+	    representor_read(port, &index) < 0)
+		return -ENODEV;
+	if (index >= 0)
+		return pci_sysfs_find_vf(sysfs, &function, (unsigned)index, out);
+	*out = function;
 	return 0;
 }

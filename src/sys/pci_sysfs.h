@@ -38,7 +38,12 @@ bool pci_function_is_network(const struct pci_function *function);
  * way, with its driver. 0 when viable, -EBUSY when not, or another -errno. */
 int pci_sysfs_check_group(const char *sysfs, int iommu_group, struct pci_function *blocker);
 
-/* The PCI function behind a network interface. 0, -ENODEV (no such interface, or not on PCI). */
+/* VF number `index` of a PF, as in `ip link set … vf 0`. 0, -ENODEV (no such VF, or no such PF). */
+int pci_sysfs_find_vf(const char *sysfs, const struct pci_address *pf, unsigned index,
+                      struct pci_address *out);
+
+/* The PCI function behind a network interface; behind a VF's representor (a switch port of the NIC)
+ * it is that VF. 0, -ENODEV (no such interface, not on PCI, or the port of something else). */
 int pci_sysfs_find_netdev(const char *sysfs, const char *netdev, struct pci_address *out);
 
 #endif

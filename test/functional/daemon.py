@@ -231,6 +231,10 @@ class Daemon:
         with wire.Client(self.port_control_ep) as client:
             return self.control(client, wire.REMOVE, relay, device, conditional)
 
+    def remove_sock(self, path):
+        answer = wire.port_control(self.port_control_ep, wire.REMOVE_SOCK, vhost_path=path)
+        assert answer.status == wire.OK, (path, answer)
+
     @staticmethod
     def control(client, op, relay, device=None, conditional=False):
         """One request over a connection of the caller's; the answer, which must be OK."""
@@ -257,7 +261,9 @@ class Daemon:
     def remove_all(self):
         """Removes every device; then all packets must be back in their pools, which go too."""
         for relay in self.relays():
-            if relay.vf is not None:
+            if relay.vf is not None and "--dynamic-sockets" in self.options:
+                self.remove_sock(relay.vhost.vhost_socket_name)
+            elif relay.vf is not None:
                 self.remove(relay.id)
 
         def left():

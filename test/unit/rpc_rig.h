@@ -27,8 +27,10 @@ static struct {
 	bool dynamic_sockets;
 	bool park; /* keep requests, to answer them later */
 	struct control_result result;
-	struct control_vf_request request; /* the last one */
-	unsigned n_adds, n_removes, n_parked;
+	struct control_vf_request request;        /* the last one */
+	struct control_sock_request sock_request; /* likewise */
+	char sock_path[256];
+	unsigned n_adds, n_removes, n_sock_adds, n_sock_removes, n_parked;
 	struct {
 		control_done_fn done;
 		void *context;
@@ -69,6 +71,31 @@ void __wrap_control_remove_vf(struct control *control, const struct control_vf_r
 	(void)control;
 	fake.n_removes++;
 	fake_request(request, done, context);
+}
+
+void fake_sock_request(const struct control_sock_request *request, control_done_fn done,
+                       void *context)
+{
+	fake.sock_request = *request;
+	snprintf(fake.sock_path, sizeof(fake.sock_path), "%s",
+	         request->path != NULL ? request->path : "-");
+	done(context, &fake.result);
+}
+
+void __wrap_control_add_sock(struct control *control, const struct control_sock_request *request,
+                             control_done_fn done, void *context)
+{
+	(void)control;
+	fake.n_sock_adds++;
+	fake_sock_request(request, done, context);
+}
+
+void __wrap_control_remove_sock(struct control *control, const struct control_sock_request *request,
+                                control_done_fn done, void *context)
+{
+	(void)control;
+	fake.n_sock_removes++;
+	fake_sock_request(request, done, context);
 }
 
 bool __wrap_control_dynamic_sockets(const struct control *control)

@@ -263,7 +263,7 @@ START_TEST(remote_endpoints_take_keys)
 }
 END_TEST
 
-START_TEST(ipc_leaves_ovsdb_alone)
+START_TEST(some_options_leave_ovsdb_alone)
 {
 	ck_assert_int_eq(rig_load("-C1", "-O", "/tmp/db.sock", NULL), 0);
 	ck_assert_str_eq(rig.cfg.ovsdb_sock, "/tmp/db.sock");
@@ -273,6 +273,9 @@ START_TEST(ipc_leaves_ovsdb_alone)
 	ck_assert_int_eq(rig_load("-C1", "-O", "/tmp/db.sock", "-I", NULL), 0);
 	ck_assert_ptr_null(rig.cfg.ovsdb_sock);
 	ck_assert(rig_warned("/tmp/db.sock is not watched"));
+	ck_assert_int_eq(rig_load("-C1", "-O", "/tmp/db.sock", "-d", NULL), 0);
+	ck_assert_ptr_null(rig.cfg.ovsdb_sock);
+	ck_assert(rig_warned("these come and go by ADD_SOCK: /tmp/db.sock is not watched"));
 }
 END_TEST
 
@@ -358,7 +361,7 @@ int main(void)
 	tcase_add_test(tcase, core_sched_implies_stats);
 	tcase_add_test(tcase, endpoints_differ);
 	tcase_add_test(tcase, remote_endpoints_take_keys);
-	tcase_add_test(tcase, ipc_leaves_ovsdb_alone);
+	tcase_add_test(tcase, some_options_leave_ovsdb_alone);
 	tcase_add_test(tcase, eal_may_ask_for_no_hugepages);
 	tcase_add_test(tcase, says_what_is_not_available);
 	suite_add_tcase(suite, tcase);

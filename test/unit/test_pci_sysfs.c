@@ -135,6 +135,38 @@ START_TEST(finds_netdevs)
 }
 END_TEST
 
+static int find_port(const char *port_name, struct pci_address *found)
+{
+	tree_link("class/net/port/device", "../../../0000:01:00.0");
+	tree_file("class/net/port/phys_port_name", port_name);
+	int rc = pci_sysfs_find_netdev(tree_root, "port", found);
+	ck_assert_int_eq(unlink(tree_path("class/net/port/device")), 0);
+	return rc;
+}
+
+START_TEST(finds_the_vf_behind_a_switch_port)
+{
+	struct pci_address found;
+
+	ck_assert_int_eq(pci_sysfs_find_vf(tree_root, &pf, 1, &found), 0);
+	ck_assert(pci_address_equal(&found, &vf));
+	ck_assert_int_eq(pci_sysfs_find_vf(tree_root, &pf, 2, &found), -ENODEV);
+	ck_assert_int_eq(pci_sysfs_find_vf(tree_root, &nvme, 0, &found), -ENODEV);
+
+	ck_assert_int_eq(find_port("pf0vf1\n", &found), 0);
+	ck_assert(pci_address_equal(&found, &vf));
+	ck_assert_int_eq(find_port("p0\n", &found), 0); /* the wire: the PF's own */
+	ck_assert(pci_address_equal(&found, &pf));
+	ck_assert_int_eq(find_port("pf0vf2\n", &found), -ENODEV);
+	ck_assert_int_eq(find_port("pf0vf99999999999\n", &found), -ENODEV);
+	ck_assert_int_eq(find_port("pf0vf\n", &found), -ENODEV);
+	ck_assert_int_eq(find_port("pf0sf1\n", &found), -ENODEV);
+	ck_assert_int_eq(find_port("pf0\n", &found), -ENODEV);
+	ck_assert_int_eq(find_port("pf\n", &found), -ENODEV);
+	ck_assert_int_eq(find_port("c1pf0vf1\n", &found), -ENODEV); /* another host's */
+}
+END_TEST
+
 static void expect_refusal(const struct pci_address *address, const char *first, const char *second)
 {
 	struct pci_function f;
@@ -181,6 +213,7 @@ int main(void)
 	tcase_add_test(tcase, bears_missing_and_odd_attributes);
 	tcase_add_test(tcase, judges_groups);
 	tcase_add_test(tcase, finds_netdevs);
+	tcase_add_test(tcase, finds_the_vf_behind_a_switch_port);
 	tcase_add_test(tcase, refuses_with_a_remedy);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -215,9 +215,12 @@ static void on_answer(void *context, const struct control_result *result)
 	answer->took_ms = clock_ms - answer->asked_ms;
 }
 
+static enum control_owner asker;
+
 static struct control_vf_request request_of(unsigned relay_id, int device, bool conditional)
 {
-	struct control_vf_request request = {.relay_id = relay_id, .conditional = conditional};
+	struct control_vf_request request = {
+	        .owner = asker, .relay_id = relay_id, .conditional = conditional};
 	struct error err;
 	char name[24];
 
@@ -296,6 +299,7 @@ static void set_up(void)
 	memset(attached, 0, sizeof(attached));
 	n_attached = n_attaches = n_detaches = n_timers = 0;
 	attach_code = attach_node = 0;
+	asker = CONTROL_OWNER_CLIENT;
 	detach_fails = out_of_memory = false;
 	memset(&leftover, 0, sizeof(leftover));
 	memset(&health, 0, sizeof(health));
@@ -557,6 +561,128 @@ START_TEST(static_vfs_are_the_operators)
 	expect_error(&answer, add_source, 2);
 	device_works();
 	ck_assert_str_eq(to_vm_state(1), "DPDK_UNINIT");
+}
+END_TEST
+
+/* --- owners -------------------------------------------------------------------------------------
+ */
+
+static void expect_refused(const struct answer *answer, const char *source, int code,
+                           const char *who)
+{
+	expect_error(answer, source, code);
+	ck_assert_msg(strstr(answer->text, who) != NULL, "%s", answer->text);
+}
+
+static bool is_ovsdbs(unsigned relay_id)
+{
+	struct device_spec device;
+
+	return control_vf_of_owner(rig, relay_id, CONTROL_OWNER_OVSDB, &device);
+}
+
+START_TEST(each_vf_has_one_owner)
+{
+	struct device_spec device;
+	struct answer answer;
+
+	have(4, 2);
+	asker = CONTROL_OWNER_OVSDB;
+	have(3, 1);
+	ck_assert(is_ovsdbs(3) && !is_ovsdbs(4) && !is_ovsdbs(5));
+	ck_assert(control_vf_of_owner(rig, 4, CONTROL_OWNER_CLIENT, &device));
+	ck_assert_str_eq(device.name, "net_null2");
+	add(4, 2, true, &answer); /* what is there, but not its own */
+	expect_refused(&answer, add_source, 8, "a client");
+	remove_vf(4, -1, true, &answer);
+	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "a client");
+
+	asker = CONTROL_OWNER_CLIENT;
+	add(3, 1, true, &answer);
+	expect_refused(&answer, add_source, 8, "net_null1 from OVSDB");
+	add(3, 5, false, &answer);
+	expect_refused(&answer, add_source, 8, "net_null1 from OVSDB");
+	add(5, 1, true, &answer);
+	expect_refused(&answer, add_source, VF_ERROR_PROBE, "relay 3 has net_null1 from OVSDB");
+	remove_vf(3, -1, true, &answer);
+	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "OVSDB");
+	remove_vf(3, 1, false, &answer);
+	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "OVSDB");
+
+	asker = CONTROL_OWNER_OVSDB;
+	remove_vf(3, -1, true, &answer);
+	ck_assert(!is_ovsdbs(3)); /* on its way out */
+	device_works();
+	expect_ok(&answer);
+	asker = CONTROL_OWNER_CLIENT;
+	have(3, 1);
+	ck_assert(!is_ovsdbs(3));
+}
+END_TEST
+
+START_TEST(clients_may_take_a_static_vf)
+{
+	struct answer answer;
+
+	rig_config.n_static_vfs = 1;
+	rig_config.static_vfs[0].relay_id = 2;
+	rig_config.static_vfs[0].device = request_of(2, 0, true).device;
+	relay_vf_start_static(rig);
+	device_works();
+	asker = CONTROL_OWNER_OVSDB;
+	add(2, 0, true, &answer);
+	expect_refused(&answer, add_source, 8, "the configuration");
+	remove_vf(2, 0, true, &answer);
+	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "the configuration");
+
+	asker = CONTROL_OWNER_CLIENT;
+	add(2, 0, true, &answer);
+	expect_ok(&answer);
+	remove_vf(2, 0, true, &answer);
+	device_works();
+	expect_ok(&answer);
+	asker = CONTROL_OWNER_OVSDB; /* nobody's now */
+	have(2, 0);
+}
+END_TEST
+
+START_TEST(ovsdb_is_not_in_a_hurry)
+{
+	struct answer answer;
+
+	asker = CONTROL_OWNER_OVSDB;
+	add(7, 3, true, &answer);
+	pass_ms(CONTROL_ANSWER_MS);
+	expect_error(&answer, add_source, VF_ERROR_PROBE);
+	ck_assert(is_ovsdbs(7));
+	device_works(); /* it is wanted as before */
+	ck_assert(attached[3] && is_ovsdbs(7));
+	add(7, 3, true, &answer);
+	expect_ok(&answer);
+
+	relay_vf_lost(&rig->relays[7]);
+	ck_assert(is_ovsdbs(7));
+	device_works();
+	ck_assert(is_ovsdbs(7));
+	pass_ms(100);
+	device_works();
+	ck_assert(attached[3] && is_ovsdbs(7));
+}
+END_TEST
+
+START_TEST(what_was_lost_and_removed_late_stays_away)
+{
+	struct answer answer;
+
+	have(7, 3);
+	relay_vf_lost(&rig->relays[7]);
+	remove_vf(7, 3, true, &answer);
+	pass_ms(CONTROL_ANSWER_MS);
+	expect_error(&answer, remove_source, 5);
+	device_works();
+	pass_ms(60000);
+	ck_assert(device_idle());
+	ck_assert_str_eq(to_vm_state(7), "DPDK_UNINIT");
 }
 END_TEST
 
@@ -1105,6 +1231,10 @@ int main(void)
 	tcase_add_test(tcase, given_up_half_way);
 	tcase_add_test(tcase, kept_for_whoever_still_waits);
 	tcase_add_test(tcase, static_vfs_are_the_operators);
+	tcase_add_test(tcase, each_vf_has_one_owner);
+	tcase_add_test(tcase, clients_may_take_a_static_vf);
+	tcase_add_test(tcase, ovsdb_is_not_in_a_hurry);
+	tcase_add_test(tcase, what_was_lost_and_removed_late_stays_away);
 	tcase_add_test(tcase, nothing_to_remove);
 	tcase_add_test(tcase, removed_when_it_has_gone);
 	tcase_add_test(tcase, not_another_ones_device);

@@ -1,6 +1,6 @@
 /* Endpoints: their paths and addresses, and what clients may throw at them.
  * WRAP: control_add_vf control_remove_vf control_dynamic_sockets control_relay_read
- * WRAP: control_relay_rates control_rates_between
+ * WRAP: control_relay_rates control_rates_between control_add_sock control_remove_sock
  */
 #include <sys/socket.h>
 #include <sys/stat.h>

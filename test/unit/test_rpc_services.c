@@ -1,6 +1,6 @@
 /* The services port_control and stats, spoken to over real ZeroMQ sockets.
  * WRAP: control_add_vf control_remove_vf control_dynamic_sockets control_relay_read
- * WRAP: control_relay_rates control_rates_between
+ * WRAP: control_relay_rates control_rates_between control_add_sock control_remove_sock
  */
 #include "rpc_rig.h"
 
@@ -50,39 +50,66 @@ START_TEST(operations_that_are_not_available)
 	ask(&request);
 	expect_error(-1, "virtio_forwarder_bond_add()");
 
-	request = request_make(OP(ADD_SOCK));
-	ask(&request);
-	expect_error(-1, "virtio_add_sock_dev_pair()");
-	request.vhost_path = (char *)"/tmp/a.sock";
-	ask(&request);
-	expect_error(2, "virtio_add_sock_dev_pair()");
-
-	request = request_make(OP(REMOVE_SOCK));
-	request.n_device = 0;
-	ask(&request);
-	expect_error(-1, "virtio_remove_sock_dev_pair()");
-	request.vhost_path = (char *)"/tmp/a.sock";
-	ask(&request);
-	expect_error(1, "virtio_remove_sock_dev_pair()");
-
 	fake.dynamic_sockets = true;
-	ask(&request); /* conditional: gone is gone */
-	expect_ok();
-	request.has_conditional = true;
-	request.conditional = false;
-	ask(&request);
-	expect_error(1, "virtio_remove_sock_dev_pair()");
-	request = request_make(OP(ADD_SOCK));
+	request.op = OP(ADD_SOCK);
 	request.vhost_path = (char *)"/tmp/a.sock";
 	ask(&request);
-	expect_error(2, "virtio_add_sock_dev_pair()");
+	expect_error(4, "virtio_add_sock_dev_pair()");
 	request = request_make(OP(ADD));
 	ask(&request);
 	expect_refusal();
 	request = request_make(OP(REMOVE));
 	ask(&request);
 	expect_refusal();
-	ck_assert_uint_eq(fake.n_adds + fake.n_removes, 0);
+	ck_assert_uint_eq(fake.n_adds + fake.n_removes + fake.n_sock_adds, 0);
+}
+END_TEST
+
+START_TEST(sockets_reach_control)
+{
+	Virtioforwarder__PortControlRequest request = request_make(OP(ADD_SOCK));
+
+	fake.dynamic_sockets = true;
+	request.vhost_path = (char *)"/tmp/ä.sock";
+	ask(&request);
+	expect_ok();
+	ck_assert_uint_eq(fake.n_sock_adds, 1);
+	ck_assert_str_eq(fake.sock_path, "/tmp/ä.sock");
+	ck_assert(fake.sock_request.has_device && fake.sock_request.conditional);
+	ck_assert_str_eq(fake.sock_request.device.name, "net_null3");
+
+	static const char *const unclean[] = {"/tmp/\n.sock", "/tmp/\xff.sock", "/tmp/\x7f",
+	                                      "\x01"};
+	for (size_t i = 0; i < sizeof(unclean) / sizeof(unclean[0]); i++) {
+		request.vhost_path = (char *)unclean[i];
+		ask(&request);
+		expect_error(5, "virtio_add_sock_dev_pair()");
+	}
+	request.vhost_path = (char *)"";
+	fake.result = (struct control_result){
+	        .has_code = true, .code = -1, .source = "virtio_add_sock_dev_pair()", .text = "no"};
+	ask(&request); /* the rest is control's to judge */
+	expect_error(-1, "virtio_add_sock_dev_pair()");
+	ck_assert_str_eq(fake.sock_path, "-");
+
+	fake.result = (struct control_result){.ok = true};
+	request = request_make(OP(REMOVE_SOCK));
+	request.has_conditional = true;
+	request.conditional = false;
+	ask(&request);
+	expect_ok();
+	ck_assert_str_eq(fake.sock_path, "-");
+	ck_assert(fake.sock_request.has_device && !fake.sock_request.conditional);
+	request.n_device = 0;
+	request.vhost_path = (char *)"/tmp/\xff.sock"; /* to remove, anything may be named */
+	ask(&request);
+	expect_ok();
+	ck_assert(!fake.sock_request.has_device);
+	request.name = (char *)"net_bonding0";
+	ask(&request);
+	ck_assert(fake.sock_request.has_device);
+	ck_assert_str_eq(fake.sock_request.device.name, "net_bonding0");
+	ck_assert_uint_eq(fake.n_sock_removes, 3);
 }
 END_TEST
 
@@ -266,6 +293,7 @@ int main(void)
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, adds_and_removes_reach_control);
 	tcase_add_test(tcase, operations_that_are_not_available);
+	tcase_add_test(tcase, sockets_reach_control);
 	tcase_add_test(tcase, query_finds_sockets_by_directory_and_name);
 	tcase_add_test(tcase, stats_tell_of_the_relays_asked_for);
 	tcase_add_test(tcase, stats_measure_over_the_delay);

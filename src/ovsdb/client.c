@@ -1,0 +1,176 @@
+/* Connecting, reading, and trying again. See client.h. */
+#include "ovsdb/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+
+#define ANSWER_MS        10000 /* for the table, after the request */
+#define RETRY_FIRST_MS   100U
+#define RETRY_LONGEST_MS 5000U
+#define READ_BYTES       ((size_t)64 << 10) /* a turn: other sources of the loop wait meanwhile */
+
+struct ovsdb_client {
+	const char *path;
+	struct sockaddr_un address;
+	struct loop *loop;
+	ovsdb_table_fn table;
+	void *context;
+	int fd; /* -1: waiting for the next attempt */
+	struct session session;
+	uint64_t live_since_ms;
+	struct loop_timer timer; /* the next attempt, or the table is late */
+	unsigned retry_ms;
+	char said[ERROR_TEXT_MAX]; /* why there is no connection, as the log has it */
+	char bytes[READ_BYTES];
+};
+
+static void on_retry(void *context);
+
+/* Until the next attempt. What the relays have they keep meanwhile. */
+static void disconnect(struct ovsdb_client *client, const char *why)
+{
+	if (client->fd >= 0) {
+		loop_remove_fd(client->loop, client->fd);
+		close(client->fd);
+		client->fd = -1;
+	}
+	/* Not for a server that lets us in only to throw us out. */
+	if (client->session.live && loop_now_ms() - client->live_since_ms > RETRY_LONGEST_MS) {
+		client->retry_ms = RETRY_FIRST_MS;
+		client->said[0] = '\0';
+	}
+	session_end(&client->session);
+	if (strcmp(client->said, why) != 0)
+		log_warn("OVSDB %s: %s; trying again, relays stay as they are", client->path, why);
+	snprintf(client->said, sizeof(client->said), "%s", why);
+	loop_timer_start(client->loop, &client->timer, client->retry_ms, on_retry, client);
+	client->retry_ms *= 2;
+	if (client->retry_ms > RETRY_LONGEST_MS)
+		client->retry_ms = RETRY_LONGEST_MS;
+}
+
+/* What a session sends is so short that a socket which does not take it at once is as good as
+ * broken. */
+static int on_send(void *context, const char *text, size_t length, struct error *err)
+{
+	const struct ovsdb_client *client = context;
+	ssize_t n = send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n == (ssize_t)length)
+		return 0;
+	return error_set(err, EIO, "the server takes no more: %s",
+	                 n < 0 ? strerror(errno) : "its socket is full");
+}
+
+static int on_table(void *context, const json_t *updates, bool whole, struct error *err)
+{
+	struct ovsdb_client *client = context;
+	int rc = client->table(client->context, updates, whole, err);
+
+	if (rc < 0 || !whole)
+		return rc;
+	loop_timer_stop(&client->timer);
+	client->live_since_ms = loop_now_ms();
+	log_notice("OVSDB %s: connected; table Interface is watched", client->path);
+	return 0;
+}
+
+static void on_readable(void *context)
+{
+	struct ovsdb_client *client = context;
+	ssize_t n = recv(client->fd, client->bytes, sizeof(client->bytes), MSG_DONTWAIT);
+	struct error err;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0)
+		disconnect(client, strerror(errno));
+	else if (n == 0)
+		disconnect(client, "the server has closed the connection");
+	else if (session_feed(&client->session, client->bytes, (size_t)n, &err) < 0)
+		disconnect(client, err.text);
+}
+
+static void on_late(void *context)
+{
+	disconnect(context, "the server does not answer");
+}
+
+static int attempt(struct ovsdb_client *client, struct error *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return error_set(err, errno, "no socket can be had: %s", strerror(errno));
+	if (connect(fd, (struct sockaddr *)&client->address, sizeof(client->address)) < 0) {
+		error_set(err, errno, "cannot connect: %s", strerror(errno));
+		close(fd);
+		return -err->code;
+	}
+	if (loop_add_fd(client->loop, fd, on_readable, client) < 0) {
+		close(fd);
+		return error_set(err, ENOSPC, "the event loop is full");
+	}
+	client->fd = fd;
+	return session_begin(&client->session, err);
+}
+
+static void on_retry(void *context)
+{
+	struct ovsdb_client *client = context;
+	struct error err;
+
+	if (attempt(client, &err) < 0)
+		disconnect(client, err.text);
+	else
+		loop_timer_start(client->loop, &client->timer, ANSWER_MS, on_late, client);
+}
+
+struct ovsdb_client *ovsdb_client_create(const char *path, struct loop *loop, ovsdb_table_fn table,
+                                         void *context, struct error *err)
+{
+	struct ovsdb_client *client = calloc(1, sizeof(*client));
+
+	if (client == NULL) {
+		error_set(err, ENOMEM, "cannot watch OVSDB: out of memory");
+		return NULL;
+	}
+	client->address.sun_family = AF_UNIX;
+	if (string_copy(client->address.sun_path, sizeof(client->address.sun_path), path) < 0) {
+		error_set(err, ENAMETOOLONG,
+		          "--ovsdb-sock \"%.160s\": a socket's path has at most %zu characters",
+		          path, sizeof(client->address.sun_path) - 1);
+		free(client);
+		return NULL;
+	}
+	client->path = path;
+	client->loop = loop;
+	client->table = table;
+	client->context = context;
+	client->fd = -1;
+	client->session = (struct session){.send = on_send, .table = on_table, .context = client};
+	client->retry_ms = RETRY_FIRST_MS;
+	loop_timer_start(loop, &client->timer, 0, on_retry, client);
+	return client;
+}
+
+void ovsdb_client_destroy(struct ovsdb_client *client)
+{
+	if (client == NULL)
+		return;
+	loop_timer_stop(&client->timer);
+	if (client->fd >= 0) {
+		loop_remove_fd(client->loop, client->fd);
+		close(client->fd);
+	}
+	session_end(&client->session);
+	free(client);
+}

@@ -1,0 +1,227 @@
+/* What the rows want against what OVSDB's side has. See ovsdb.h.
+ *
+ * There is no list of things to do: each turn compares the two and makes one request that brings
+ * them closer, removals first, since a device or a relay may only be changing places. So it does
+ * not matter what was missed while the server was away, or in which order the rows came. What
+ * control refuses is asked again, later and later. One request at a time is enough: the device
+ * thread does one at a time anyway, and each has the whole of its time to be answered in.
+ */
+#include "ovsdb/ovsdb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "ovsdb/client.h"
+#include "ovsdb/rows.h"
+#include "sys/sysfs.h"
+
+#define RETRY_FIRST_MS   500U
+#define RETRY_LONGEST_MS 10000U
+#define RETRY_REMOVAL_MS 1000U
+#define LOOK_AGAIN_MS    5000U /* for devices that are not there yet */
+
+/* A relay's last attempt to add what is wanted. */
+struct slot {
+	struct device_spec device; /* that was wanted */
+	bool failed;
+	char why[ERROR_TEXT_MAX];
+	unsigned retry_ms;
+	uint64_t not_before_ms;
+};
+
+struct ovsdb {
+	struct control *control;
+	struct loop *loop;
+	struct ovsdb_client *client;
+	struct rows rows;
+	struct slot slots[RELAYS_MAX];
+	struct loop_timer timer; /* the next turn */
+	bool known;              /* the table was read: before that nothing is wanted or unwanted */
+	bool stopped;
+	unsigned asked; /* request under way: of which relay; RELAYS_MAX = none */
+	bool removing;  /* it is a removal */
+	uint64_t remove_not_before_ms;
+};
+
+static void reconcile(void *context);
+
+static void turn_after(struct ovsdb *ovsdb, uint64_t delay_ms)
+{
+	loop_timer_start(ovsdb->loop, &ovsdb->timer, delay_ms, reconcile, ovsdb);
+}
+
+static void on_added(struct slot *slot, const struct control_result *result)
+{
+	slot->failed = !result->ok;
+	if (result->ok) {
+		slot->retry_ms = 0;
+		slot->not_before_ms = 0;
+		return;
+	}
+	slot->retry_ms = slot->retry_ms == 0 ? RETRY_FIRST_MS : slot->retry_ms * 2;
+	if (slot->retry_ms > RETRY_LONGEST_MS)
+		slot->retry_ms = RETRY_LONGEST_MS;
+	slot->not_before_ms = loop_now_ms() + slot->retry_ms;
+	snprintf(slot->why, sizeof(slot->why), "%s", result->text);
+}
+
+static void on_answer(void *context, const struct control_result *result)
+{
+	struct ovsdb *ovsdb = context;
+	unsigned id = ovsdb->asked;
+
+	ovsdb->asked = RELAYS_MAX;
+	if (ovsdb->stopped) {
+		free(ovsdb);
+		return;
+	}
+	if (!ovsdb->removing) {
+		on_added(&ovsdb->slots[id], result);
+	} else if (!result->ok) {
+		log_warn("OVSDB: %s", result->text);
+		ovsdb->remove_not_before_ms = loop_now_ms() + RETRY_REMOVAL_MS;
+	}
+	/* Not here: the answer may come from within the request. */
+	turn_after(ovsdb, 0);
+}
+
+static void lower(uint64_t *wait_ms, uint64_t until_ms, uint64_t now_ms)
+{
+	if (until_ms - now_ms < *wait_ms)
+		*wait_ms = until_ms - now_ms;
+}
+
+/* Removes what is there and belongs elsewhere. Whether it has made a request; else *wait_ms is
+ * lowered to when one is due. */
+static bool remove_one(struct ovsdb *ovsdb, const struct device_spec *const has[RELAYS_MAX],
+                       struct row *const wish[RELAYS_MAX], uint64_t *wait_ms)
+{
+	uint64_t now = loop_now_ms();
+
+	for (unsigned id = 0; id < RELAYS_MAX; id++) {
+		struct control_vf_request request = {
+		        .owner = CONTROL_OWNER_OVSDB, .relay_id = id, .conditional = true};
+
+		if (has[id] == NULL ||
+		    (wish[id] != NULL && device_spec_equal(has[id], &wish[id]->device)))
+			continue;
+		if (now < ovsdb->remove_not_before_ms) {
+			lower(wait_ms, ovsdb->remove_not_before_ms, now);
+			continue;
+		}
+		log_info("OVSDB: relay %u shall not have %s any more", id, has[id]->name);
+		ovsdb->asked = id;
+		ovsdb->removing = true;
+		control_remove_vf(ovsdb->control, &request, on_answer, ovsdb);
+		return true;
+	}
+	return false;
+}
+
+/* Adds what is wanted; answers like remove_one. */
+static bool add_one(struct ovsdb *ovsdb, const struct device_spec *const has[RELAYS_MAX],
+                    struct row *const wish[RELAYS_MAX], uint64_t *wait_ms)
+{
+	uint64_t now = loop_now_ms();
+
+	for (unsigned id = 0; id < RELAYS_MAX; id++) {
+		struct slot *slot = &ovsdb->slots[id];
+		struct control_vf_request request = {.owner = CONTROL_OWNER_OVSDB,
+		                                     .relay_id = id,
+		                                     .has_device = true,
+		                                     .conditional = true};
+
+		if (wish[id] == NULL || !device_spec_equal(&slot->device, &wish[id]->device))
+			*slot = (struct slot){0};
+		if (wish[id] == NULL ||
+		    (has[id] != NULL && !device_spec_equal(has[id], &wish[id]->device)))
+			continue;
+		slot->device = wish[id]->device;
+		if (!slot->failed && has[id] != NULL) {
+			row_say(wish[id], "");
+			continue;
+		}
+		if (slot->failed)
+			row_say(wish[id], slot->why);
+		if (now < slot->not_before_ms) {
+			lower(wait_ms, slot->not_before_ms, now);
+			continue;
+		}
+		request.device = wish[id]->device;
+		ovsdb->asked = id;
+		ovsdb->removing = false;
+		control_add_vf(ovsdb->control, &request, on_answer, ovsdb);
+		return true;
+	}
+	return false;
+}
+
+static void reconcile(void *context)
+{
+	struct ovsdb *ovsdb = context;
+	struct device_spec devices[RELAYS_MAX];
+	const struct device_spec *has[RELAYS_MAX];
+	struct row *wish[RELAYS_MAX];
+	uint64_t wait_ms = UINT64_MAX;
+
+	if (!ovsdb->known || ovsdb->asked < RELAYS_MAX)
+		return;
+	for (unsigned id = 0; id < RELAYS_MAX; id++)
+		has[id] = control_vf_of_owner(ovsdb->control, id, CONTROL_OWNER_OVSDB, &devices[id])
+		                  ? &devices[id]
+		                  : NULL;
+	if (!rows_choose(&ovsdb->rows, SYSFS_ROOT, has, wish))
+		wait_ms = LOOK_AGAIN_MS;
+	if (remove_one(ovsdb, has, wish, &wait_ms) || add_one(ovsdb, has, wish, &wait_ms))
+		return;
+	if (wait_ms < UINT64_MAX)
+		turn_after(ovsdb, wait_ms);
+}
+
+static int on_table(void *context, const json_t *updates, bool whole, struct error *err)
+{
+	struct ovsdb *ovsdb = context;
+	int rc = rows_apply(&ovsdb->rows, updates, whole, err);
+
+	if (rc < 0)
+		return rc;
+	ovsdb->known = true;
+	turn_after(ovsdb, 0);
+	return 0;
+}
+
+struct ovsdb *ovsdb_start(const char *socket, struct control *control, struct loop *loop,
+                          struct error *err)
+{
+	struct ovsdb *ovsdb = calloc(1, sizeof(*ovsdb));
+
+	if (ovsdb == NULL) {
+		error_set(err, ENOMEM, "cannot watch OVSDB: out of memory");
+		return NULL;
+	}
+	ovsdb->control = control;
+	ovsdb->loop = loop;
+	ovsdb->rows = (struct rows)ROWS_INIT;
+	ovsdb->asked = RELAYS_MAX;
+	ovsdb->client = ovsdb_client_create(socket, loop, on_table, ovsdb, err);
+	if (ovsdb->client == NULL) {
+		free(ovsdb);
+		return NULL;
+	}
+	return ovsdb;
+}
+
+void ovsdb_stop(struct ovsdb *ovsdb)
+{
+	if (ovsdb == NULL)
+		return;
+	ovsdb_client_destroy(ovsdb->client);
+	loop_timer_stop(&ovsdb->timer);
+	rows_clear(&ovsdb->rows);
+	if (ovsdb->asked < RELAYS_MAX)
+		ovsdb->stopped = true; /* on_answer frees it */
+	else
+		free(ovsdb);
+}
