@@ -18,6 +18,7 @@ from wire_client import ADD, ADD_SOCK, ERROR, OK, QUERY_PCI, REMOVE, REMOVE_SOCK
 ADDING = "virtio_add_sock_dev_pair()"
 REMOVING = "virtio_remove_sock_dev_pair()"
 SCRIPT = "virtioforwarder_port_control.py"
+PATIENCE = int(300 * SLOW)  # ms
 
 
 @pytest.fixture
@@ -394,13 +395,13 @@ def test_torture(daemon, guest, rounds, mode):
     daemon.start("--dynamic-sockets", *(["--vhostuser-client"] if client else []))
     bystander = PairedBystander(daemon, guest)
     path = path_of(daemon)
-    one = guest(path, ready=False, server=client, timeout=300 * SLOW) if client else None
+    one = guest(path, ready=False, server=client, timeout=PATIENCE) if client else None
     rng = random.Random(3)
     baseline = None
     for n in range(rounds):
         add(daemon, "net_ring1", path)
         if not client and one is None:
-            one = guest(path, timeout=300 * SLOW)
+            one = guest(path, timeout=PATIENCE)
         elif not client:
             one.command("attach")
         if n % 4 != 3:  # else remove it before its guest is there
