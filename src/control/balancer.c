@@ -11,7 +11,7 @@
 #define MOVES_AT_LEAST 16
 /* What the search of one round may look at, besides its puzzles: keeps it below a millisecond or
  * so. A search that is cut short has only done less. */
-#define WORK_MAX 40000
+#define WORK_MAX 34000
 #define KEYS     (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 
 unsigned balancer_default_moves(unsigned n_lanes)
@@ -190,6 +190,8 @@ static void balance(struct balancer *b)
 				hottest = model_heat(b, hot);
 			}
 		}
+		if (next == NULL)
+			return;
 		next->done = true;
 		b->work_max = b->work < WORK_MAX ? b->work + (WORK_MAX - b->work) / left : b->work;
 		balance_domain(b, next);
