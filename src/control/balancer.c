@@ -9,8 +9,8 @@
 #include "control/balancer_model.h"
 
 #define MOVES_AT_LEAST 16
-/* What the search of one round may look at, besides its puzzles: keeps it below a millisecond or
- * so. A search that is cut short has only done less. */
+/* What the search of one round may look at, besides its puzzles: keeps it below a millisecond. A
+ * search that is cut short has only done less. */
 #define WORK_MAX 34000
 #define KEYS     (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 

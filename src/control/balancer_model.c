@@ -106,7 +106,7 @@ static void add_load(struct balancer *b, int group, const struct balancer_lane *
 {
 	uint64_t load = lane->load < BALANCER_FULL ? lane->load : BALANCER_FULL;
 	uint64_t noise = lane->noise < BALANCER_FULL ? lane->noise : BALANCER_FULL;
-	uint32_t *cost = &b->cost[(size_t)group * BALANCER_NODES_MAX];
+	uint32_t *cost = &b->cost[(size_t)group * b->n_slots];
 
 	find_remote_pct(b, lane);
 	if (lane->worker != BALANCER_NOWHERE)
@@ -130,8 +130,8 @@ static int add_lane(struct balancer *b, unsigned index)
 		*known = (int16_t)b->n_groups;
 		b->groups[b->n_groups] =
 		        (struct group){.pin = lane->pin, .seat = NONE, .next = NONE};
-		memset(&b->cost[(size_t)b->n_groups * BALANCER_NODES_MAX], 0,
-		       BALANCER_NODES_MAX * sizeof(*b->cost));
+		memset(&b->cost[(size_t)b->n_groups * b->n_slots], 0,
+		       b->n_slots * sizeof(*b->cost));
 		b->n_groups++;
 	}
 	group = &b->groups[*known];
@@ -160,7 +160,7 @@ static void find_home(struct balancer *b, int index, const struct balancer_lane 
 		if (pct < least) {
 			least = pct;
 			group->home = 0;
-			group->weight = b->cost[(size_t)index * BALANCER_NODES_MAX + slot];
+			group->weight = b->cost[(size_t)index * b->n_slots + slot];
 		}
 		if (pct == least)
 			group->home |= 1u << slot;
@@ -347,7 +347,7 @@ static bool budget_holds(const struct balancer *b, const struct budget *budget, 
 static void budget_add_group(const struct balancer *b, struct budget *budget, unsigned index)
 {
 	const struct group *group = &b->groups[index];
-	const uint32_t *cost = &b->cost[(size_t)index * BALANCER_NODES_MAX];
+	const uint32_t *cost = &b->cost[(size_t)index * b->n_slots];
 
 	if (group->pin != BALANCER_NOWHERE) {
 		budget->demand[b->seats[group->seat].slot] += cost[b->seats[group->seat].slot];

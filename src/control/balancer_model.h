@@ -79,7 +79,8 @@ struct balancer {
 	unsigned n_groups, n_seats, n_kinds, n_cores, n_slots, n_domains;
 	struct group *groups; /* [lanes_max] */
 	int16_t *group_of;    /* [lanes_max]: by lane */
-	uint32_t *cost;    /* [lanes_max * BALANCER_NODES_MAX]: by group and slot, on a whole CPU */
+	uint32_t *cost;    /* [lanes_max * n_slots]: by group and slot, on a whole CPU; room for all
+	                      slots */
 	int16_t *order[2]; /* [lanes_max]: groups, the heaviest first; and scratch */
 	int16_t *by_key;   /* [RELAYS_MAX * 2 * BALANCER_GROUPS_MAX] */
 	struct seat *seats; /* [workers_max], and so on */
@@ -132,7 +133,7 @@ void model_rank(const struct balancer *b, const struct domain *domain, struct ra
 static inline uint64_t model_cost(const struct balancer *b, int group, int seat)
 {
 	const struct seat *s = &b->seats[seat];
-	uint64_t cost = b->cost[(size_t)group * BALANCER_NODES_MAX + s->slot];
+	uint64_t cost = b->cost[(size_t)group * b->n_slots + s->slot];
 
 	return cost * s->slowness / SLOWNESS_ONE;
 }

@@ -80,39 +80,36 @@ static int coolest_at_home(const struct balancer *b, int group)
 	return best;
 }
 
-/* With global_numa_opt a group that came home must not be sent away again: it comes only to a
- * core that stays below what everybody has to bear. */
-static bool has_room(const struct balancer *b, int group, int seat, uint64_t fair)
+/* With global_numa_opt a group comes home only if that makes things more even, too: so it is not
+ * sent away again, and there are no two minds about it. */
+static bool has_room(const struct balancer *b, int group, int seat)
 {
 	const struct balancer_settings *settings = &b->snapshot->settings;
 	uint64_t cost = model_cost(b, group, seat);
+	uint64_t here = model_heat(b, b->seats[b->groups[group].seat].core);
+	uint64_t there = model_heat_if(b, b->seats[seat].core, seat, (int64_t)cost, NONE, 0);
 
 	if (settings->global_numa_opt)
-		return model_heat_if(b, b->seats[seat].core, seat, (int64_t)cost, NONE, 0) <= fair;
-	return !settings->spill_over || b->seats[seat].load + cost <= settings->return_at;
+		return there + there / 8 <= here;
+	return !settings->spill_over || there <= 2ull * settings->return_at;
 }
 
 void numa_come_home(struct balancer *b)
 {
 	bool everywhere = b->snapshot->settings.global_numa_opt;
 	uint32_t all = (uint32_t)((1ull << b->n_slots) - 1);
-	uint64_t fair = 0;
 
-	for (unsigned g = 0; g < b->n_groups; g++)
-		b->groups[g].nodes = everywhere ? all : b->groups[g].home;
-	if (everywhere) {
-		model_split(b);
-		fair = model_fair_heat(b, &b->domains[0]);
-	}
 	for (unsigned i = 0; i < b->n_groups; i++) {
 		int g = b->order[0][i];
 		struct group *group = &b->groups[g];
-		int seat;
+		int seat = NONE;
 
+		group->nodes = everywhere ? all : group->home;
 		if (group->pin != BALANCER_NOWHERE || is_at_home(b, group))
 			continue;
-		seat = group->n_lanes <= b->moves_left ? coolest_at_home(b, g) : NONE;
-		if (seat != NONE && has_room(b, g, seat, fair)) {
+		if (group->n_lanes <= b->moves_left)
+			seat = coolest_at_home(b, g);
+		if (seat != NONE && has_room(b, g, seat)) {
 			model_move(b, g, seat);
 			group->origin = (int16_t)seat;
 			group->reason = BALANCER_HOME;
@@ -138,6 +135,8 @@ static bool all_at_home_saturated(const struct balancer *b, int group)
 	return true;
 }
 
+/* A worker is idle if its siblings are, too; and with the group, nothing there gets saturated. So
+ * whatever spills over makes things more even. */
 static int idle_abroad(const struct balancer *b, int group)
 {
 	const struct balancer_settings *settings = &b->snapshot->settings;
@@ -145,16 +144,18 @@ static int idle_abroad(const struct balancer *b, int group)
 	int best = NONE;
 
 	for (unsigned s = 0; s < b->n_seats; s++) {
-		uint64_t cost = model_cost(b, group, (int)s);
-		uint64_t after = b->seats[s].load + cost;
+		uint64_t cost = model_cost(b, group, (int)s), rank;
+		int core = b->seats[s].core;
 
 		if ((b->groups[group].home >> b->seats[s].slot & 1) != 0 ||
-		    b->seats[s].load > settings->spill_idle || after > settings->spill_at)
+		    model_seat_heat(b, (int)s) > 2ull * settings->spill_idle ||
+		    model_heat_if(b, core, (int)s, (int64_t)cost, NONE, 0) >
+		            2ull * settings->spill_at)
 			continue;
 		/* The cheapest node first, and there the coolest. */
-		after = cost * BALANCER_FULL + model_seat_heat(b, (int)s);
-		if (after < least) {
-			least = after;
+		rank = cost * BALANCER_FULL + model_seat_heat(b, (int)s);
+		if (rank < least) {
+			least = rank;
 			best = (int)s;
 		}
 	}

@@ -1,6 +1,7 @@
 /* Evening out one domain: the hottest core is relieved by one move or by two groups that change
- * places, again and again, until it is as cool as it can fairly be. What neither can do is a
- * puzzle (balancer_puzzle.c); a core that not even that relieves is set aside.
+ * places, again and again, until it is as cool as it can fairly be. Where neither helps, a few
+ * cores at once are a puzzle (balancer_puzzle.c), or a group goes where there is no room for it and
+ * others have to make some; a core that not even that relieves is set aside.
  *
  * Every step makes the hottest core less hot and none as hot as it was: the list of the heats in
  * falling order always shrinks, so the search ends, and stopping after any step does no harm.
@@ -41,7 +42,7 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 /* What remote memory adds to a group's load if it moves; less than 0 if it comes nearer home. */
 static int64_t waste(const struct balancer *b, int group, int from, int to)
 {
-	const uint32_t *cost = &b->cost[(size_t)group * BALANCER_NODES_MAX];
+	const uint32_t *cost = &b->cost[(size_t)group * b->n_slots];
 
 	return (int64_t)cost[b->seats[to].slot] - (int64_t)cost[b->seats[from].slot];
 }
@@ -372,17 +373,18 @@ static bool is_cheaper_elsewhere(const struct balancer *b, const struct domain *
  * anywhere. */
 static bool is_simple(const struct balancer *b, const struct domain *domain, int core)
 {
-	uint64_t load = b->cores[core].load;
-	unsigned n = 0;
-	int last = NONE;
+	int only = NONE;
 
-	for (int s = b->cores[core].first; s != NONE; s = b->seats[s].next_in_core)
-		for (int g = b->seats[s].first; g != NONE; g = b->groups[g].next) {
-			n++;
-			last = g;
-		}
-	return n == 0 || (n == 1 && model_cost(b, last, b->groups[last].seat) == load &&
-	                  !is_cheaper_elsewhere(b, domain, last));
+	for (int s = b->cores[core].first; s != NONE; s = b->seats[s].next_in_core) {
+		int first = b->seats[s].first;
+
+		if (first != NONE && (only != NONE || b->groups[first].next != NONE))
+			return false;
+		if (first != NONE)
+			only = first;
+	}
+	return only == NONE || (model_cost(b, only, b->groups[only].seat) == b->cores[core].load &&
+	                        !is_cheaper_elsewhere(b, domain, only));
 }
 
 bool search_domain(struct balancer *b, const struct domain *domain)

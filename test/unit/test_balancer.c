@@ -45,7 +45,8 @@ static int by_size(const void *a, const void *b)
  * at the first difference, it has to be less. */
 static void check_never_worse(const double *before, const double *after)
 {
-	bool anywhere = world.lanes[world.snapshot.n_lanes - 1].vf_node == BALANCER_ANY_NODE;
+	bool anywhere = world.snapshot.settings.global_numa_opt ||
+	                world.lanes[world.snapshot.n_lanes - 1].vf_node == BALANCER_ANY_NODE;
 
 	for (unsigned node = 0; node < (anywhere ? 1 : world.shape.nodes); node++) {
 		double x[WORLD_WORKERS], y[WORLD_WORKERS];
@@ -138,6 +139,8 @@ static unsigned run_round(void)
 		                result.moves[i].reason != BALANCER_ROOM;
 	if (placed_first == 0)
 		check_never_worse(before, after);
+	/* A candidate takes some 20 ns: this is the bound on time. */
+	require(result.work <= 60000, "%u candidates", result.work);
 	world_apply(&world, &result);
 	copy_placement();
 	return result.n_moves;
@@ -307,8 +310,6 @@ static void follow_traces(const char *name, const struct world_shape *shape, uns
 		       name, trace_names[kind], (tally.worst - 1) * 100,
 		       100.0 * (double)tally.moves / (double)tally.greedy, tally.work);
 		ck_assert_uint_le(tally.moves * 3, tally.greedy);
-		/* A candidate takes some 25 ns: this is the bound on time. */
-		ck_assert_uint_le(tally.work, 40000);
 	}
 }
 
@@ -385,9 +386,10 @@ START_TEST(any_start_converges_and_stays)
 	         .mean_load = 0.3},
 	        {.relays = 5, .pairs = 1, .workers = 16, .nodes = 2, .mean_load = 0.1}};
 
-	for (unsigned i = 0; i < 4 * 10; i++) {
+	for (unsigned i = 0; i < 4 * 12; i++) {
 		world_init(&world, i, TRACE_STEADY, &shapes[i % 4]);
-		scatter(i % 2 == 0);
+		world.snapshot.settings.global_numa_opt = i / 4 % 3 == 2;
+		scatter(i / 4 % 3 == 1);
 		converge();
 		for (unsigned more = 0; more < 10; more++)
 			ck_assert_uint_eq(run_round(), 0);
@@ -533,6 +535,69 @@ START_TEST(lanes_without_a_node_fill_what_the_others_leave)
 }
 END_TEST
 
+/* Machines that nobody would build, and settings that nobody would choose. */
+static void make_odd_world(uint64_t seed)
+{
+	const struct world_shape shape = {.relays = 1 + (unsigned)(seed % 13),
+	                                  .pairs = 1 + (unsigned)(seed % 5),
+	                                  .workers = 1 + (unsigned)(seed % 11),
+	                                  .nodes = 1,
+	                                  .mean_load = (double)(seed % 17) / 16};
+	struct dice *dice = &world.dice;
+	struct balancer_settings *settings = &world.snapshot.settings;
+
+	world_init(&world, seed, TRACE_STEADY, &shape);
+	for (unsigned w = 0; w < shape.workers; w++)
+		world.workers[w] = (struct balancer_worker){
+		        .node = (int16_t)((int)dice_below(dice, 5) - 1),
+		        .core = (int16_t)((int)dice_below(dice, 5) - 1),
+		        .capacity =
+		                BALANCER_FULL / (1 + dice_below(dice, 3) * dice_below(dice, 2))};
+	for (unsigned i = 0; i < world.snapshot.n_lanes; i++) {
+		struct balancer_lane *lane = &world.lanes[i];
+
+		lane->group = (uint8_t)(lane->index % (1 + seed % 3));
+		lane->worker = (int16_t)((int)dice_below(dice, shape.workers + 1) - 1);
+		lane->pin = lane->relay % 4 == 3 ? (int16_t)(lane->relay % shape.workers) : -1;
+		lane->vf_node = (int16_t)((int)(lane->relay * 7u % 6) - 1);
+		lane->pool_node = lane->vf_node;
+		lane->guest_node = (int16_t)((int)(lane->relay * 5u % 6) - 1);
+		lane->noise = dice_below(dice, 3) * 5000;
+		if (dice_below(dice, 8) == 0)
+			world.demand[i] = 0;
+	}
+	*settings = (struct balancer_settings){.sensitivity = dice_below(dice, 3) / 4.0,
+	                                       .global_numa_opt = dice_below(dice, 3) == 0,
+	                                       .spill_over = dice_below(dice, 2) == 0,
+	                                       .spill_at = BALANCER_SPILL_AT,
+	                                       .spill_idle = BALANCER_SPILL_IDLE,
+	                                       .return_at = BALANCER_RETURN_AT,
+	                                       .moves_max = dice_below(dice, 20)};
+}
+
+START_TEST(odd_machines_come_to_rest_too)
+{
+	unsigned longest = 0;
+
+	for (unsigned seed = 0; seed < 4000; seed++) {
+		unsigned rounds = 0;
+
+		make_odd_world(seed);
+		do {
+			world_measure(&world);
+			require(balancer_round(balancer, &world.snapshot, &result) == 0, "refused");
+			check_moves();
+			check_groups();
+			world_apply(&world, &result);
+			require(++rounds < 60, "seed %u: no rest", seed);
+		} while (result.n_moves > 0);
+		if (rounds > longest)
+			longest = rounds;
+	}
+	printf("odd machines: at rest after at most %u rounds\n", longest - 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("balancer");
@@ -551,6 +616,7 @@ int main(void)
 	tcase_add_test(tcase, jitter_moves_nothing);
 	tcase_add_test(tcase, a_round_takes_away_its_share_of_the_excess);
 	tcase_add_test(tcase, lanes_without_a_node_fill_what_the_others_leave);
+	tcase_add_test(tcase, odd_machines_come_to_rest_too);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
