@@ -229,7 +229,7 @@ bool rows_choose(struct rows *rows, const char *sysfs,
 	unsigned count;
 	bool all_found;
 
-	memset(wish, 0, RELAYS_MAX * sizeof(wish[0]));
+	memset(wish, 0, RELAYS_MAX * sizeof(struct row *));
 	count = find_candidates(rows, sysfs, has, candidates, &all_found);
 	qsort(candidates, count, sizeof(candidates[0]), compare);
 	for (unsigned i = 0; i < count; i++)
