@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from rig import Daemon, KernelGuest, Nic, Peer, SeqGuest, nic  # noqa: E402
+from rig import PEER_MAC, Daemon, KernelGuest, Nic, Peer, SeqGuest, nic  # noqa: E402
 from vm import IMAGE, ROOT, Vm, VmError  # noqa: E402
 
 RESULTS = os.path.join(IMAGE, "results")
@@ -98,20 +98,53 @@ def install(vm):
           " install /host/tree/build/tools/seqguest /usr/local/bin/ && ldconfig && modprobe vfio-pci")
 
 
-def prepare_standard(vm):
-    """NIC 0 with four VFs bound to vfio-pci, its peer, 512 MB of hugepages."""
-    vm.sh("echo 256 > /proc/sys/vm/nr_hugepages; [ $(cat /proc/sys/vm/nr_hugepages) = 256 ]")
-    vm.nic = Nic(vm, "0000:01:00.0")
-    vm.peer = Peer(vm, "0000:02:00.0")
-    vm.nic.make_vfs(5)
-    vm.vfs = vm.nic.vfs[:4]
-    for vf in vm.vfs:
+def prepare_nic(vm, number, peer_name, peer_ip, count):
+    """NIC `number` with VFs on vfio-pci, each with its frames sent back by the NIC's peer."""
+    one = Nic(vm, f"0000:{vm.buses[number]:02x}:00.0", number)
+    one.peer = Peer(vm, f"0000:{vm.buses[number] + 1:02x}:00.0", peer_name, peer_ip)
+    one.make_vfs(count + 1)
+    one.spare = one.vfs.pop()
+    for vf in one.vfs:
         vf.bind()
-        vm.peer.reflect(vf)
+        one.peer.reflect(vf)
+    return one
 
 
-STANDARD = Flavour("standard", prepare_standard,
-                   devices=nic(0, "02:00:00:ff:00:00", 1) + nic(1, "02:00:00:ff:00:01", 1))
+def prepare_standard(vm):
+    """512 MB of hugepages, NIC 0 with four VFs and one that is bound to nothing."""
+    vm.sh("echo 256 > /proc/sys/vm/nr_hugepages; [ $(cat /proc/sys/vm/nr_hugepages) = 256 ]")
+    vm.buses = [1]
+    vm.nics = [prepare_nic(vm, 0, "wire", "10.0.0.1", 4)]
+
+
+def prepare_numa(vm):
+    """A NIC and 256 MB of hugepages on each node."""
+    vm.sh("for node in 0 1; do echo 128 >"
+          " /sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages; done")
+    vm.buses = [1, 65]
+    vm.nics = [prepare_nic(vm, number, f"wire{number}", f"10.{number}.0.1", 1) for number in (0, 1)]
+
+
+FLAVOURS = {
+    # 72 CPUs, of which three are switched on; a NIC and its peer on one wire; and a device whose two
+    # functions share an IOMMU group.
+    "standard": Flavour(
+        "standard", prepare_standard, cpus=72, append="maxcpus=3",
+        devices=nic(0, "02:00:00:ff:00:00", 1) + nic(1, PEER_MAC, 1) + [
+            "-device", "pcie-root-port,id=rp2,chassis=3,slot=3,bus=pcie.0",
+            "-device", "e1000e,bus=rp2,addr=0.0,multifunction=on,romfile=",
+            "-device", "e1000e,bus=rp2,addr=0.1,romfile="]),
+    # Two nodes with two CPUs, a NIC and its peer each; the second's are behind a bridge of that node.
+    "numa": Flavour(
+        "numa", prepare_numa, cpus="4,sockets=2,cores=2", memory="2G",
+        machine=["-object", "memory-backend-ram,id=m0,size=1G",
+                 "-object", "memory-backend-ram,id=m1,size=1G",
+                 "-numa", "node,nodeid=0,cpus=0-1,memdev=m0",
+                 "-numa", "node,nodeid=1,cpus=2-3,memdev=m1"],
+        devices=nic(0, "02:00:00:ff:00:00", 1) + nic(1, PEER_MAC, 1)
+        + ["-device", "pxb-pcie,id=pxb1,bus_nr=64,numa_node=1,bus=pcie.0"]
+        + nic(2, "02:00:00:ff:01:00", 2, "pxb1") + nic(3, PEER_MAC, 2, "pxb1")),
+}
 
 
 @pytest.fixture(scope="session")
@@ -130,19 +163,20 @@ def flavours():
 
 @pytest.fixture
 def vm(request, flavours):
-    """The VM with one NIC. A test file that sets FLAVOUR gets that one."""
-    request.node.vm = flavours(getattr(request.module, "FLAVOUR", STANDARD))
+    """The standard VM, or the one that a test file's FLAVOUR names."""
+    request.node.vm = flavours(FLAVOURS[getattr(request.module, "FLAVOUR", "standard")])
     return request.node.vm
 
 
 @pytest.fixture
 def vfs(vm):
-    return vm.vfs
+    """The VFs of the first NIC."""
+    return vm.nics[0].vfs
 
 
 @pytest.fixture
 def peer(vm):
-    return vm.peer
+    return vm.nics[0].peer
 
 
 # --- what tests start in them -----------------------------------------------------------------------
@@ -195,9 +229,10 @@ def guest(vm, directory, started):
 
 @pytest.fixture
 def kernel_guest(vm, directory, started):
-    def make(name, path, vf, ip, ready=True, **options):
-        one = started.add(KernelGuest(vm, directory, name, path, vf.mac, ip, **options))
-        return one.wait_ready() if ready else one
+    """kernel_guest("guest0", path, vf, "10.0.0.10") starts a testpmd; nothing waits for it."""
+
+    def make(name, path, vf, ip, **options):
+        return started.add(KernelGuest(vm, directory, name, path, vf, ip, **options))
 
     return make
 

@@ -114,7 +114,7 @@ class Vm:
     """devices: QEMU arguments beyond the usual ones; append: more for the kernel's command line.
     Logs and the folder that the VM sees as /host/results are in `directory`."""
 
-    def __init__(self, directory, devices=(), append="", cpus=3, memory="2G", machine=()):
+    def __init__(self, directory, devices=(), append="", cpus="3", memory="2G", machine=()):
         self.dir = directory
         self.devices, self.append, self.cpus, self.memory = devices, append, cpus, memory
         self.machine = machine
