@@ -315,8 +315,7 @@ static int coolest_for(const struct search *s, int group)
 		int seat = b->seat_list[s->domain->first_seat + i];
 		uint64_t heat = model_seat_heat(b, seat) + 2 * model_cost(b, group, seat);
 
-		if (b->seats[seat].core != s->hot && model_allowed(b, group, seat) &&
-		    heat < least) {
+		if (can_take(s, seat) && model_allowed(b, group, seat) && heat < least) {
 			least = heat;
 			best = seat;
 		}
