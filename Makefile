@@ -14,6 +14,7 @@ PREFIX  ?= /usr
 DESTDIR ?=
 bindir  ?= $(PREFIX)/bin
 mandir  ?= $(PREFIX)/share/man
+unitdir ?= $(PREFIX)/lib/systemd/system
 
 # One short line a file; `make V=1` shows the commands.
 Q := $(if $(V),,@)
@@ -203,6 +204,8 @@ install: all
 		$(DESTDIR)$(scriptsdir)/protobuf/virtioforwarder
 	test -e $(DESTDIR)$(scriptsdir_rpm) || ln -s ../lib/virtio-forwarder $(DESTDIR)$(scriptsdir_rpm)
 	install -m 644 $(MAN_PAGE) $(wildcard doc/*.8) $(DESTDIR)$(mandir)/man8
+	install -d $(DESTDIR)$(unitdir)
+	install -m 644 startup/virtio-forwarder.service $(DESTDIR)$(unitdir)
 	test -e $(DESTDIR)/etc/default/virtioforwarder || \
 		install -m 644 conf/virtioforwarder $(DESTDIR)/etc/default/virtioforwarder
 	install -m 644 README.md LICENSE CHANGELOG.md $(wildcard doc/*.md) \
