@@ -365,6 +365,41 @@ START_TEST(small_traces_need_few_moves)
 }
 END_TEST
 
+/* Loads that were cut from full workers: so the optimum is known, and hard to find again. */
+START_TEST(what_was_cut_to_fit_is_fitted_again)
+{
+	for (unsigned seed = 0; seed < 150; seed++) {
+		unsigned n_workers = 4u << seed % 5, pieces = 3 + seed % 3, n = 0;
+		const struct world_shape shape = {.relays = 1,
+		                                  .pairs = 1,
+		                                  .workers = n_workers,
+		                                  .nodes = 1,
+		                                  .mean_load = 0.5};
+		double ratio;
+
+		world_init(&world, seed, TRACE_STEADY, &shape);
+		for (unsigned w = 0; w < n_workers; w++) {
+			double cut[5], sum = 0;
+
+			for (unsigned i = 0; i < pieces; i++)
+				sum += cut[i] = 0.3 + dice_unit(&world.dice);
+			for (unsigned i = 0; i < pieces; i++, n++) {
+				world.lanes[n] = (struct balancer_lane){.relay = (uint8_t)(n / 16),
+				                                        .group = (uint8_t)(n % 16),
+				                                        .pin = BALANCER_NOWHERE};
+				world.demand[n] = cut[i] / sum * 0.6;
+			}
+		}
+		world.snapshot.n_lanes = n;
+		scatter(false);
+		for (unsigned round = 0; round < ROUNDS; round++)
+			run_round();
+		ratio = world_hottest(&world, placement, 0) / 0.6;
+		require(ratio <= 1.04, "%u workers, %u pieces: %f", n_workers, pieces, ratio);
+	}
+}
+END_TEST
+
 /* --- convergence and rest -----------------------------------------------------------------------
  */
 
@@ -611,6 +646,7 @@ int main(void)
 	tcase_add_test(tcase, large_traces_stay_within_3_percent_of_the_lower_bound);
 	tcase_add_test(tcase, middling_traces_stay_within_3_percent_of_the_lower_bound);
 	tcase_add_test(tcase, small_traces_need_few_moves);
+	tcase_add_test(tcase, what_was_cut_to_fit_is_fitted_again);
 	tcase_add_test(tcase, any_start_converges_and_stays);
 	tcase_add_test(tcase, few_moves_a_round_get_there_too);
 	tcase_add_test(tcase, jitter_moves_nothing);
