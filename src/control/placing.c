@@ -16,6 +16,7 @@
 struct placing {
 	struct control *control;
 	struct balancer *balancer;
+	struct balancer_memory memory;   /* of the rounds: keeps jitter from moving anything */
 	struct balancer_lane *lanes;     /* [lanes_max] */
 	struct balancer_worker *workers; /* [control->workers->count] */
 };
@@ -26,7 +27,8 @@ static void describe_worker(const struct worker *worker, struct balancer_worker 
 
 	topology_siblings(SYSFS_ROOT, worker->cpu, &siblings);
 	out->node = (int16_t)worker->numa_node;
-	out->core = (int16_t)cpu_set_next(&siblings, -1);
+	/* Its capacity says already that it has but a part of the CPU. */
+	out->core = worker->shares_cpu ? BALANCER_OWN_CORE : (int16_t)cpu_set_next(&siblings, -1);
 	out->lcore = (uint16_t)worker->lcore;
 	out->capacity = worker->shares_cpu ? BALANCER_FULL / 2 : BALANCER_FULL;
 }
@@ -147,6 +149,7 @@ unsigned placing_balance(struct placing *placing, const struct placing_lane *lan
 	struct balancer_snapshot snapshot = make_snapshot(placing, lanes, n);
 	struct balancer_result result;
 
+	snapshot.memory = &placing->memory;
 	if (balancer_round(placing->balancer, &snapshot, &result) < 0)
 		return 0;
 	explain(placing, &snapshot, &result);
