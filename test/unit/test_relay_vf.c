@@ -6,6 +6,7 @@
  */
 #include <check.h>
 
+#include "control_clock.h"
 #include "control_rig.h"
 
 /* --- the device thread --------------------------------------------------------------------------
@@ -118,65 +119,6 @@ void __wrap_vf_health_read(const struct vf *vf, struct vf_health *out)
 	*out = health;
 }
 
-/* --- the clock ----------------------------------------------------------------------------------
- */
-
-#define TIMERS_MAX 256
-
-static uint64_t clock_ms;
-static struct loop_timer *timers[TIMERS_MAX];
-static unsigned n_timers;
-
-void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-                             loop_fn callback, void *context);
-void __wrap_loop_timer_stop(struct loop_timer *timer);
-
-void __wrap_loop_timer_stop(struct loop_timer *timer)
-{
-	if (!timer->running)
-		return;
-	timer->running = false;
-	for (unsigned i = 0; i < n_timers; i++)
-		if (timers[i] == timer)
-			timers[i] = timers[--n_timers];
-}
-
-void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-                             loop_fn callback, void *context)
-{
-	(void)loop;
-	loop_timer_stop(timer);
-	fake_expect(n_timers < TIMERS_MAX);
-	timer->deadline_ms = clock_ms + delay_ms;
-	timer->callback = callback;
-	timer->context = context;
-	timer->running = true;
-	timers[n_timers++] = timer;
-}
-
-static struct loop_timer *next_timer(void)
-{
-	struct loop_timer *next = NULL;
-
-	for (unsigned i = 0; i < n_timers; i++)
-		if (next == NULL || timers[i]->deadline_ms < next->deadline_ms)
-			next = timers[i];
-	return next;
-}
-
-static void pass_ms(uint64_t ms)
-{
-	uint64_t until = clock_ms + ms;
-	struct loop_timer *timer;
-
-	while ((timer = next_timer()) != NULL && timer->deadline_ms <= until) {
-		clock_ms = timer->deadline_ms;
-		loop_timer_stop(timer);
-		timer->callback(timer->context);
-	}
-	clock_ms = until;
-}
-
 /* --- memory -------------------------------------------------------------------------------------
  */
 
@@ -192,28 +134,6 @@ struct plan *__wrap_plan_create(const struct lane_work *works, unsigned n_works)
 
 /* --- clients ------------------------------------------------------------------------------------
  */
-
-struct answer {
-	unsigned n;
-	bool ok, has_code;
-	int code;
-	const char *source;
-	char text[ERROR_TEXT_MAX];
-	uint64_t asked_ms, took_ms;
-};
-
-static void on_answer(void *context, const struct control_result *result)
-{
-	struct answer *answer = context;
-
-	answer->n++;
-	answer->ok = result->ok;
-	answer->has_code = result->has_code;
-	answer->code = result->code;
-	answer->source = result->source;
-	memcpy(answer->text, result->text, sizeof(answer->text));
-	answer->took_ms = clock_ms - answer->asked_ms;
-}
 
 static enum control_owner asker;
 
@@ -250,23 +170,6 @@ static void remove_vf(unsigned relay_id, int device, bool conditional, struct an
 
 static const char add_source[] = "virtio_forwarder_add_vf2()";
 static const char remove_source[] = "virtio_forwarder_remove_vf2()";
-
-static void expect_ok(const struct answer *answer)
-{
-	ck_assert_uint_eq(answer->n, 1);
-	ck_assert(answer->ok);
-	ck_assert_str_eq(answer->text, "");
-}
-
-static void expect_error(const struct answer *answer, const char *source, int code)
-{
-	ck_assert_uint_eq(answer->n, 1);
-	ck_assert(!answer->ok);
-	ck_assert(answer->has_code);
-	ck_assert_int_eq(answer->code, code);
-	ck_assert_str_eq(answer->source, source);
-	ck_assert_str_ne(answer->text, "");
-}
 
 static void expect_nothing_yet(const struct answer *answer)
 {
