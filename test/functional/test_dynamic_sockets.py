@@ -386,16 +386,27 @@ class PairedBystander(Bystander):
         daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY", 10)
 
 
+def serving_guest(guest, path):
+    """One that listens, so that a client's first attempt finds it."""
+    one = guest(path, ready=False, server=True, timeout=PATIENCE)
+    wait_for(lambda: os.path.exists(path), 15)
+    return one
+
+
 @pytest.mark.parametrize("mode", ["server", "client"])
 @pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=pytest.mark.slow)])
 def test_torture(daemon, guest, rounds, mode):
     """Pairs with a live guest come and go; the one beside them loses nothing, and nothing is left
-    of them."""
+    of them.
+
+    A virtio-user device that serves its socket does not survive a backend that leaves in the middle
+    of the handshake: its next one is told that all is well and never gets SET_VRING_ENABLE. So in
+    client mode such a guest ends with its pair, and the next round has a new one."""
     client = mode == "client"
     daemon.start("--dynamic-sockets", *(["--vhostuser-client"] if client else []))
     bystander = PairedBystander(daemon, guest)
     path = path_of(daemon)
-    one = guest(path, ready=False, server=client, timeout=PATIENCE) if client else None
+    one = serving_guest(guest, path) if client else None
     rng = random.Random(3)
     baseline = None
     for n in range(rounds):
@@ -406,13 +417,17 @@ def test_torture(daemon, guest, rounds, mode):
             one.command("attach")
         if n % 4 != 3:  # else remove it before its guest is there
             wait_for(lambda: daemon.states(1) == ("DPDK_READY", "VIRTIO_READY"), 10)
-            if n % 2:
-                one.wait_received(20, timeout=8)
+            if n % 2 or client:
+                one.wait_received(20 if n % 2 else 1, timeout=8)
         how = rng.randrange(3)
         remove(daemon, None if how == 0 else "net_ring1", None if how == 1 else path)
         assert daemon.states(1) == ("DPDK_UNINIT", "VIRTIO_UNINIT")
         if not client:
             one.command("detach")
+        elif n % 4 == 3:
+            one.kill9()
+            os.unlink(path)
+            one = serving_guest(guest, path)
         if n == 10:
             baseline = daemon.fds(), daemon.threads(), daemon.heap_kb()
     fds, threads, heap = baseline
