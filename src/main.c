@@ -18,6 +18,7 @@
 #include "control/loop.h"
 #include "ovsdb/ovsdb.h"
 #include "port/dpdk_env.h"
+#include "preflight/bind.h"
 #include "rpc/rpc.h"
 #include "sys/background.h"
 #include "sys/notify.h"
@@ -251,6 +252,25 @@ static int run(void)
 	return status;
 }
 
+/* What is asked for instead of a daemon. Returns the exit status. */
+static int run_request(enum config_action action)
+{
+	const struct config *config = &daemon_state.config;
+	const struct bind_place place = bind_place_real();
+
+	for (size_t i = 0; i < config->n_warnings; i++)
+		fprintf(stderr, PROGRAM ": %s\n", config->warnings[i]);
+	switch (action) {
+	case CONFIG_BIND:
+		return bind_take_all(config, &place, stdout, stderr);
+	case CONFIG_UNBIND:
+		return bind_give_back_all(&place, stdout, stderr);
+	default:
+		fprintf(stderr, PROGRAM ": --check is not available yet in this build\n");
+		return EXIT_FAILURE;
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	enum config_action action;
@@ -268,10 +288,9 @@ int main(int argc, char *argv[])
 		config_free(&daemon_state.config);
 		return EXIT_SUCCESS;
 	default:
-		fprintf(stderr, PROGRAM ": --check, --bind and --unbind are not available yet in "
-		                        "this build\n");
+		status = run_request(action);
 		config_free(&daemon_state.config);
-		return EXIT_FAILURE;
+		return status;
 	}
 	if (!daemon_state.config.foreground) {
 		daemon_state.report_fd = background_enter();

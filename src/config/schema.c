@@ -136,11 +136,10 @@ const struct schema_row schema[] = {
          .need = NEED_VALUE,
          .argument = "LIST",
          .group = GROUP_DEVICES,
-         .planned = true,
          .offset = AT(bind_vfio_pci),
          .help = "What --bind binds to vfio-pci, separated by commas: PCI addresses, network "
-                 "devices "
-                 "(all their VFs), or DEVICE:COUNT (the first COUNT of them)."},
+                 "devices (all their VFs), or DEVICE:COUNT (the first COUNT of them; when the "
+                 "device has no VFs yet, so many are made)."},
 
         /* Guests' sockets */
         {.option = "vhost-path",
@@ -404,14 +403,13 @@ const struct schema_row schema[] = {
          .type = SCHEMA_REQUEST,
          .request = REQUEST_BIND,
          .group = GROUP_REQUESTS,
-         .planned = true,
-         .help = "Bind the VFs of VIRTIOFWD_BIND_VFIO_PCI to vfio-pci and exit."},
+         .help = "Bind the VFs of VIRTIOFWD_BIND_VFIO_PCI to vfio-pci and exit: with 1 when any "
+                 "could not be bound, which does not keep the others from it."},
         {.option = "unbind",
          .type = SCHEMA_REQUEST,
          .request = REQUEST_UNBIND,
          .group = GROUP_REQUESTS,
-         .planned = true,
-         .help = "Give back what --bind bound and exit."},
+         .help = "Give what --bind bound back to the drivers that had it, and exit."},
         {.option = "version",
          .letter = 'v',
          .type = SCHEMA_REQUEST,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bind_spec.h"
 #include "base/parse.h"
 #include "config/address.h"
 #include "config/bond.h"
@@ -20,9 +21,7 @@
 #define EAL_WORDS_MAX 256
 #define WARNINGS_MAX  100 /* a file of junk must not fill the log */
 
-#define VFS_OF_A_PF_MAX 256
-#define INTERFACE_MAX   15 /* the kernel's IFNAMSIZ without its NUL */
-#define LIST_WORD_MAX   (DEVICE_DEVARGS_MAX + 8)
+#define LIST_WORD_MAX (DEVICE_DEVARGS_MAX + 8)
 
 static void *field(struct config *cfg, const struct schema_row *row)
 {
@@ -241,39 +240,15 @@ static int apply_token(struct config *cfg, const struct schema_row *row, const c
 	return store_string(cfg, row, text, err);
 }
 
-/* A network device or DEVICE:COUNT; the kernel's own rule for names. */
-static bool is_interface(const char *word)
-{
-	size_t len = strcspn(word, ":");
-	uint32_t count;
-
-	if (len == 0 || len > INTERFACE_MAX || strcspn(word, "/ \t") != strlen(word) ||
-	    !is_printable(word) || (word[0] == '.' && strspn(word, ".") == len))
-		return false;
-	return word[len] == '\0' || parse_u32(word + len + 1, 1, VFS_OF_A_PF_MAX, &count) == 0;
-}
-
-/* "0000:05:08.1", "ens1f0" or "ens1f0:4", separated by commas. */
 static int check_bind_list(const char *text, struct error *err)
 {
-	struct pci_address address;
-	struct error ignored;
-	char word[64];
+	struct bind_spec spec;
+	int rc;
 
-	for (size_t len; *text != '\0'; text += len + (text[len] == ',')) {
-		len = strcspn(text, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)len, text);
-		if (len == 0) /* a comma at the end does no harm */
-			continue;
-		if (len < sizeof(word) &&
-		    (pci_address_parse(word, &address, &ignored) == 0 || is_interface(word)))
-			continue;
-		return error_set(err, EINVAL,
-		                 "\"%s\" is neither a PCI address (0000:05:08.1), nor a network "
-		                 "device (ens1f0), nor DEVICE:COUNT (ens1f0:4, 1 to %d)",
-		                 word, VFS_OF_A_PF_MAX);
-	}
-	return 0;
+	do
+		rc = bind_spec_next(&text, &spec, err);
+	while (rc > 0);
+	return rc;
 }
 
 static int check_string(const struct schema_row *row, const char *text, struct error *err)

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "port/vf.h"
+#include "sys/pci_ready.h"
 #include "sys/sysfs.h"
 
 /* Fails with the contract's code, whatever the reason. */
@@ -23,73 +24,14 @@ const char *vf_reason(int rc)
 	return rc == -1 ? "its driver failed" : strerror(-rc);
 }
 
-static bool driver_in(const char *driver, const char *const list[])
-{
-	for (; *list != NULL; list++) {
-		if (strcmp(driver, *list) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* vfio hands out whole groups. */
-static int check_group(const char *sysfs, const struct pci_function *function, const char *name,
-                       struct error *err)
-{
-	char other[PCI_ADDRESS_TEXT_MAX];
-	struct pci_function blocker;
-
-	if (function->iommu_group < 0)
-		return refuse(err,
-		              "%s has no IOMMU group: switch the IOMMU on (firmware set-up, kernel "
-		              "option intel_iommu=on or amd_iommu=on), or accept to run without by "
-		              "vfio's enable_unsafe_noiommu_mode",
-		              name);
-	if (pci_sysfs_check_group(sysfs, function->iommu_group, &blocker) != -EBUSY)
-		return 0; /* where the group cannot be read, vfio has the last word */
-	pci_address_format_sysfs(&blocker.address, other);
-	return refuse(err,
-	              "%s shares IOMMU group %d with %s, which is bound to the kernel driver %s: "
-	              "take that away from it too (driverctl set-override %s vfio-pci), or use "
-	              "another slot",
-	              name, function->iommu_group, other, blocker.driver, other);
-}
-
 int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
                        struct pci_function *function, struct error *err)
 {
-	/* These PMDs work beside the kernel's driver. */
-	static const char *const bifurcated[] = {"mlx4_core", "mlx5_core", "mana", NULL};
-	static const char *const uio[] = {"igb_uio", "uio_pci_generic", NULL};
-	char name[PCI_ADDRESS_TEXT_MAX];
+	struct pci_verdict verdict;
 
-	pci_address_format_sysfs(address, name);
-	if (pci_sysfs_read(sysfs, address, function) < 0)
-		return refuse(err,
-		              "there is no PCI device %s (lspci -D lists them; VFs come with "
-		              "sriov_numvfs of their PF)",
-		              name);
-	if (!pci_function_is_network(function))
-		return refuse(err, "PCI device %s is no network device (class %06x)", name,
-		              function->class_code);
-	if (driver_in(function->driver, bifurcated))
+	if (pci_ready_check(sysfs, address, function, &verdict) == PCI_READY)
 		return 0;
-	if (function->driver[0] == '\0')
-		return refuse(err,
-		              "%s is bound to no driver: bind it with 'driverctl set-override %s "
-		              "vfio-pci'",
-		              name, name);
-	if (driver_in(function->driver, uio))
-		return 0;
-	if (strcmp(function->driver, "vfio-pci") != 0)
-		return refuse(err,
-		              "%s is bound to the kernel driver %s: hand it over with 'driverctl "
-		              "set-override %s vfio-pci'%s",
-		              name, function->driver, name,
-		              function->is_vf ? ""
-		                              : " (mind that it is no VF but a whole device, "
-		                                "which the host may need)");
-	return check_group(sysfs, function, name, err);
+	return refuse(err, "%s: %s", verdict.what, verdict.remedy);
 }
 
 /* The first port of a device. */

@@ -1,4 +1,4 @@
-/* Bounded reading of sysfs. See sysfs.h. */
+/* Bounded reading and writing of sysfs. See sysfs.h. */
 #include "sys/sysfs.h"
 
 #include <errno.h>
@@ -102,4 +102,22 @@ int sysfs_read_link_name(char *out, size_t size, const char *root, const char *f
 	target[n] = '\0';
 	const char *slash = strrchr(target, '/');
 	return string_copy(out, size, slash != NULL ? slash + 1 : target);
+}
+
+int sysfs_write_text(const char *root, const char *text, const char *format, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	int rc = path_make(path, root, format, args);
+	va_end(args);
+	if (rc < 0)
+		return rc;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
 }

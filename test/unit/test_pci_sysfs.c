@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "fake_pci.h"
 #include "fake_tree.h"
 #include "port/vf.h"
 #include "port/vf_probe.h"
@@ -10,33 +11,6 @@
 static const struct pci_address pf = {.bus = 1};
 static const struct pci_address vf = {.bus = 1, .slot = 0x10, .function = 2};
 static const struct pci_address nvme = {.bus = 2};
-
-static void add_function(const char *name, const char *class, const char *driver, const char *node,
-                         const char *group)
-{
-	char path[128], target[128];
-
-	snprintf(path, sizeof(path), "bus/pci/devices/%s/vendor", name);
-	tree_file(path, "0x8086\n");
-	snprintf(path, sizeof(path), "bus/pci/devices/%s/device", name);
-	tree_file(path, "0x10ca\n");
-	snprintf(path, sizeof(path), "bus/pci/devices/%s/class", name);
-	tree_file(path, class);
-	snprintf(path, sizeof(path), "bus/pci/devices/%s/numa_node", name);
-	tree_file(path, node);
-	if (driver != NULL) {
-		snprintf(path, sizeof(path), "bus/pci/devices/%s/driver", name);
-		snprintf(target, sizeof(target), "../../../bus/pci/drivers/%s", driver);
-		tree_link(path, target);
-	}
-	if (group != NULL) {
-		snprintf(path, sizeof(path), "bus/pci/devices/%s/iommu_group", name);
-		snprintf(target, sizeof(target), "../../../kernel/iommu_groups/%s", group);
-		tree_link(path, target);
-		snprintf(path, sizeof(path), "kernel/iommu_groups/%s/devices/%s", group, name);
-		tree_link(path, "../../../../devices/somewhere");
-	}
-}
 
 static void set_up(void)
 {
