@@ -118,9 +118,9 @@ const struct schema_row schema[] = {
          .variable = "VIRTIOFWD_SYNC_MAC",
          .type = SCHEMA_FLAG,
          .group = GROUP_DEVICES,
-         .planned = true,
          .offset = AT(sync_mac),
-         .help = "Program the VF with the MAC address that the guest uses."},
+         .help = "Program the VF with the MAC address that the guest uses, as far as its PF "
+                 "agrees."},
         {.option = "vfio-vf-token",
          .letter = 't',
          .variable = "VIRTIOFWD_VFIO_VF_TOKEN",

@@ -193,6 +193,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	if (relay_guest_start(control, err) < 0)
 		goto fail;
 	relay_vf_start_static(control);
+	relay_mac_start(control);
 	start_balancing(control);
 	return control;
 fail_memory:
@@ -235,6 +236,7 @@ static void control_free(struct control *control)
 {
 	loop_timer_stop(&control->replan_timer);
 	loop_timer_stop(&control->balance_timer);
+	loop_timer_stop(&control->mac_timer);
 	if (control->sampler != NULL)
 		sampler_destroy(control->sampler);
 	if (control->device_thread != NULL)
@@ -383,6 +385,7 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->losses.no_mbuf = relay->losses.no_mbuf + relay->health.no_mbuf;
 	out->losses.rx_errors = relay->losses.rx_errors + relay->health.rx_errors;
 	out->losses.tx_errors = relay->losses.tx_errors + relay->health.tx_errors;
+	out->has_guest_mac = relay_mac_read(relay, out->guest_mac);
 	if (!out->has_device)
 		return;
 	device_spec_label(&relay->device, out->device_label);

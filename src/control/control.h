@@ -145,6 +145,8 @@ struct control_relay {
 	unsigned vf_queues, guest_queues; /* set up; enabled now */
 	uint8_t mac[6];                   /* of the VF, zeros without one */
 	struct control_vf_losses losses;
+	bool has_guest_mac;   /* the guest has sent something */
+	uint8_t guest_mac[6]; /* that it uses; of several the VF's, or the one heard last */
 };
 
 /* relay_id < RELAYS_MAX. */

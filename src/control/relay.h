@@ -84,6 +84,25 @@ struct guest_job {
 	int rc;
 };
 
+/* The guest's MAC address, and what is done about it; relay_mac.c's. */
+struct relay_mac {
+	struct job job; /* first; the device thread's while busy, as are vf to why */
+	struct vf vf;   /* in and out */
+	struct rte_ether_addr wanted;
+	bool may_program;
+	enum vf_mac_outcome outcome;
+	struct error why;
+
+	bool busy;
+	bool asked;        /* an answer for this VF is there, or under way */
+	bool warned;       /* this guest's operator */
+	unsigned session;  /* the guest's */
+	uint64_t guest;    /* as struct lane's heard: the address that it uses, 0 = not known yet */
+	uint64_t used_ms;  /* when it used the VF's last, 0 = not yet */
+	uint64_t asked_ms; /* when the device thread was asked last */
+	uint64_t hold_ms;  /* how long from then on another address has to wait */
+};
+
 struct relay {
 	unsigned id;
 	struct control *control;
@@ -109,6 +128,8 @@ struct relay {
 	struct guest_job guest_job;       /* the guest thread's while opening or closing */
 	struct guest_state guest;         /* nobody there unless GUEST_OPEN */
 	struct log_limit guest_log;       /* a guest can come and go as fast as it likes */
+
+	struct relay_mac mac;
 
 	enum pair_phase pair_phase;
 	bool pair_unwanted;                 /* what is being made is to be removed again */
@@ -148,6 +169,7 @@ struct control {
 	_Atomic uint64_t guest_events;    /* bit r: relay r's guest has changed; any thread sets */
 	_Atomic uint64_t lost_events;     /* bit r: relay r's VF was lost; any thread sets */
 	struct loop_timer replan_timer;
+	struct loop_timer mac_timer;
 	struct loop_timer balance_timer; /* runs if the balancer is on */
 	bool quiesced;
 	bool guests_closed; /* else the vhost library may still call back */
@@ -197,6 +219,13 @@ void relay_guest_refuse_all(struct control *control);
 /* The workers have stopped. False when a peer keeps the vhost library busy: then its thread lives
  * on, and nothing that it may still touch can be freed. */
 bool relay_guest_close_all(struct control *control);
+
+/* --- relay_mac.c --- */
+
+/* From now on the guests' MAC addresses are learnt, and their VFs programmed. */
+void relay_mac_start(struct control *control);
+/* The address that the guest uses; false while there is no guest, or nothing was heard of it. */
+bool relay_mac_read(const struct relay *relay, uint8_t out[RTE_ETHER_ADDR_LEN]);
 
 /* --- relay_pair.c --- */
 

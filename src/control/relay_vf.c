@@ -227,6 +227,7 @@ static void attach_done(struct job *job)
 	}
 	relay->vf = vf_job->vf;
 	relay->vf_phase = VF_ATTACHED;
+	relay->mac.asked = false;
 	relay->lost = false;
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {

@@ -131,6 +131,27 @@ static uint32_t receive_from_guest(const struct lane_work *work, struct rte_mbuf
 	return n > 0 ? n : 0;
 }
 
+/* Who is it that speaks? A group's address or none is nobody's. */
+static void hear(struct lane *lane, const struct rte_mbuf *pkt)
+{
+	const struct rte_ether_hdr *header = rte_pktmbuf_mtod(pkt, const struct rte_ether_hdr *);
+	uint64_t address = 0;
+
+	if (rte_pktmbuf_data_len(pkt) < sizeof(*header) ||
+	    !rte_is_valid_assigned_ether_addr(&header->src_addr))
+		return;
+	for (unsigned i = 0; i < RTE_ETHER_ADDR_LEN; i++)
+		address = address << 8 | header->src_addr.addr_bytes[i];
+	__atomic_store_n(&lane->heard, address | LANE_HEARD, __ATOMIC_RELAXED);
+}
+
+/* A frame a second or so: control asks no more often. */
+static inline void listen_to(struct lane *lane, const struct rte_mbuf *pkt)
+{
+	if (unlikely(__atomic_load_n(&lane->heard, __ATOMIC_RELAXED) == 0))
+		hear(lane, pkt);
+}
+
 unsigned burst_vm_to_vf(const struct lane_work *work)
 {
 	struct rte_mbuf *pkts[LANE_BURST];
@@ -165,6 +186,7 @@ unsigned burst_vm_to_vf(const struct lane_work *work)
 			return done;
 	}
 
+	listen_to(lane, pkts[0]);
 	uint32_t sent = send_to_vf(work, pkts, n, bytes);
 	if (unlikely(sent < n))
 		backlog_push(&lane->backlog, pkts + sent, n - sent);
@@ -183,6 +205,7 @@ unsigned burst_vm_to_nobody(const struct lane_work *work)
 		return 0;
 	counter_add(&counters->rx_pkts, n);
 	counter_add(&counters->rx_bytes, burst_bytes(pkts, n));
+	listen_to(work->lane, pkts[0]);
 	burst_drop(pkts, n, &counters->dropped_absent_pkts, &counters->dropped_absent_bytes);
 	return n;
 }

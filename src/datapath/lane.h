@@ -26,6 +26,8 @@
  * guest's transmit ring held up. */
 #define LANE_STALL_MS 100
 
+#define LANE_HEARD (UINT64_C(1) << 63) /* above the 48 bits of an address, first byte on top */
+
 enum lane_direction { LANE_VF_TO_VM, LANE_VM_TO_VF };
 
 /* Written by the lane's owner only, read by control at any time. Never go back. */
@@ -45,14 +47,19 @@ struct backlog {
 	uint32_t count;
 };
 
+/* What a worker touches at each pass is the first two cache lines. */
 struct lane {
 	uint64_t busy_cycles;          /* spent on packets; datapath: wo, control: ro (relaxed) */
 	struct lane_counters counters; /* datapath: wo, control: ro (relaxed) */
 	struct backlog backlog;        /* datapath: rw */
 	uint64_t stalled_since;        /* datapath: rw; cycles, 0 = the target accepts packets */
-	uint8_t relay_id;              /* datapath: ro, control: wo */
-	uint8_t direction;             /* enum lane_direction; datapath: ro, control: wo */
-	uint16_t index;                /* [0, VF_QUEUES_MAX or GUEST_QUEUES_MAX); likewise */
+	/* vm_to_vf: a source address that the guest has used, LANE_HEARD set; 0 asks for the next
+	 * one, else no frame is looked at. datapath: fills a 0, control: reads and zeroes (relaxed)
+	 */
+	uint64_t heard;
+	uint8_t relay_id;  /* datapath: ro, control: wo */
+	uint8_t direction; /* enum lane_direction; datapath: ro, control: wo */
+	uint16_t index;    /* [0, VF_QUEUES_MAX or GUEST_QUEUES_MAX); likewise */
 } __rte_cache_aligned;
 
 static inline void counter_add(uint64_t *counter, uint64_t n)

@@ -1,11 +1,10 @@
-/* The VF end of a relay: attach, detach, health. See vf.h; the longer steps are vf_probe.c's and
- * vf_configure.c's.
+/* The VF end of a relay: attach, detach, health. See vf.h; the longer steps are vf_probe.c's,
+ * vf_configure.c's and vf_reception.c's.
  */
 #include "port/vf.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <string.h>
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -14,9 +13,7 @@
 #include "port/pool.h"
 #include "port/vf_configure.h"
 #include "port/vf_probe.h"
-#include "sys/pci_sysfs.h"
-#include "sys/pf_netlink.h"
-#include "sys/sysfs.h"
+#include "port/vf_reception.h"
 
 #define DRAIN_BURST     32
 #define DRAIN_PER_QUEUE 65536 /* a device under fire never runs empty */
@@ -61,79 +58,19 @@ static void stop_listening(uint16_t port_id)
 			sched_yield(); /* it is running */
 }
 
-/* What keeps a VF from receiving for other MAC addresses than its own is its PF's decision, and
- * the VF's driver may report success where the PF refused: so the PF is asked first. */
-static bool promiscuous_wanted(const struct vf *vf, unsigned relay_id)
-{
-	struct pci_function function;
-	struct pf_vf pf_vf;
-	int rc;
-
-	if (!vf->spec.is_pci || pci_sysfs_read(SYSFS_ROOT, &vf->spec.pci, &function) < 0 ||
-	    !function.is_vf)
-		return true;
-	if (!function.has_pf || function.pf_netdev[0] == '\0') {
-		log_info("relay %u: the PF of %s is not in sight: whether the VF may receive for "
-		         "other MAC addresses than its own cannot be known",
-		         relay_id, vf->spec.name);
-		return true;
-	}
-	rc = pf_netlink_read_vf(function.pf_netdev, function.vf_index, &pf_vf);
-	if (rc < 0 || !pf_vf.has_trust) {
-		log_info(
-		        "relay %u: %s does not tell whether VF %u (%s) is trusted (%s): whether it "
-		        "may receive for other MAC addresses than its own cannot be known",
-		        relay_id, function.pf_netdev, function.vf_index, vf->spec.name,
-		        rc < 0 ? strerror(-rc) : "not in its answer");
-		return true;
-	}
-	if (pf_vf.has_link && pf_vf.link == PF_VF_LINK_DOWN)
-		log_notice("relay %u: %s keeps the link of VF %u (%s) down: 'ip link set %s vf %u "
-		           "state auto' changes that",
-		           relay_id, function.pf_netdev, function.vf_index, vf->spec.name,
-		           function.pf_netdev, function.vf_index);
-	if (!pf_vf.trusted)
-		log_info(
-		        "relay %u: VF %u of %s (%s) is not trusted and receives unicast for its "
-		        "own "
-		        "MAC address only: the guest must use that, or 'ip link set %s vf %u trust "
-		        "on' before the VF is added",
-		        relay_id, function.vf_index, function.pf_netdev, vf->spec.name,
-		        function.pf_netdev, function.vf_index);
-	return pf_vf.trusted;
-}
-
-/* What the VF lets in. A device that cannot do it works all the same. */
-static void open_reception(struct vf *vf, unsigned relay_id)
-{
-	if (promiscuous_wanted(vf, relay_id)) {
-		int rc = rte_eth_promiscuous_enable(vf->port_id);
-
-		vf->promiscuous = rc == 0;
-		if (rc != 0)
-			log_info("relay %u: %s does not become promiscuous: %s", relay_id,
-			         vf->spec.name, vf_reason(rc));
-	}
-	/* The guest's multicast groups (IPv6 lives by them) are not known to the VF. */
-	int rc = rte_eth_allmulticast_enable(vf->port_id);
-	if (rc != 0 && !vf->promiscuous)
-		log_info("relay %u: %s does not receive all multicast: %s", relay_id, vf->spec.name,
-		         vf_reason(rc));
-}
-
-static int start(struct vf *vf, unsigned relay_id, struct error *err)
+static int start(struct vf *vf, const struct rte_ether_addr *pf_mac, unsigned relay_id,
+                 struct error *err)
 {
 	int rc = rte_eth_dev_start(vf->port_id);
 
 	if (rc == 0)
-		rc = rte_eth_macaddr_get(vf->port_id, &vf->mac);
+		rc = vf_reception_open(vf, pf_mac, relay_id);
 	if (rc != 0) {
 		error_set(err, VF_ERROR_START, "%s does not start: %s", vf->spec.name,
 		          vf_reason(rc));
 		return -1;
 	}
 	vf_spread_evenly(vf);
-	open_reception(vf, relay_id);
 	(void)rte_eth_stats_reset(vf->port_id); /* those that cannot start from zero anyway */
 	return 0;
 }
@@ -141,6 +78,7 @@ static int start(struct vf *vf, unsigned relay_id, struct error *err)
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
               struct error *err)
 {
+	const struct rte_ether_addr pf_mac = vf_reception_pf_mac(spec);
 	struct error ignored;
 
 	*vf = (struct vf){.spec = *spec};
@@ -148,7 +86,7 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
 		return -1;
 	/* Before the start, after which the PF may reset it at any time. */
 	listen_to_port(vf->port_id, params->relay_id);
-	if (vf_configure(vf, params, err) == 0 && start(vf, params->relay_id, err) == 0)
+	if (vf_configure(vf, params, err) == 0 && start(vf, &pf_mac, params->relay_id, err) == 0)
 		return 0;
 
 	stop_listening(vf->port_id);
@@ -182,6 +120,7 @@ int vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err)
 	for (uint16_t q = 0; q < vf->n_queues; q++)
 		drain_queue(vf, q, leftover);
 
+	vf_reception_restore(vf);
 	stop_listening(vf->port_id);
 	int rc = vf_unprobe(vf->port_id, err);
 	if (rc < 0)

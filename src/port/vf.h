@@ -44,10 +44,15 @@ struct vf {
 	                       counted, CRC not */
 	int numa_node;      /* >= 0 */
 	struct rte_mempool *pool;
-	struct rte_ether_addr mac;
-	bool promiscuous;
+	struct rte_ether_addr mac;       /* its default address now */
+	struct rte_ether_addr first_mac; /* … and as it came */
+	struct rte_ether_addr extra_mac; /* vf_mac_set's additional one, zeros = none */
+	bool mac_by_host;                /* first_mac is not the VF's own choice, but its PF's */
+	bool promiscuous;                /* as far as its driver knows */
 	bool has_rss;
 };
+
+#define VF_MAC_TEXT_MAX sizeof("xx:xx:xx:xx:xx:xx")
 
 /* What a removed VF still held; the packets are freed. */
 struct vf_leftover {
@@ -78,6 +83,29 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
  * Goes on to the end whatever fails; returns -1 with err->code VF_ERROR_DETACH if something did.
  * The pool is freed when all its mbufs are back, else by a later vf_pools_reclaim. */
 int vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err);
+
+enum vf_mac_outcome {
+	VF_MAC_PROGRAMMED,  /* the VF receives for that address, and sends under it */
+	VF_MAC_UNCONFIRMED, /* so says its driver, which may be wrong; why->text says why */
+	VF_MAC_NOT_NEEDED,  /* it receives for any address */
+	VF_MAC_DECLINED, /* it receives for other addresses only; why->text: why, and what helps */
+};
+
+/* The guest uses this unicast address: has the VF receive for it, unless it does already. Without
+ * may_program nothing is changed, and the outcome says what the guest has to expect. The VF's
+ * default address is replaced; if that cannot be, an address is added to it (and replaced by the
+ * next call). May ask the PF's kernel driver. */
+enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, bool may_program,
+                               struct error *why);
+
+/* "02:00:00:00:00:01", in text, which is returned. Any thread. */
+const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX]);
+
+/* Any thread that owns vf. */
+static inline bool vf_has_mac(const struct vf *vf, const struct rte_ether_addr *mac)
+{
+	return rte_is_same_ether_addr(&vf->mac, mac) || rte_is_same_ether_addr(&vf->extra_mac, mac);
+}
 
 void vf_health_read(const struct vf *vf, struct vf_health *out);
 

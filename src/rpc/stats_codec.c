@@ -26,6 +26,13 @@ static void cpu_encode(struct stats_codec_relay *relay)
 		relay->state.cpu = &relay->cpu;
 }
 
+static char *mac_encode(const uint8_t mac[6], char text[STATS_CODEC_MAC_MAX])
+{
+	snprintf(text, STATS_CODEC_MAC_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+	         mac[3], mac[4], mac[5]);
+	return text;
+}
+
 static void vhost_encode(struct stats_codec_relay *relay)
 {
 	relay->vhost =
@@ -33,13 +40,14 @@ static void vhost_encode(struct stats_codec_relay *relay)
 	relay->vhost.vhost_socket_name = (char *)relay->reading.vhost_socket;
 	relay->vhost.has_queues = true;
 	relay->vhost.queues = relay->reading.guest_queues;
+	if (relay->reading.has_guest_mac)
+		relay->vhost.mac = mac_encode(relay->reading.guest_mac, relay->guest_mac);
 	relay->state.vhost = &relay->vhost;
 }
 
 static void vf_encode(struct stats_codec_relay *relay)
 {
 	struct control_relay *reading = &relay->reading;
-	const uint8_t *mac = reading->mac;
 
 	relay->vf = (Virtioforwarder__RelayState__VF)VIRTIOFORWARDER__RELAY_STATE__VF__INIT;
 	if (!reading->has_device)
@@ -54,9 +62,7 @@ static void vf_encode(struct stats_codec_relay *relay)
 	relay->vf.mtu = reading->mtu;
 	relay->vf.has_queues = true;
 	relay->vf.queues = reading->vf_queues;
-	snprintf(relay->mac, sizeof(relay->mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-	         mac[2], mac[3], mac[4], mac[5]);
-	relay->vf.mac = relay->mac;
+	relay->vf.mac = mac_encode(reading->mac, relay->mac);
 	relay->vf.has_missed = true;
 	relay->vf.missed = reading->losses.missed;
 	relay->vf.has_no_mbuf = true;

@@ -6,6 +6,8 @@
 #include "control/control.h"
 #include "virtioforwarder.pb-c.h"
 
+#define STATS_CODEC_MAC_MAX sizeof("xx:xx:xx:xx:xx:xx")
+
 /* One relay's part of the message with all that it points to. It points into itself, so it must
  * not be moved; all of it is overwritten by the next use. */
 struct stats_codec_relay {
@@ -16,7 +18,7 @@ struct stats_codec_relay {
 	Virtioforwarder__RelayState__VFtoVM vf_to_vm;
 	Virtioforwarder__RelayState__VMtoVF vm_to_vf;
 	struct control_relay reading;
-	char mac[sizeof("xx:xx:xx:xx:xx:xx")];
+	char mac[STATS_CODEC_MAC_MAX], guest_mac[STATS_CODEC_MAC_MAX];
 };
 
 /* A whole answer. Lives as long as its service: 64 relays need some 90 KB. */

@@ -148,7 +148,8 @@ RELAY_STATE = {
     2: ("active", bool),
     3: ("ident", text),
     4: ("cpu", message({1: ("vf_to_vm", signed), 2: ("vm_to_vf", signed)})),
-    5: ("vhost", message({1: ("vhost_socket_name", text), 100: ("queues", int)})),
+    5: ("vhost", message({1: ("vhost_socket_name", text), 100: ("queues", int),
+                          101: ("mac", text)})),
     6: (
         "vf",
         message(

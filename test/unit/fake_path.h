@@ -97,12 +97,20 @@ struct fake_source {
 	uint32_t next_seq;                /* also: how many were taken */
 	uint32_t (*length)(uint32_t seq); /* NULL: 100 bytes */
 	uint64_t bytes;
+	struct rte_mbuf
+	        *given; /* instead of the next packet, if not NULL; counted by who gives it */
 };
 
 static inline uint16_t fake_source_take(struct fake_source *source, struct rte_mbuf **pkts,
                                         uint16_t n)
 {
 	n = (uint16_t)RTE_MIN((uint32_t)n, source->waiting);
+	if (n > 0 && source->given != NULL) {
+		pkts[0] = source->given;
+		source->given = NULL;
+		source->waiting--;
+		return 1;
+	}
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t seq = source->next_seq++;
 		uint32_t length = source->length != NULL ? source->length(seq) : 100;

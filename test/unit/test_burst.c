@@ -540,6 +540,72 @@ START_TEST(to_vf_always_balances)
 }
 END_TEST
 
+/* --- whom the lane hears --------------------------------------------------------------------- */
+
+/* A frame with a source address is what the guest sends; sent to the VF at once. */
+static void guest_says(const char *source)
+{
+	struct rte_mbuf *pkt = fake_packet_new(0, guest_tx->next_seq++, 60);
+
+	memcpy(rte_pktmbuf_mtod_offset(pkt, char *, RTE_ETHER_ADDR_LEN), source,
+	       RTE_ETHER_ADDR_LEN);
+	guest_tx->given = pkt;
+	guest_tx->bytes += 60;
+	guest_tx->waiting++;
+	vf_tx->room = PLENTY;
+	pass();
+	ck_assert_ptr_null(guest_tx->given);
+}
+
+START_TEST(hears_a_source_when_asked)
+{
+	guest_says("\x02\x00\x00\x12\x34\xfe");
+	ck_assert_uint_eq(lane.heard, LANE_HEARD | 0x0200001234fe);
+	guest_says("\x02\x00\x00\x00\x00\x01"); /* nobody has asked */
+	ck_assert_uint_eq(lane.heard, LANE_HEARD | 0x0200001234fe);
+	lane.heard = 0;
+	guest_says("\xfe\xff\xff\xff\xff\xff");
+	ck_assert_uint_eq(lane.heard, LANE_HEARD | 0xfeffffffffff);
+}
+END_TEST
+
+START_TEST(hears_nothing_of_sources_that_cannot_be)
+{
+	guest_says("\0\0\0\0\0\0");
+	guest_says("\xff\xff\xff\xff\xff\xff");
+	guest_says("\x01\x00\x5e\x00\x00\x01");
+	guest_says("\x33\x33\x00\x00\x00\x01");
+	ck_assert_uint_eq(lane.heard, 0);
+	guest_says("\x00\x00\x00\x00\x00\x01");
+	ck_assert_uint_eq(lane.heard, LANE_HEARD | 1);
+}
+END_TEST
+
+START_TEST(hears_without_a_vf)
+{
+	work.run = burst_vm_to_nobody;
+	guest_says("\x02\x00\x00\x12\x34\xfe");
+	ck_assert_uint_eq(lane.heard, LANE_HEARD | 0x0200001234fe);
+}
+END_TEST
+
+static uint32_t length_13(uint32_t seq)
+{
+	(void)seq;
+	return 13;
+}
+
+START_TEST(hears_nothing_of_stumps)
+{
+	work.run = burst_vm_to_nobody;
+	guest_tx->waiting = 3;
+	guest_tx->length = length_13;
+	pass();
+	ck_assert_uint_eq(lane.heard, 0);
+	ck_assert_uint_eq(lane.counters.rx_pkts, 3);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("burst");
@@ -571,6 +637,10 @@ int main(void)
 	tcase_add_test(to_vf, to_vf_pads_with_zeros);
 	tcase_add_test(to_vf, to_vf_drops_what_cannot_be_padded);
 	tcase_add_test(to_vf, from_vm_to_nobody);
+	tcase_add_test(to_vf, hears_a_source_when_asked);
+	tcase_add_test(to_vf, hears_nothing_of_sources_that_cannot_be);
+	tcase_add_test(to_vf, hears_without_a_vf);
+	tcase_add_test(to_vf, hears_nothing_of_stumps);
 	tcase_add_loop_test(to_vf, to_vf_always_balances, 0, 20);
 	suite_add_tcase(suite, to_vf);
 	runner = srunner_create(suite);

@@ -1,0 +1,193 @@
+/* The guest's MAC address: a VF receives unicast for its own, so a guest that uses another one (one
+ * that was migrated here, say) hears nothing of what is sent to it. A few times a second each lane
+ * from the guest is asked for the source address of one frame; when that is not the VF's, the
+ * device thread programs the VF, if --sync-mac allows it and the PF agrees, or finds out what to
+ * tell the operator, once a guest. Control thread only, but for mac_run.
+ *
+ * What is wanted is looked at anew each time, so that a VF which was reset and attached again, or
+ * comes later than the guest, needs no code of its own.
+ *
+ * A guest may send what it likes. While it uses the VF's address too, others of its are taken for
+ * those of machines behind it, which no VF can be programmed for; and the longer it goes on
+ * changing its address, the longer the next change has to wait.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "control/relay.h"
+
+#define LISTEN_MS 250
+
+/* The VF's address counts as used by the guest until that long after it was heard. */
+#define USED_MS 3000U
+
+/* Between two addresses of a guest: first, at most, and after how long without one as at first. */
+#define HOLD_FIRST_MS   1000U
+#define HOLD_LONGEST_MS 64000U
+#define HOLD_FORGET_MS  600000U
+
+/* What was declined is asked for again, since the operator may have followed the advice. */
+#define DECLINED_AGAIN_MS 60000U
+
+static struct rte_ether_addr address_of(uint64_t heard)
+{
+	struct rte_ether_addr mac = {0};
+
+	for (int i = RTE_ETHER_ADDR_LEN - 1; i >= 0; i--, heard >>= 8)
+		mac.addr_bytes[i] = (uint8_t)heard;
+	return mac;
+}
+
+/* --- the device thread's part ---------------------------------------------------------------- */
+
+static struct relay_mac *of_job(struct job *job)
+{
+	return (struct relay_mac *)job;
+}
+
+static void mac_run(struct job *job)
+{
+	struct relay_mac *mac = of_job(job);
+
+	mac->outcome = vf_mac_set(&mac->vf, &mac->wanted, mac->may_program, &mac->why);
+}
+
+static void log_programmed(const struct relay *relay)
+{
+	const struct relay_mac *mac = &relay->mac;
+	bool beside = rte_is_same_ether_addr(&mac->vf.extra_mac, &mac->wanted);
+	char guests[VF_MAC_TEXT_MAX], vfs[VF_MAC_TEXT_MAX];
+
+	log_notice("relay %u: %s takes the guest's MAC address %s %s its %s%s%s", relay->id,
+	           relay->device.name, vf_mac_format(&mac->wanted, guests),
+	           beside ? "beside" : "instead of", vf_mac_format(&relay->vf.mac, vfs),
+	           mac->outcome == VF_MAC_UNCONFIRMED ? "; " : "", mac->why.text);
+}
+
+static void mac_done(struct job *job)
+{
+	struct relay_mac *mac = of_job(job);
+	struct relay *relay = (struct relay *)((char *)mac - offsetof(struct relay, mac));
+
+	mac->busy = false;
+	if (relay->vf_phase != VF_ATTACHED) /* on its way out; nothing attaches before this */
+		return;
+	if (mac->outcome == VF_MAC_PROGRAMMED || mac->outcome == VF_MAC_UNCONFIRMED)
+		log_programmed(relay);
+	if (mac->outcome == VF_MAC_DECLINED) {
+		log_write(mac->warned ? LOG_DEBUG : LOG_WARNING, "relay %u: %s", relay->id,
+		          mac->why.text);
+		mac->warned = true;
+	}
+	relay->vf = mac->vf;
+}
+
+/* --- control's ------------------------------------------------------------------------------- */
+
+/* Another guest: what the lanes have heard may be the last one's. */
+static void begin_session(struct relay *relay)
+{
+	struct relay_mac *mac = &relay->mac;
+
+	mac->session = relay->guest.sessions;
+	mac->guest = 0;
+	mac->used_ms = 0;
+	mac->warned = false;
+	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
+		__atomic_store_n(&relay->vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
+}
+
+static void hear_lanes(struct relay *relay, uint64_t now_ms)
+{
+	struct relay_mac *mac = &relay->mac;
+	uint64_t foreign = 0;
+
+	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++) {
+		uint64_t heard =
+		        __atomic_exchange_n(&relay->vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
+		struct rte_ether_addr address = address_of(heard);
+
+		if (heard == 0)
+			continue;
+		if (relay->vf_phase != VF_ATTACHED || !vf_has_mac(&relay->vf, &address)) {
+			foreign = heard;
+			continue;
+		}
+		mac->guest = heard;
+		mac->used_ms = now_ms;
+	}
+	if (foreign != 0 && (mac->used_ms == 0 || now_ms - mac->used_ms >= USED_MS))
+		mac->guest = foreign;
+}
+
+/* Whether it is time to see to the address that the guest uses. */
+static bool is_due(const struct relay *relay, uint64_t now_ms)
+{
+	const struct relay_mac *mac = &relay->mac;
+	struct rte_ether_addr wanted = address_of(mac->guest);
+
+	if (mac->busy || mac->guest == 0 || relay->vf_phase != VF_ATTACHED ||
+	    vf_has_mac(&relay->vf, &wanted))
+		return false;
+	if (!mac->asked)
+		return true;
+	if (rte_is_same_ether_addr(&mac->wanted, &wanted))
+		return now_ms - mac->asked_ms >= DECLINED_AGAIN_MS;
+	return now_ms - mac->asked_ms >= mac->hold_ms;
+}
+
+static void submit(struct relay *relay, uint64_t now_ms)
+{
+	struct relay_mac *mac = &relay->mac;
+	struct rte_ether_addr wanted = address_of(mac->guest);
+
+	if (mac->hold_ms == 0 || now_ms - mac->asked_ms >= HOLD_FORGET_MS)
+		mac->hold_ms = HOLD_FIRST_MS;
+	else if (!rte_is_same_ether_addr(&mac->wanted, &wanted))
+		mac->hold_ms = RTE_MIN(mac->hold_ms * 2, HOLD_LONGEST_MS);
+	mac->asked_ms = now_ms;
+	mac->asked = true;
+	mac->busy = true;
+	mac->job.run = mac_run;
+	mac->job.done = mac_done;
+	mac->wanted = wanted;
+	mac->may_program = relay->control->config->sync_mac;
+	mac->vf = relay->vf;
+	job_submit(relay->control->device_thread, &mac->job);
+}
+
+static void on_listen(void *context)
+{
+	struct control *control = context;
+	uint64_t now_ms = loop_now_ms();
+
+	for (unsigned i = 0; i < RELAYS_MAX && !control->quiesced; i++) {
+		struct relay *relay = &control->relays[i];
+
+		if (!relay->guest.connected)
+			continue;
+		if (relay->mac.session != relay->guest.sessions)
+			begin_session(relay);
+		hear_lanes(relay, now_ms);
+		if (is_due(relay, now_ms))
+			submit(relay, now_ms);
+	}
+	loop_timer_start(control->loop, &control->mac_timer, LISTEN_MS, on_listen, control);
+}
+
+void relay_mac_start(struct control *control)
+{
+	loop_timer_start(control->loop, &control->mac_timer, LISTEN_MS, on_listen, control);
+}
+
+bool relay_mac_read(const struct relay *relay, uint8_t out[RTE_ETHER_ADDR_LEN])
+{
+	const struct rte_ether_addr mac = address_of(relay->mac.guest);
+
+	if (!relay->guest.connected || relay->mac.guest == 0 ||
+	    relay->mac.session != relay->guest.sessions)
+		return false;
+	memcpy(out, mac.addr_bytes, sizeof(mac.addr_bytes));
+	return true;
+}

@@ -1,0 +1,309 @@
+/* Which addresses a VF receives unicast for: its MAC address, and what the PF lets pass beyond
+ * that. See vf_reception.h and vf_mac_set in vf.h.
+ *
+ * That is the PF's decision, and some VF drivers report success where the PF has refused. So the
+ * PF's kernel driver is asked, before (is the VF trusted, has the host set its address?) and after
+ * (which address does it hold now?). Where the PF is not in sight, as in a guest that was given a
+ * VF, that cannot be had, and is said.
+ */
+#include "port/vf_reception.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "port/vf_probe.h"
+#include "sys/pci_sysfs.h"
+#include "sys/pf_netlink.h"
+#include "sys/sysfs.h"
+
+#define VF_MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
+/* What VF drivers do not tell; doc/hardware.md names the sources. */
+struct driver_trait {
+	bool hides_refusals;    /* setting the default address succeeds even if the PF refuses */
+	bool never_promiscuous; /* its PF's kernel driver lets no VF be, trusted or not */
+};
+
+static const struct {
+	const char *driver;
+	struct driver_trait trait;
+} traits[] = {
+        {"net_e1000_igb_vf", {.hides_refusals = true, .never_promiscuous = true}},
+        {"net_ixgbe_vf", {.hides_refusals = true}},
+};
+
+/* The PF's word on a VF. */
+struct consent {
+	bool is_vf; /* else the rest says nothing, and there is nobody to ask */
+	bool seen;  /* the PF is in sight, and answers with all that is needed */
+	char pf[IF_NAMESIZE];
+	unsigned index;
+	struct pf_vf vf;
+	const char *unseen_why; /* unless seen; string literal, or strerror's */
+};
+
+static struct consent consent_read(const struct device_spec *spec)
+{
+	struct consent consent = {.unseen_why = "its members' PFs are not asked"};
+	struct pci_function function;
+
+	if (!spec->is_pci || pci_sysfs_read(SYSFS_ROOT, &spec->pci, &function) < 0 ||
+	    !function.is_vf)
+		return consent;
+	consent.is_vf = true;
+	consent.unseen_why = "its PF is not in sight";
+	if (!function.has_pf || function.pf_netdev[0] == '\0')
+		return consent;
+	memcpy(consent.pf, function.pf_netdev, sizeof(consent.pf));
+	consent.index = function.vf_index;
+	int rc = pf_netlink_read_vf(consent.pf, consent.index, &consent.vf);
+	consent.seen = rc == 0 && consent.vf.has_trust && consent.vf.has_mac;
+	consent.unseen_why = rc < 0 ? strerror(-rc) : "its PF's driver does not tell";
+	return consent;
+}
+
+static struct driver_trait trait_read(uint16_t port_id)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port_id, &info) == 0)
+		for (size_t i = 0; i < RTE_DIM(traits); i++)
+			if (strcmp(info.driver_name, traits[i].driver) == 0)
+				return traits[i].trait;
+	return (struct driver_trait){0};
+}
+
+static bool pf_holds(const struct consent *consent, const struct rte_ether_addr *mac)
+{
+	return consent->seen && memcmp(consent->vf.mac, mac, sizeof(*mac)) == 0;
+}
+
+struct rte_ether_addr vf_reception_pf_mac(const struct device_spec *spec)
+{
+	struct consent consent = consent_read(spec);
+	struct rte_ether_addr mac = {0};
+
+	if (consent.seen)
+		memcpy(&mac, consent.vf.mac, sizeof(mac));
+	return mac;
+}
+
+/* --- at the attach ---------------------------------------------------------------------------- */
+
+static bool promiscuity_wanted(const struct vf *vf, const struct consent *consent,
+                               unsigned relay_id)
+{
+	if (!consent->is_vf)
+		return true;
+	if (trait_read(vf->port_id).never_promiscuous) {
+		log_info("relay %u: %s receives unicast for its own MAC address only: the PFs of "
+		         "such VFs let none be promiscuous, trusted or not; the guest must use "
+		         "that address, or --sync-mac program the guest's",
+		         relay_id, vf->spec.name);
+		return false;
+	}
+	if (!consent->seen) {
+		log_info("relay %u: whether %s may receive for other MAC addresses than its own "
+		         "cannot be known (%s)",
+		         relay_id, vf->spec.name, consent->unseen_why);
+		return true;
+	}
+	if (!consent->vf.trusted)
+		log_info("relay %u: VF %u of %s (%s) is not trusted and receives unicast for its "
+		         "own MAC address only: the guest must use that, or 'ip link set %s vf %u "
+		         "trust on' before the VF is added",
+		         relay_id, consent->index, consent->pf, vf->spec.name, consent->pf,
+		         consent->index);
+	return consent->vf.trusted;
+}
+
+int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsigned relay_id)
+{
+	int rc = rte_eth_macaddr_get(vf->port_id, &vf->mac);
+
+	if (rc != 0)
+		return rc;
+	vf->first_mac = vf->mac;
+	/* The PF may have held an address that an earlier driver of the VF chose, and forgets that
+	 * one when the VF is reset: then the VF comes with another. */
+	vf->mac_by_host =
+	        !rte_is_zero_ether_addr(pf_mac) && rte_is_same_ether_addr(pf_mac, &vf->mac);
+
+	struct consent consent = consent_read(&vf->spec);
+	if (consent.seen && consent.vf.has_link && consent.vf.link == PF_VF_LINK_DOWN)
+		log_notice("relay %u: %s keeps the link of VF %u (%s) down: 'ip link set %s vf %u "
+		           "state auto' changes that",
+		           relay_id, consent.pf, consent.index, vf->spec.name, consent.pf,
+		           consent.index);
+	if (promiscuity_wanted(vf, &consent, relay_id)) {
+		rc = rte_eth_promiscuous_enable(vf->port_id);
+		vf->promiscuous = rc == 0;
+		if (rc != 0)
+			log_info("relay %u: %s does not become promiscuous: %s", relay_id,
+			         vf->spec.name, vf_reason(rc));
+	}
+	/* The guest's multicast groups (IPv6 lives by them) are not known to the VF. */
+	rc = rte_eth_allmulticast_enable(vf->port_id);
+	if (rc != 0 && !vf->promiscuous)
+		log_info("relay %u: %s does not receive all multicast: %s", relay_id, vf->spec.name,
+		         vf_reason(rc));
+	return 0;
+}
+
+/* --- the guest's address ---------------------------------------------------------------------- */
+
+/* What its members do is their PFs' decision. */
+static bool is_bond(const struct vf *vf)
+{
+	return string_starts_with(vf->spec.name, "net_bonding");
+}
+
+/* Known to receive whatever is on the wire. */
+static bool is_open(const struct vf *vf, const struct consent *consent)
+{
+	if (!vf->promiscuous || is_bond(vf))
+		return false;
+	return !consent->is_vf || (consent->seen && consent->vf.trusted);
+}
+
+/* Sets the default address. 0 when the VF has it; *known when there is no doubt about that. */
+static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
+                       struct driver_trait trait, bool *known)
+{
+	struct rte_ether_addr wanted = *mac, before;
+	int rc = rte_eth_macaddr_get(vf->port_id, &before);
+
+	if (rc == 0)
+		rc = rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
+	*known = !is_bond(vf);
+	if (rc != 0 || !trait.hides_refusals)
+		return rc;
+	struct consent consent = consent_read(&vf->spec);
+	*known = consent.seen;
+	if (!consent.seen || pf_holds(&consent, mac))
+		return 0;
+	/* ethdev believes its driver: put that right. */
+	(void)rte_eth_dev_default_mac_addr_set(vf->port_id, &before);
+	return -EACCES;
+}
+
+static void drop_extra(struct vf *vf)
+{
+	if (!rte_is_zero_ether_addr(&vf->extra_mac))
+		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &vf->extra_mac);
+	vf->extra_mac = (struct rte_ether_addr){0};
+}
+
+/* Replaces the default address, or, if that cannot be, the additional one. */
+static int program(struct vf *vf, const struct rte_ether_addr *mac, struct driver_trait trait,
+                   bool *known)
+{
+	struct rte_ether_addr extra = *mac;
+
+	drop_extra(vf);
+	int rc = set_default(vf, mac, trait, known);
+	if (rc == 0) {
+		vf->mac = *mac;
+		return 0;
+	}
+	if (rte_eth_dev_mac_addr_add(vf->port_id, &extra, 0) != 0)
+		return rc; /* of the two the more telling one */
+	*known = true;
+	vf->extra_mac = *mac;
+	return 0;
+}
+
+const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX])
+{
+	const uint8_t *bytes = mac->addr_bytes;
+
+	snprintf(text, VF_MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1],
+	         bytes[2], bytes[3], bytes[4], bytes[5]);
+	return text;
+}
+
+/* What the operator can do, for the end of a sentence. */
+static void describe_remedies(const struct rte_ether_addr *mac, bool may_program, bool trust_helps,
+                              const struct consent *consent, char *text, size_t size)
+{
+	char host[96] = "", sync[96] = "", mac_text[VF_MAC_TEXT_MAX];
+
+	if (consent->seen)
+		snprintf(host, sizeof(host), ", or 'ip link set %s vf %u mac %s'", consent->pf,
+		         consent->index, vf_mac_format(mac, mac_text));
+	else if (consent->is_vf)
+		snprintf(host, sizeof(host), ", or have the VF's host set it");
+	if (trust_helps)
+		snprintf(sync, sizeof(sync), ", or 'ip link set %s vf %u trust on'%s", consent->pf,
+		         consent->index, may_program ? "" : " and --sync-mac");
+	else if (!may_program)
+		snprintf(sync, sizeof(sync), ", or --sync-mac");
+	snprintf(text, size, "give the guest that address%s%s", host, sync);
+}
+
+/* why: what keeps us from programming the guest's address. */
+static enum vf_mac_outcome decline(const struct vf *vf, const struct rte_ether_addr *mac,
+                                   const char *why, const char *remedies, struct error *out)
+{
+	char guests[VF_MAC_TEXT_MAX], vfs[VF_MAC_TEXT_MAX];
+
+	error_set(out, EACCES,
+	          "the guest uses the MAC address %s, but %s receives unicast for %s only: %s; %s",
+	          vf_mac_format(mac, guests), vf->spec.name, vf_mac_format(&vf->mac, vfs), why,
+	          remedies);
+	return VF_MAC_DECLINED;
+}
+
+enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, bool may_program,
+                               struct error *why)
+{
+	const struct consent consent = consent_read(&vf->spec);
+	const struct driver_trait trait = trait_read(vf->port_id);
+	bool untrusted = consent.seen && !consent.vf.trusted;
+	bool refused = trait.hides_refusals && untrusted && vf->mac_by_host, known;
+	char remedies[256];
+	int rc;
+
+	*why = (struct error){0};
+	if (vf_has_mac(vf, mac))
+		return VF_MAC_PROGRAMMED;
+	if (pf_holds(&consent, mac)) { /* the host was quicker */
+		vf->mac = *mac;
+		return VF_MAC_PROGRAMMED;
+	}
+	/* A trusted VF too sends under its own address only, if the PF checks that. */
+	if (is_open(vf, &consent) && !(may_program && consent.is_vf))
+		return VF_MAC_NOT_NEEDED;
+	describe_remedies(mac, may_program, may_program ? untrusted : refused, &consent, remedies,
+	                  sizeof(remedies));
+	if (!may_program)
+		return decline(vf, mac, "--sync-mac is not on", remedies, why);
+	if (refused)
+		return decline(vf, mac,
+		               "the host has set that, and the PF lets no VF change it that is not "
+		               "trusted",
+		               remedies, why);
+	rc = program(vf, mac, trait, &known);
+	if (rc != 0) {
+		char failure[128];
+
+		snprintf(failure, sizeof(failure), "it cannot be programmed (%s)",
+		         rc == -EACCES ? "its PF refuses that" : vf_reason(rc));
+		return decline(vf, mac, failure, remedies, why);
+	}
+	if (known)
+		return VF_MAC_PROGRAMMED;
+	error_set(why, ENODATA, "whether its PF agreed cannot be known (%s)", consent.unseen_why);
+	return VF_MAC_UNCONFIRMED;
+}
+
+void vf_reception_restore(const struct vf *vf)
+{
+	struct rte_ether_addr first = vf->first_mac, now;
+
+	if (rte_eth_macaddr_get(vf->port_id, &now) == 0 && !rte_is_same_ether_addr(&now, &first))
+		(void)rte_eth_dev_default_mac_addr_set(vf->port_id, &first);
+}

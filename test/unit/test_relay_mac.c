@@ -1,0 +1,488 @@
+/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: vf_mac_set job_submit loop_timer_start loop_timer_stop loop_now_ms log_write
+ */
+/* The guest's MAC address as control sees to it: what is learnt, when the device thread is asked,
+ * and how little a hostile guest can make of it. Lanes, clock and device thread are the test's.
+ */
+#include <check.h>
+#include <stdarg.h>
+
+#include "control_rig.h"
+
+#define RELAY 3
+#define TICK  250 /* ms, as in relay_mac.c */
+
+/* --- clock, log ---------------------------------------------------------------------------------
+ */
+
+static uint64_t clock_ms;
+static loop_fn on_timer;
+static unsigned n_warnings, n_notices;
+static char last_line[1024];
+
+uint64_t __wrap_loop_now_ms(void);
+void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
+                             loop_fn callback, void *context);
+void __wrap_loop_timer_stop(struct loop_timer *timer);
+void __wrap_log_write(int severity, const char *format, ...);
+
+uint64_t __wrap_loop_now_ms(void)
+{
+	return clock_ms;
+}
+
+void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
+                             loop_fn callback, void *context)
+{
+	(void)loop;
+	ck_assert_ptr_eq(timer, &rig->mac_timer);
+	ck_assert_uint_eq(delay_ms, TICK);
+	ck_assert_ptr_eq(context, rig);
+	on_timer = callback;
+}
+
+void __wrap_loop_timer_stop(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
+void __wrap_log_write(int severity, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(last_line, sizeof(last_line), format, args);
+	va_end(args);
+	n_warnings += severity == LOG_WARNING;
+	n_notices += severity == LOG_NOTICE;
+}
+
+/* --- the device thread --------------------------------------------------------------------------
+ */
+
+static struct job *submitted; /* one at most */
+static unsigned n_asked;
+static enum vf_mac_outcome answer;
+static struct rte_ether_addr asked_for;
+static bool asked_to_program;
+
+void __wrap_job_submit(struct job_thread *thread, struct job *job);
+enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac,
+                                      bool may_program, struct error *why);
+
+void __wrap_job_submit(struct job_thread *thread, struct job *job)
+{
+	(void)thread;
+	ck_assert_ptr_null(submitted);
+	submitted = job;
+}
+
+enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac,
+                                      bool may_program, struct error *why)
+{
+	n_asked++;
+	asked_for = *mac;
+	asked_to_program = may_program;
+	*why = (struct error){0};
+	if (answer == VF_MAC_PROGRAMMED || answer == VF_MAC_UNCONFIRMED)
+		vf->mac = *mac;
+	if (answer == VF_MAC_UNCONFIRMED || answer == VF_MAC_DECLINED)
+		error_set(why, EACCES, "because");
+	return answer;
+}
+
+static void device_works(void)
+{
+	struct job *job = submitted;
+
+	ck_assert_ptr_nonnull(job);
+	submitted = NULL;
+	job->run(job);
+	job->done(job);
+}
+
+/* --- the relay ----------------------------------------------------------------------------------
+ */
+
+static const struct rte_ether_addr own = {{2, 0, 0, 0, 0, 1}}, guests = {{2, 0, 0, 0, 0, 2}},
+                                   others = {{0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54}};
+static struct relay *relay;
+
+static void attach_vf(void)
+{
+	relay->vf = rig_vf(RELAY, 0, 2);
+	relay->vf.mac = own;
+	relay->vf_phase = VF_ATTACHED;
+	relay->mac.asked = false; /* as relay_vf.c does */
+}
+
+static void connect_guest(void)
+{
+	unsigned sessions = relay->guest.sessions + 1;
+
+	rig_guest_set(relay, true, 1, 3);
+	relay->guest.sessions = sessions;
+}
+
+/* As the lane's worker does it. */
+static void speaks_on(unsigned lane, const struct rte_ether_addr *mac)
+{
+	uint64_t word = LANE_HEARD;
+
+	if (relay->vm_to_vf[lane].heard != 0)
+		return;
+	for (unsigned i = 0; i < RTE_ETHER_ADDR_LEN; i++)
+		word |= (uint64_t)mac->addr_bytes[i] << (8 * (RTE_ETHER_ADDR_LEN - 1 - i));
+	relay->vm_to_vf[lane].heard = word;
+}
+
+static void speaks(const struct rte_ether_addr *mac)
+{
+	speaks_on(0, mac);
+}
+
+static void tick(void)
+{
+	clock_ms += TICK;
+	on_timer(rig);
+}
+
+/* Ticks for so long, with the guest using that address all the time; what is asked is answered. */
+static void pass_ms(uint64_t ms, const struct rte_ether_addr *mac)
+{
+	for (uint64_t end = clock_ms + ms; clock_ms < end;) {
+		if (mac != NULL)
+			speaks(mac);
+		tick();
+		if (submitted != NULL)
+			device_works();
+	}
+}
+
+static void expect_asked(unsigned n)
+{
+	ck_assert_uint_eq(n_asked, n);
+	n_asked = 0;
+}
+
+static void expect_guest(const struct rte_ether_addr *mac)
+{
+	struct control_relay reading;
+
+	control_relay_read(rig, RELAY, &reading);
+	ck_assert(reading.has_guest_mac == (mac != NULL));
+	if (mac != NULL)
+		ck_assert_mem_eq(reading.guest_mac, mac, 6);
+}
+
+static void set_up(void)
+{
+	rig_create(1);
+	relay = &rig->relays[RELAY];
+	submitted = NULL;
+	clock_ms = 1000000;
+	n_asked = n_warnings = n_notices = 0;
+	answer = VF_MAC_PROGRAMMED;
+	rig_config.sync_mac = true;
+	relay_mac_start(rig);
+	attach_vf();
+	connect_guest();
+	tick();
+}
+
+static void tear_down(void)
+{
+	ck_assert_ptr_null(submitted);
+	rig_destroy();
+}
+
+START_TEST(a_guest_with_the_vfs_address)
+{
+	expect_guest(NULL);
+	pass_ms(100000, &own);
+	expect_asked(0);
+	expect_guest(&own);
+	ck_assert_uint_eq(n_warnings + n_notices, 0);
+}
+END_TEST
+
+START_TEST(a_silent_guest)
+{
+	pass_ms(100000, NULL);
+	expect_asked(0);
+	expect_guest(NULL);
+}
+END_TEST
+
+START_TEST(its_first_frame_is_enough)
+{
+	speaks(&guests);
+	tick();
+	ck_assert_ptr_nonnull(submitted);
+	tick(); /* one thing at a time */
+	device_works();
+	expect_asked(1);
+	ck_assert(asked_to_program);
+	ck_assert(rte_is_same_ether_addr(&asked_for, &guests));
+	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+	ck_assert_uint_eq(n_notices, 1);
+	ck_assert_ptr_nonnull(
+	        strstr(last_line, "02:00:00:00:00:02 instead of its 02:00:00:00:00:01"));
+	expect_guest(&guests);
+	pass_ms(100000, &guests);
+	expect_asked(0);
+}
+END_TEST
+
+START_TEST(all_bits_of_an_address_count)
+{
+	speaks_on(GUEST_QUEUES_MAX - 1, &others); /* on whichever lane */
+	tick();
+	device_works();
+	ck_assert(rte_is_same_ether_addr(&asked_for, &others));
+	expect_asked(1);
+}
+END_TEST
+
+START_TEST(an_unconfirmed_answer_is_told)
+{
+	answer = VF_MAC_UNCONFIRMED;
+	pass_ms(100000, &guests);
+	expect_asked(1);
+	ck_assert_uint_eq(n_notices, 1);
+	ck_assert_ptr_nonnull(strstr(last_line, "; because"));
+}
+END_TEST
+
+START_TEST(warned_once_a_guest)
+{
+	rig_config.sync_mac = false;
+	answer = VF_MAC_DECLINED;
+	pass_ms(300000, &guests);
+	ck_assert(!asked_to_program);
+	ck_assert_uint_eq(n_asked, 5); /* once a minute */
+	ck_assert_uint_eq(n_warnings, 1);
+	expect_guest(&guests);
+
+	connect_guest();
+	pass_ms(60000, &guests);
+	ck_assert_uint_eq(n_warnings, 2);
+}
+END_TEST
+
+START_TEST(advice_that_was_taken)
+{
+	answer = VF_MAC_DECLINED;
+	pass_ms(10000, &guests);
+	answer = VF_MAC_PROGRAMMED;
+	pass_ms(60000, &guests);
+	expect_asked(2);
+	ck_assert_uint_eq(n_warnings, 1);
+	ck_assert_uint_eq(n_notices, 1);
+}
+END_TEST
+
+START_TEST(nothing_is_said_where_nothing_is_needed)
+{
+	answer = VF_MAC_NOT_NEEDED;
+	pass_ms(100000, &guests);
+	expect_asked(2);
+	ck_assert_uint_eq(n_warnings + n_notices, 0);
+}
+END_TEST
+
+/* Machines behind the guest. */
+START_TEST(the_vfs_address_beside_others)
+{
+	for (unsigned i = 0; i < 400; i++) {
+		speaks(i % 8 == 0 ? &own : i % 2 == 0 ? &guests : &others);
+		tick();
+	}
+	expect_asked(0);
+	expect_guest(&own);
+
+	for (unsigned i = 0; i < 8; i++) {
+		speaks_on(0, &guests);
+		speaks_on(1, &own);
+		tick();
+		speaks_on(0, &own);
+		speaks_on(1, &guests);
+		tick();
+	}
+	expect_asked(0);
+}
+END_TEST
+
+START_TEST(a_guest_that_changes_its_address)
+{
+	pass_ms(10000, &own);
+	pass_ms(2500, &guests); /* may be a machine behind it */
+	expect_asked(0);
+	pass_ms(1000, &guests);
+	expect_asked(1);
+	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+	pass_ms(10000, &own);
+	expect_asked(1);
+	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &own));
+}
+END_TEST
+
+/* A new address in every frame for an hour, and reconnecting to be taken for new. */
+START_TEST(a_hostile_guest_wears_itself_out)
+{
+	struct rte_ether_addr mac = guests;
+	unsigned first_minute = 0;
+
+	for (unsigned i = 0; i < 4 * 3600; i++) {
+		mac.addr_bytes[4] = (uint8_t)(i >> 8);
+		mac.addr_bytes[5] = (uint8_t)i;
+		if (_i == 1 && i % 3 == 0)
+			connect_guest();
+		pass_ms(TICK, &mac);
+		if (i == 4 * 60)
+			first_minute = n_asked;
+	}
+	ck_assert_uint_le(first_minute, 8);
+	ck_assert_uint_gt(n_asked, 30);
+	ck_assert_uint_le(n_asked, 8 + 3600 / 64);
+	ck_assert_uint_eq(n_notices, n_asked);
+	n_asked = 0;
+
+	/* In the end it is believed again. */
+	pass_ms(3700 + 64000, &own);
+	expect_asked(1);
+	pass_ms(600000, &own);
+	pass_ms(4000, &guests);
+	expect_asked(1);
+	pass_ms(4000, &others);
+	expect_asked(1);
+}
+END_TEST
+
+START_TEST(a_hostile_guest_is_warned_of_at_times)
+{
+	struct rte_ether_addr mac = guests;
+
+	answer = VF_MAC_DECLINED;
+	for (unsigned i = 0; i < 4 * 600; i++) {
+		mac.addr_bytes[5] = (uint8_t)i;
+		connect_guest();
+		pass_ms(2 * TICK, &mac);
+	}
+	ck_assert_uint_ge(n_warnings, 1);
+	ck_assert_uint_le(n_warnings, 8 + 1200 / 64);
+}
+END_TEST
+
+START_TEST(the_next_guests_address_is_its_own)
+{
+	speaks(&guests);
+	connect_guest(); /* before that was heard */
+	tick();
+	expect_asked(0);
+	expect_guest(NULL);
+	speaks(&own);
+	tick();
+	expect_guest(&own);
+
+	rig_guest_set(relay, false, 0, 0);
+	expect_guest(NULL);
+	speaks(&guests);
+	tick();
+	expect_asked(0);
+}
+END_TEST
+
+START_TEST(a_vf_that_comes_back_is_programmed_again)
+{
+	pass_ms(10000, &guests);
+	expect_asked(1);
+	relay->vf_phase = VF_LOST;
+	pass_ms(1000, NULL);
+	attach_vf();
+	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &own));
+	pass_ms(TICK, NULL); /* it need not say it again */
+	expect_asked(1);
+	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+}
+END_TEST
+
+START_TEST(what_was_declined_may_do_with_the_next_vf)
+{
+	answer = VF_MAC_DECLINED;
+	pass_ms(10000, &guests);
+	expect_asked(1);
+	attach_vf();
+	pass_ms(TICK, NULL);
+	expect_asked(1);
+	ck_assert_uint_eq(n_warnings, 1);
+}
+END_TEST
+
+START_TEST(a_vf_that_comes_after_the_guest)
+{
+	relay->vf_phase = VF_ABSENT;
+	pass_ms(1000, &guests);
+	expect_guest(&guests);
+	expect_asked(0);
+	attach_vf();
+	pass_ms(TICK, NULL);
+	expect_asked(1);
+}
+END_TEST
+
+START_TEST(a_vf_that_has_gone_meanwhile)
+{
+	speaks(&guests);
+	tick();
+	relay->vf_phase = VF_LEAVING;
+	device_works();
+	expect_asked(1);
+	ck_assert_uint_eq(n_notices, 0);
+	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &own));
+	attach_vf();
+	pass_ms(TICK, NULL);
+	expect_asked(1);
+}
+END_TEST
+
+START_TEST(nothing_begins_in_a_shutdown)
+{
+	speaks(&guests);
+	rig->quiesced = true;
+	tick();
+	expect_asked(0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("relay_mac");
+	TCase *tcase = tcase_create("all");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, a_guest_with_the_vfs_address);
+	tcase_add_test(tcase, a_silent_guest);
+	tcase_add_test(tcase, its_first_frame_is_enough);
+	tcase_add_test(tcase, all_bits_of_an_address_count);
+	tcase_add_test(tcase, an_unconfirmed_answer_is_told);
+	tcase_add_test(tcase, warned_once_a_guest);
+	tcase_add_test(tcase, advice_that_was_taken);
+	tcase_add_test(tcase, nothing_is_said_where_nothing_is_needed);
+	tcase_add_test(tcase, the_vfs_address_beside_others);
+	tcase_add_test(tcase, a_guest_that_changes_its_address);
+	tcase_add_loop_test(tcase, a_hostile_guest_wears_itself_out, 0, 2);
+	tcase_add_test(tcase, a_hostile_guest_is_warned_of_at_times);
+	tcase_add_test(tcase, the_next_guests_address_is_its_own);
+	tcase_add_test(tcase, a_vf_that_comes_back_is_programmed_again);
+	tcase_add_test(tcase, what_was_declined_may_do_with_the_next_vf);
+	tcase_add_test(tcase, a_vf_that_comes_after_the_guest);
+	tcase_add_test(tcase, a_vf_that_has_gone_meanwhile);
+	tcase_add_test(tcase, nothing_begins_in_a_shutdown);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
