@@ -108,23 +108,40 @@ static struct lane_work *add_wish(struct planner *planner, struct relay *relay,
 	return work;
 }
 
+/* The guest queues (bits) that a VF queue's packets go to, of those in `to`. With no fewer VF
+ * queues than the guest's, one; else its share of them; and where all packets come by one VF queue,
+ * every one, whichever that is. No two of a VF's queues share some of their targets: all or none.
+ */
+static uint32_t share_of(const struct vf *vf, uint16_t queue, const uint16_t *to, unsigned n_to)
+{
+	unsigned step = vf->one_rx_queue ? 1 : vf->n_queues;
+	unsigned first = vf->one_rx_queue ? 0 : queue % n_to;
+	uint32_t share = 0;
+
+	for (unsigned i = first; i < n_to; i += step)
+		share |= 1U << to[i];
+	return share;
+}
+
 static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
 {
 	uint16_t to[GUEST_QUEUES_MAX];
 	unsigned n_to = relay->guest.connected ? list_queues(relay->guest.rx_queues, to) : 0;
 
 	for (uint16_t queue = 0; queue < relay->vf.n_queues; queue++) {
-		uint16_t target = n_to > 0 ? to[queue % n_to] : queue;
-		struct lane_work *work = add_wish(planner, relay, LANE_VF_TO_VM, queue, target);
+		uint32_t share = n_to > 0 ? share_of(&relay->vf, queue, to, n_to) : 1U << queue;
+		unsigned first = (unsigned)__builtin_ctz(share);
+		struct lane_work *work = add_wish(planner, relay, LANE_VF_TO_VM, queue, first);
 
 		work->port_id = relay->vf.port_id;
 		work->vf_queue = queue;
 		work->run = burst_vf_to_nobody;
 		if (n_to == 0)
 			continue;
-		work->run = burst_vf_to_vm;
+		work->run = __builtin_popcount(share) == 1 ? burst_vf_to_vm : burst_vf_to_vm_spread;
 		work->guest = guest_get(relay->id);
-		work->guest_queue = target;
+		work->guest_queue = (uint16_t)first;
+		work->guest_queues = share;
 		work->mergeable = relay->guest.mergeable;
 	}
 }
@@ -174,6 +191,19 @@ static void forget_places(struct planner *planner, struct relay *relay, unsigned
 	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
 		if (!vm_kept[i])
 			relay->vm_to_vf_worker[i] = LANE_UNPLACED;
+}
+
+/* Lanes that are to spread get their backlogs while nothing has changed yet. */
+static int reserve_spreads(struct planner *planner)
+{
+	for (unsigned i = 0; i < planner->n_wishes; i++) {
+		const struct lane_work *work = &planner->wishes[i];
+
+		if (work->run == burst_vf_to_vm_spread &&
+		    lane_reserve(work->lane, work->guest_queues) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static void make_wishes(struct planner *planner)
@@ -333,14 +363,28 @@ static void drop_orphans(struct planner *planner)
 	}
 }
 
+/* Likewise: what a lane holds for queues that are not its own any more goes to its new ones. */
+static void aim_lanes(struct planner *planner)
+{
+	for (unsigned i = 0; i < planner->n_wishes; i++) {
+		const struct lane_work *work = &planner->wishes[i];
+
+		if (work->guest_queues != 0 && !planner->in_plan[lane_number(work->lane)])
+			lane_aim(work->lane, work->guest_queues);
+	}
+}
+
 static int publish_wishes(struct planner *planner)
 {
-	int rc = make_plans(planner);
+	int rc = reserve_spreads(planner);
 
+	if (rc == 0)
+		rc = make_plans(planner);
 	if (rc < 0)
 		return rc;
 	publish(planner, planner->without);
 	drop_orphans(planner);
+	aim_lanes(planner);
 	flush_caches(planner);
 	publish(planner, planner->complete);
 	return 0;

@@ -12,7 +12,8 @@
 /* Each takes at most LANE_BURST packets from the source, after the lane's backlog has had its
  * turn, and returns how many packets it moved or dropped. */
 unsigned burst_vf_to_vm(const struct lane_work *work);
-unsigned burst_vf_to_nobody(const struct lane_work *work); /* no guest: read, count, drop */
+unsigned burst_vf_to_vm_spread(const struct lane_work *work); /* over several guest queues */
+unsigned burst_vf_to_nobody(const struct lane_work *work);    /* no guest: read, count, drop */
 unsigned burst_vm_to_vf(const struct lane_work *work);
 unsigned burst_vm_to_nobody(const struct lane_work *work); /* no VF: read, count, drop */
 

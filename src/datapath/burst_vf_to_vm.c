@@ -1,11 +1,17 @@
 /* From the VF to the guest. A full guest queue never stops the reading of the VF: the lane holds
  * a bounded backlog, drops the newest packets beyond it, and counts them. Called by the lane's
  * owner only.
+ *
+ * A lane that serves several guest queues spreads flows over them, with a backlog for each: one
+ * that stalls holds up its own flows alone. All of them share what a lane may hold back, since the
+ * packet memory was measured for that before the guest was known.
  */
 #include <rte_ethdev.h>
+#include <rte_prefetch.h>
 
 #include "datapath/backlog.h"
 #include "datapath/burst.h"
+#include "datapath/flow_hash.h"
 
 /* The longest frame that every guest must have room for in one buffer, when it did not negotiate
  * mergeable ones (virtio 1.2, 5.1.6.3.1: 1526 bytes, a 12-byte header of them). */
@@ -22,13 +28,13 @@ static void drop_full(struct lane *lane, struct rte_mbuf **pkts, uint32_t n)
 	burst_drop(pkts, n, &lane->counters.dropped_full_pkts, &lane->counters.dropped_full_bytes);
 }
 
-/* Sends from the front of pkts and frees what was sent; `bytes` is the length of all n. Returns
- * how many are done with: all of them when the guest is gone. */
-static inline uint32_t send_to_guest(const struct lane_work *work, struct rte_mbuf **pkts,
-                                     uint32_t n, uint64_t bytes)
+/* Sends to one of the guest's queues from the front of pkts and frees what was sent; `bytes` is the
+ * length of all n. Returns how many are done with: all of them when the guest is gone. */
+static inline uint32_t send_to_guest(const struct lane_work *work, uint16_t queue,
+                                     struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
 {
 	struct lane *lane = work->lane;
-	int sent = work->guest->ops->send(work->guest, work->guest_queue, pkts, (uint16_t)n);
+	int sent = work->guest->ops->send(work->guest, queue, pkts, (uint16_t)n);
 
 	if (unlikely(sent < 0)) {
 		drop_absent(lane, pkts, n);
@@ -45,9 +51,8 @@ static inline uint32_t send_to_guest(const struct lane_work *work, struct rte_mb
 }
 
 /* The oldest packets first; stops at the first one that the guest has no room for. */
-static uint32_t send_backlog(const struct lane_work *work)
+static uint32_t send_backlog(const struct lane_work *work, uint16_t queue, struct backlog *backlog)
 {
-	struct backlog *backlog = &work->lane->backlog;
 	uint32_t total = 0;
 
 	while (backlog->count > 0) {
@@ -57,7 +62,7 @@ static uint32_t send_backlog(const struct lane_work *work)
 		/* No more at once than a backend takes: else "refused" would not mean "no room". */
 		n = RTE_MIN(n, LANE_BURST);
 
-		uint32_t sent = send_to_guest(work, pkts, n, burst_bytes(pkts, n));
+		uint32_t sent = send_to_guest(work, queue, pkts, n, burst_bytes(pkts, n));
 
 		backlog_pop(backlog, sent);
 		total += sent;
@@ -75,49 +80,157 @@ static uint32_t send_backlog(const struct lane_work *work)
 	return total;
 }
 
-static void hold_back(struct lane *lane, struct rte_mbuf **pkts, uint32_t n)
+/* Keeps the first `room` of the packets at most. Returns how many it keeps. */
+static uint32_t hold_back(struct lane *lane, struct backlog *backlog, uint32_t room,
+                          struct rte_mbuf **pkts, uint32_t n)
 {
-	uint32_t held = backlog_push(&lane->backlog, pkts, n);
+	uint32_t held = backlog_push(backlog, pkts, RTE_MIN(n, room));
 
 	if (unlikely(held < n))
 		drop_full(lane, pkts + held, n - held);
+	return held;
+}
+
+/* A burst from the VF, counted. */
+static inline uint32_t receive_from_vf(const struct lane_work *work, struct rte_mbuf **pkts,
+                                       uint64_t *bytes)
+{
+	struct lane *lane = work->lane;
+	uint32_t n = rte_eth_rx_burst(work->port_id, work->vf_queue, pkts, LANE_BURST);
+
+	if (n == 0)
+		return 0;
+	*bytes = burst_bytes(pkts, n);
+	counter_add(&lane->counters.rx_pkts, n);
+	counter_add(&lane->counters.rx_bytes, *bytes);
+	return n;
 }
 
 unsigned burst_vf_to_vm(const struct lane_work *work)
 {
 	struct rte_mbuf *pkts[LANE_BURST];
 	struct lane *lane = work->lane;
-	uint32_t done = 0;
+	struct backlog *backlog = &lane->backlog;
+	uint32_t done = 0, sent = 0;
+	uint64_t bytes;
 
-	if (unlikely(lane->backlog.count > 0))
-		done = send_backlog(work);
+	if (unlikely(backlog->count > 0))
+		done = send_backlog(work, work->guest_queue, backlog);
 
-	uint32_t n = rte_eth_rx_burst(work->port_id, work->vf_queue, pkts, LANE_BURST);
+	uint32_t n = receive_from_vf(work, pkts, &bytes);
 	if (n == 0)
 		return done;
 
-	uint64_t bytes = burst_bytes(pkts, n);
-	counter_add(&lane->counters.rx_pkts, n);
-	counter_add(&lane->counters.rx_bytes, bytes);
-
-	uint32_t sent = 0;
-	if (likely(lane->backlog.count == 0))
-		sent = send_to_guest(work, pkts, n, bytes);
+	if (likely(backlog->count == 0))
+		sent = send_to_guest(work, work->guest_queue, pkts, n, bytes);
 	if (unlikely(sent < n))
-		hold_back(lane, pkts + sent, n - sent);
+		hold_back(lane, backlog, backlog_room(backlog), pkts + sent, n - sent);
 	return done + n;
 }
+
+/* --- over several guest queues --------------------------------------------------------------- */
+
+/* How many packets more may wait for a queue: it may hold as many as it leaves free. So one queue
+ * gets half of what the lane may hold, two get a third each, and there is always some left for
+ * those that have not stalled yet. */
+static uint32_t spread_room(const struct lane_spread *spread, const struct backlog *backlog)
+{
+	uint32_t unused = LANE_BACKLOG_VF_TO_VM - spread->held;
+
+	return unused > backlog->count ? (unused - backlog->count + 1) / 2 : 0;
+}
+
+static uint32_t send_backlogs(const struct lane_work *work)
+{
+	struct lane_spread *spread = work->lane->spread;
+	uint32_t total = 0;
+
+	for (uint32_t left = spread->waiting; left != 0; left &= left - 1) {
+		uint16_t queue = (uint16_t)__builtin_ctz(left);
+		struct backlog *backlog = &spread->backlogs[queue];
+
+		total += send_backlog(work, queue, backlog);
+		if (backlog->count == 0)
+			spread->waiting &= ~(1U << queue);
+	}
+	spread->held -= total;
+	return total;
+}
+
+static void send_or_hold(const struct lane_work *work, uint16_t queue, struct rte_mbuf **pkts,
+                         uint32_t n)
+{
+	struct lane_spread *spread = work->lane->spread;
+	struct backlog *backlog = &spread->backlogs[queue];
+	uint32_t sent = 0;
+
+	if (likely(backlog->count == 0))
+		sent = send_to_guest(work, queue, pkts, n, burst_bytes(pkts, n));
+	if (likely(sent == n))
+		return;
+	uint32_t held =
+	        hold_back(work->lane, backlog, spread_room(spread, backlog), pkts + sent, n - sent);
+	spread->held += held;
+	if (held > 0)
+		spread->waiting |= 1U << queue;
+}
+
+/* Lists the packets by the target that their flow goes to, those of one target as they came:
+ * sorted[ends[t - 1]] to sorted[ends[t] - 1] are for target t. */
+static void sort_by_target(const struct lane_spread *spread, struct rte_mbuf *const *pkts,
+                           uint32_t n, struct rte_mbuf **sorted, uint8_t ends[GUEST_QUEUES_MAX])
+{
+	uint8_t target[LANE_BURST], next[GUEST_QUEUES_MAX] = {0};
+	uint8_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], const void *));
+	for (uint32_t i = 0; i < n; i++) {
+		target[i] = (uint8_t)flow_hash_pick(flow_hash(pkts[i]), spread->n_targets);
+		next[target[i]]++;
+	}
+	for (uint32_t t = 0; t < spread->n_targets; t++) {
+		uint8_t count = next[t];
+
+		next[t] = sum;
+		sum = (uint8_t)(sum + count);
+		ends[t] = sum;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		sorted[next[target[i]]++] = pkts[i];
+}
+
+unsigned burst_vf_to_vm_spread(const struct lane_work *work)
+{
+	struct rte_mbuf *pkts[LANE_BURST], *sorted[LANE_BURST];
+	struct lane_spread *spread = work->lane->spread;
+	uint8_t ends[GUEST_QUEUES_MAX] = {0};
+	uint32_t done = 0, begin = 0;
+	uint64_t bytes;
+
+	if (unlikely(spread->held > 0))
+		done = send_backlogs(work);
+
+	uint32_t n = receive_from_vf(work, pkts, &bytes);
+	if (n == 0)
+		return done;
+
+	sort_by_target(spread, pkts, n, sorted, ends);
+	for (uint32_t t = 0; t < spread->n_targets; begin = ends[t++])
+		if (ends[t] > begin)
+			send_or_hold(work, spread->targets[t], &sorted[begin], ends[t] - begin);
+	return done + n;
+}
+
+/* --- without a guest ------------------------------------------------------------------------- */
 
 unsigned burst_vf_to_nobody(const struct lane_work *work)
 {
 	struct rte_mbuf *pkts[LANE_BURST];
-	struct lane *lane = work->lane;
-	uint32_t n = rte_eth_rx_burst(work->port_id, work->vf_queue, pkts, LANE_BURST);
+	uint64_t bytes;
+	uint32_t n = receive_from_vf(work, pkts, &bytes);
 
-	if (n == 0)
-		return 0;
-	counter_add(&lane->counters.rx_pkts, n);
-	counter_add(&lane->counters.rx_bytes, burst_bytes(pkts, n));
-	drop_absent(lane, pkts, n);
+	if (n > 0)
+		drop_absent(work->lane, pkts, n);
 	return n;
 }

@@ -21,6 +21,7 @@ bool lane_work_equal(const struct lane_work *a, const struct lane_work *b)
 {
 	return a->run == b->run && a->lane == b->lane && a->guest == b->guest &&
 	       a->pool == b->pool && a->port_id == b->port_id && a->vf_queue == b->vf_queue &&
-	       a->guest_queue == b->guest_queue && a->max_frame == b->max_frame &&
-	       a->mergeable == b->mergeable && a->stall_cycles == b->stall_cycles;
+	       a->guest_queue == b->guest_queue && a->guest_queues == b->guest_queues &&
+	       a->max_frame == b->max_frame && a->mergeable == b->mergeable &&
+	       a->stall_cycles == b->stall_cycles;
 }

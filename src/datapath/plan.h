@@ -22,8 +22,9 @@ struct lane_work {
 	uint16_t port_id;         /* vm_to_nobody: not used */
 	uint16_t vf_queue;
 	uint16_t guest_queue;
-	uint16_t max_frame; /* bytes; the longest frame that the VF may send */
-	bool mergeable;     /* the guest takes frames over several buffers */
+	uint32_t guest_queues; /* bit q: a vf_to_vm lane sends to guest queue q; else 0 */
+	uint16_t max_frame;    /* bytes; the longest frame that the VF may send */
+	bool mergeable;        /* the guest takes frames over several buffers */
 };
 
 struct plan {

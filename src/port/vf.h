@@ -50,6 +50,8 @@ struct vf {
 	bool mac_by_host;                /* first_mac is not the VF's own choice, but its PF's */
 	bool promiscuous;                /* as far as its driver knows */
 	bool has_rss;
+	bool one_rx_queue; /* several are set up, but all packets come by one: no RSS, and nothing
+	                      like it */
 };
 
 #define VF_MAC_TEXT_MAX sizeof("xx:xx:xx:xx:xx:xx")

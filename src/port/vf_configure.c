@@ -23,14 +23,18 @@ struct driver_trait {
 	uint16_t max_frame; /* that it sends, 0 = likewise */
 	bool whole_kb;      /* receives into whole KB of a buffer: 2176 counts as 2048 */
 	bool no_rss;        /* offers RSS, but only by flow rules */
+	bool spreads;       /* flows come by several queues without RSS: the kernel, or whoever is
+	                       at the other end, sees to that */
 };
 
 static const struct driver_trait traits[] = {
         /* A longer frame stays at the head of its ring for ever. */
-        {.driver = "net_tap", .max_mtu = 1500, .max_frame = 1522, .no_rss = true},
+        {.driver = "net_tap", .max_mtu = 1500, .max_frame = 1522, .no_rss = true, .spreads = true},
         /* Likewise: the kernel takes a tagged frame of 1518 bytes, but no other one above 1514. */
-        {.driver = "net_af_packet", .max_mtu = 1500, .max_frame = 1514},
-        {.driver = "net_memif", .max_mtu = 1500, .max_frame = 1518},
+        {.driver = "net_af_packet", .max_mtu = 1500, .max_frame = 1514, .spreads = true},
+        {.driver = "net_memif", .max_mtu = 1500, .max_frame = 1518, .spreads = true},
+        {.driver = "net_ring", .spreads = true},
+        {.driver = "net_virtio", .spreads = true},
         {.driver = "net_e1000", .whole_kb = true},
         {.driver = "net_igc", .whole_kb = true},
         {.driver = "net_ixgbe", .whole_kb = true},
@@ -95,6 +99,7 @@ static void choose_queues(struct vf *vf, const struct vf_params *params, struct 
 	vf->n_queues = RTE_MIN(vf->n_queues, params->max_queues);
 	vf->n_queues = RTE_MAX(vf->n_queues, 1);
 	vf->has_rss = vf->n_queues > 1 && rss != 0;
+	vf->one_rx_queue = vf->n_queues > 1 && rss == 0 && !setup->trait.spreads;
 	if (vf->has_rss) {
 		setup->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		setup->conf.rx_adv_conf.rss_conf.rss_hf = rss;

@@ -99,7 +99,8 @@ def test_a_guest_that_serves_is_killed(daemon, guest, bystander):
 def test_queues_are_disabled_and_enabled(daemon, guest, bystander, times, packed):
     start(daemon)
     beside = bystander()
-    one = guest(daemon.socket_path(1), queues=4, packed=packed)
+    # More flows than queues: where the guest has more queues than the VF, chance spreads them.
+    one = guest(daemon.socket_path(1), queues=4, packed=packed, flows=32)
     one.wait_received(200)
     held = Held(daemon)
     for _ in range(times):

@@ -48,6 +48,8 @@ struct guest {
 	uint64_t credit_at_us, last_rx_us, silence_max_us;
 	uint64_t unexpected, raw_sent, raw_received, tx_full, forgiven, reflected;
 	uint64_t rx_on_queue[QUEUES_MAX], tx_on_queue[QUEUES_MAX];
+	uint64_t strayed; /* packets that came by another queue than their flow's last one */
+	uint8_t rx_queue_of[FLOWS_MAX]; /* + 1; 0 = none yet */
 	uint32_t random;
 	char line[256]; /* a command as far as it has been read */
 	size_t line_len;
@@ -131,7 +133,7 @@ static bool frame_send(struct guest *g, unsigned queue, unsigned length)
 	return true;
 }
 
-static void frame_receive(struct guest *g, const struct rte_mbuf *m, uint64_t now)
+static void frame_receive(struct guest *g, unsigned queue, const struct rte_mbuf *m, uint64_t now)
 {
 	unsigned length = rte_pktmbuf_pkt_len(m);
 	const uint8_t *data = NULL;
@@ -150,6 +152,9 @@ static void frame_receive(struct guest *g, const struct rte_mbuf *m, uint64_t no
 		return;
 	}
 	f = &g->flows[p.flow];
+	if (g->rx_queue_of[p.flow] != 0 && g->rx_queue_of[p.flow] != queue + 1)
+		g->strayed++;
+	g->rx_queue_of[p.flow] = (uint8_t)(queue + 1);
 	if (!frame_intact(data, length, &p))
 		f->count.corrupted++;
 	if (g->last_rx_us && now - g->last_rx_us > g->silence_max_us)
@@ -197,7 +202,7 @@ static unsigned guest_receive(struct guest *g)
 					reflect(g, q, pkts[i]);
 					continue;
 				}
-				frame_receive(g, pkts[i], now_us());
+				frame_receive(g, q, pkts[i], now_us());
 				rte_pktmbuf_free(pkts[i]);
 			}
 			g->rx_on_queue[q] += n;
@@ -392,10 +397,10 @@ static void report(const struct guest *g, const char *event)
 	printf(",\"outstanding\":%u,\"unexpected\":%" PRIu64 ",\"raw_sent\":%" PRIu64
 	       ",\"raw_received\":%" PRIu64 ",\"tx_full\":%" PRIu64 ",\"forgiven\":%" PRIu64
 	       ",\"reflected\":%" PRIu64 ",\"rtt_max_us\":%" PRIu64 ",\"silence_max_ms\":%" PRIu64
-	       ",\"silent_ms\":%" PRIu64 ",\"queues\":%u",
+	       ",\"silent_ms\":%" PRIu64 ",\"queues\":%u,\"strayed\":%" PRIu64,
 	       flows_outstanding(g->flows), g->unexpected, g->raw_sent, g->raw_received, g->tx_full,
 	       g->forgiven, g->reflected, flows_rtt_max(g->flows), g->silence_max_us / 1000,
-	       g->last_rx_us ? (now - g->last_rx_us) / 1000 : 0, g->queues);
+	       g->last_rx_us ? (now - g->last_rx_us) / 1000 : 0, g->queues, g->strayed);
 	print_list("rx_on_queue", g->rx_on_queue);
 	print_list("tx_on_queue", g->tx_on_queue);
 	printf(",\"flows\":[");
@@ -416,7 +421,8 @@ static void reset_counts(struct guest *g)
 		g->flows[i].rtt_max_us = 0;
 	}
 	g->unexpected = g->raw_sent = g->raw_received = g->tx_full = g->forgiven = g->reflected = 0;
-	g->silence_max_us = g->last_rx_us = 0;
+	g->silence_max_us = g->last_rx_us = g->strayed = 0;
+	memset(g->rx_queue_of, 0, sizeof(g->rx_queue_of));
 	memset(g->rx_on_queue, 0, sizeof(g->rx_on_queue));
 	memset(g->tx_on_queue, 0, sizeof(g->tx_on_queue));
 }

@@ -18,6 +18,7 @@
 
 #include "datapath/backlog.h"
 #include "datapath/burst.h"
+#include "datapath/flow_hash.h"
 #include "datapath/guest_ops.h"
 #include "datapath/lane.h"
 
@@ -66,6 +67,22 @@ static inline struct rte_mbuf *fake_packet_new(unsigned source, uint32_t seq, ui
 	return &packet->mbuf;
 }
 
+/* UDP over IPv4, of a flow of its own for each number; `source` says which. */
+static inline struct rte_mbuf *fake_packet_of_flow(unsigned flow, uint32_t seq, uint32_t length)
+{
+	static const uint8_t headers[] = {
+	        2,    0,  0, 0, 0, 1, 2, 0, 0,  0,  0, 2, 8,  0,                    /* Ethernet */
+	        0x45, 0,  0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, /* IPv4 */
+	        0,    80, 0, 0};                                                    /* ports */
+	struct rte_mbuf *pkt = fake_packet_new(flow, seq, length);
+	uint8_t *data = rte_pktmbuf_mtod(pkt, uint8_t *);
+
+	memcpy(data, headers, sizeof(headers));
+	data[36] = (uint8_t)(flow >> 8);
+	data[37] = (uint8_t)flow;
+	return pkt;
+}
+
 static inline struct fake_packet *fake_packet_of(struct rte_mbuf *mbuf)
 {
 	struct fake_packet *packet = (struct fake_packet *)mbuf;
@@ -96,6 +113,7 @@ struct fake_source {
 	uint32_t waiting;                 /* packets that can be taken now */
 	uint32_t next_seq;                /* also: how many were taken */
 	uint32_t (*length)(uint32_t seq); /* NULL: 100 bytes */
+	unsigned flows; /* 0: one, which has its number; n: number * n to number * n + n - 1 */
 	uint64_t bytes;
 	struct rte_mbuf
 	        *given; /* instead of the next packet, if not NULL; counted by who gives it */
@@ -115,7 +133,11 @@ static inline uint16_t fake_source_take(struct fake_source *source, struct rte_m
 		uint32_t seq = source->next_seq++;
 		uint32_t length = source->length != NULL ? source->length(seq) : 100;
 
-		pkts[i] = fake_packet_new(source->number, seq, length);
+		if (source->flows > 0)
+			pkts[i] = fake_packet_of_flow(
+			        source->number * source->flows + seq % source->flows, seq, length);
+		else
+			pkts[i] = fake_packet_new(source->number, seq, length);
 		source->bytes += length;
 	}
 	source->waiting -= n;
@@ -237,13 +259,21 @@ static inline void fake_hold(struct lane *lane, uint32_t n)
 	}
 }
 
-static inline uint64_t fake_held_bytes(const struct lane *lane)
+static inline uint64_t fake_bytes_in(const struct backlog *backlog)
 {
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < lane->backlog.count; i++)
-		bytes +=
-		        lane->backlog.slots[(lane->backlog.head + i) & lane->backlog.mask]->pkt_len;
+	for (uint32_t i = 0; i < backlog->count; i++)
+		bytes += backlog->slots[(backlog->head + i) & backlog->mask]->pkt_len;
+	return bytes;
+}
+
+static inline uint64_t fake_held_bytes(const struct lane *lane)
+{
+	uint64_t bytes = fake_bytes_in(&lane->backlog);
+
+	for (unsigned i = 0; lane->spread != NULL && i < GUEST_QUEUES_MAX; i++)
+		bytes += fake_bytes_in(&lane->spread->backlogs[i]);
 	return bytes;
 }
 
@@ -254,10 +284,10 @@ static inline void fake_expect_balance(const struct lane *lane)
 
 	lane_counters_read(lane, &c);
 	fake_expect(c.rx_pkts == c.tx_pkts + c.dropped_full_pkts + c.dropped_absent_pkts +
-	                                 c.dropped_invalid_pkts + lane->backlog.count);
+	                                 c.dropped_invalid_pkts + lane_held(lane));
 	fake_expect(c.rx_bytes == c.tx_bytes + c.dropped_full_bytes + c.dropped_absent_bytes +
 	                                  c.dropped_invalid_bytes + fake_held_bytes(lane));
-	fake_expect(fake_packets_live == lane->backlog.count);
+	fake_expect(fake_packets_live == lane_held(lane));
 }
 
 /* Repeatable everywhere. */

@@ -53,8 +53,7 @@ static void expect_apart(const struct lane_work *a, const struct lane_work *b)
 	fake_expect(a->lane != b->lane);
 	if (a->run == burst_vm_to_vf && b->run == burst_vm_to_vf)
 		fake_expect(a->port_id != b->port_id || a->vf_queue != b->vf_queue);
-	if (a->run == burst_vf_to_vm && b->run == burst_vf_to_vm)
-		fake_expect(a->guest != b->guest || a->guest_queue != b->guest_queue);
+	fake_expect(a->guest != b->guest || (a->guest_queues & b->guest_queues) == 0);
 }
 
 static void expect_all_apart(const struct plan *a, const struct plan *b)
@@ -147,7 +146,23 @@ static void expect_placement(const struct lane *lane, int16_t told, int16_t pin,
 	fake_expect(told == (wished ? (int16_t)worker : LANE_UNPLACED));
 	fake_expect(!wished || pin == LANE_UNPLACED || pin == (int16_t)worker);
 	if (!wished)
-		fake_expect(lane->backlog.count == 0);
+		fake_expect(lane_held(lane) == 0);
+}
+
+/* The guest queues that a VF queue's lane sends to. */
+static uint32_t expected_share(const struct relay *relay, unsigned queue)
+{
+	uint32_t to = relay->guest.rx_queues, share = 0;
+	unsigned n_to = (unsigned)__builtin_popcount(to), n_from = relay->vf.n_queues;
+
+	if (relay->vf.one_rx_queue)
+		return to;
+	if (n_from >= n_to)
+		return 1U << nth_bit(to, queue % n_to);
+	for (unsigned i = 0; i < n_to; i++)
+		if (i % n_from == queue)
+			share |= 1U << nth_bit(to, i);
+	return share;
 }
 
 static void expect_vf_to_vm(const struct relay *relay, unsigned queue)
@@ -162,14 +177,16 @@ static void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 	const struct lane_work *work = work_of(lane);
 	fake_expect(work->port_id == relay->vf.port_id);
 	fake_expect(work->vf_queue == queue);
-	fake_expect(work->run == (to != 0 ? burst_vf_to_vm : burst_vf_to_nobody));
 	if (to == 0) {
-		fake_expect(lane->backlog.count == 0);
+		fake_expect(work->run == burst_vf_to_nobody);
+		fake_expect(lane_held(lane) == 0);
 		return;
 	}
+	fake_expect(work->guest_queues == expected_share(relay, queue));
+	fake_expect(work->run == (__builtin_popcount(work->guest_queues) > 1 ? burst_vf_to_vm_spread
+	                                                                     : burst_vf_to_vm));
 	fake_expect(work->guest == &rig_guests[relay->id].guest);
 	fake_expect(work->mergeable == relay->guest.mergeable);
-	fake_expect(work->guest_queue == nth_bit(to, queue % (unsigned)__builtin_popcount(to)));
 }
 
 static void expect_vm_to_vf(const struct relay *relay, unsigned queue)
@@ -186,7 +203,7 @@ static void expect_vm_to_vf(const struct relay *relay, unsigned queue)
 	fake_expect(work->run == (has_vf ? burst_vm_to_vf : burst_vm_to_nobody));
 	fake_expect(work->pool == (has_vf ? relay->vf.pool : rig->discard_pool));
 	if (!has_vf) {
-		fake_expect(lane->backlog.count == 0);
+		fake_expect(lane_held(lane) == 0);
 		return;
 	}
 	fake_expect(work->port_id == relay->vf.port_id);
@@ -349,6 +366,55 @@ START_TEST(guest_queues_with_gaps)
 	ck_assert_uint_eq(rig_find(&rig->relays[0].vf_to_vm[0], &worker)->guest_queue, 4);
 	ck_assert_uint_eq(rig_find(&rig->relays[0].vf_to_vm[1], &worker)->guest_queue, 31);
 	ck_assert_uint_eq(rig_find(&rig->relays[0].vm_to_vf[31], &worker)->vf_queue, 1);
+}
+END_TEST
+
+START_TEST(guest_queues_are_shared_out)
+{
+	attach(0, 2);
+	guest_comes(0, 0x1f, 0x1f);
+	apply();
+	ck_assert_uint_eq(work_of(&rig->relays[0].vf_to_vm[0])->guest_queues, 0x15);
+	ck_assert_uint_eq(work_of(&rig->relays[0].vf_to_vm[1])->guest_queues, 0xa);
+	ck_assert_uint_ne(to_vm_worker(0, 0), to_vm_worker(0, 1));
+}
+END_TEST
+
+/* Any of the VF's queues may then send to any of the guest's: so one worker polls them all. */
+START_TEST(packets_by_one_queue_go_to_all)
+{
+	attach(0, 2);
+	rig->relays[0].vf.one_rx_queue = true;
+	guest_comes(0, 0x3, 0x3);
+	apply();
+	for (unsigned q = 0; q < 2; q++)
+		ck_assert_uint_eq(work_of(&rig->relays[0].vf_to_vm[q])->guest_queues, 0x3);
+	ck_assert_uint_eq(to_vm_worker(0, 0), to_vm_worker(0, 1));
+	ck_assert_uint_ne(to_vf_worker(0, 0), to_vf_worker(0, 1)); /* the other direction's two */
+}
+END_TEST
+
+/* The guest switches queues off and on: what waits stays in order within its flow, all of it. */
+START_TEST(held_packets_follow_their_flows)
+{
+	struct lane *lane = &rig->relays[0].vf_to_vm[0];
+	static const uint32_t queues[] = {0xff, 0x0f, 0x01, 0xf0, 0x80, 0xff};
+
+	attach(0, 1);
+	rig_vfs[0].rx[0].flows = 24;
+	for (unsigned i = 0; i < RTE_DIM(queues); i++) {
+		guest_comes(0, queues[i], 0);
+		apply();
+		rig_vfs[0].rx[0].waiting = 32; /* nothing but this, and no room for it */
+		work_of(lane)->run(work_of(lane));
+		ck_assert_uint_eq(lane_held(lane) + lane->counters.dropped_full_pkts, 32 * (i + 1));
+		fake_expect_balance(lane);
+	}
+	ck_assert_uint_gt(lane_held(lane), 100);
+	for (unsigned q = 0; q < 8; q++)
+		rig_guests[0].rx[q].room = 1000; /* whose sinks know the flows' order */
+	work_of(lane)->run(work_of(lane));
+	ck_assert_uint_eq(lane_held(lane), 0);
 }
 END_TEST
 
@@ -571,6 +637,26 @@ static void hold(struct lane *lane, uint32_t n)
 	fake_hold(lane, RTE_MIN(n, backlog_room(&lane->backlog)));
 }
 
+/* The same of a lane that spreads. */
+static void hold_spread(struct lane *lane, uint32_t n)
+{
+	struct lane_spread *spread = lane->spread;
+	unsigned worker;
+	const struct lane_work *work = rig_find(lane, &worker);
+
+	if (work == NULL || work->run != burst_vf_to_vm_spread)
+		return;
+	for (uint32_t i = 0; i < n && spread->held < LANE_BACKLOG_VF_TO_VM; i++) {
+		struct rte_mbuf *pkt = fake_packet_of_flow(i, i, 100);
+		uint8_t queue = spread->targets[flow_hash_pick(flow_hash(pkt), spread->n_targets)];
+
+		fake_expect(work->guest_queues >> queue & 1);
+		fake_expect(backlog_push(&spread->backlogs[queue], &pkt, 1) == 1);
+		spread->waiting |= 1U << queue;
+		spread->held++;
+	}
+}
+
 START_TEST(a_vf_leaves_with_nothing_of_its_own_left)
 {
 	struct relay *relay = &rig->relays[0];
@@ -632,6 +718,14 @@ END_TEST
 /* --- anything in any order ----------------------------------------------------------------------
  */
 
+static void attach_any(uint64_t *random, unsigned id, uint16_t max_queues)
+{
+	struct vf *vf = &rig->relays[id].vf;
+
+	attach(id, (uint16_t)(1 + fake_random(random) % max_queues));
+	vf->one_rx_queue = vf->n_queues > 1 && fake_random(random) % 3 == 0;
+}
+
 static void change_something(uint64_t *random, uint16_t max_queues)
 {
 	unsigned id = fake_random(random) % 6;
@@ -641,7 +735,7 @@ static void change_something(uint64_t *random, uint16_t max_queues)
 	switch (fake_random(random) % 8) {
 	case 0:
 		if (relay->vf_phase != VF_ATTACHED)
-			attach(id, (uint16_t)(1 + fake_random(random) % max_queues));
+			attach_any(random, id, max_queues);
 		break;
 	case 1:
 		if (relay->vf_phase == VF_ATTACHED)
@@ -673,6 +767,9 @@ START_TEST(every_lane_in_one_plan_always)
 			change_something(&random, 8);
 		hold(&rig->relays[fake_random(&random) % 6].vf_to_vm[fake_random(&random) % 8], 3);
 		hold(&rig->relays[fake_random(&random) % 6].vm_to_vf[fake_random(&random) % 8], 3);
+		hold_spread(
+		        &rig->relays[fake_random(&random) % 6].vf_to_vm[fake_random(&random) % 8],
+		        40);
 		plans_until_failure = (int)(fake_random(&random) % 40) - 10;
 		if (plans_until_failure < 0)
 			plans_until_failure = -1;
@@ -698,6 +795,7 @@ static void make_traffic(void)
 	for (unsigned i = 0; i < 6; i++)
 		for (unsigned q = 0; q < 8; q++) {
 			rig_vfs[i].rx[q].waiting = 1U << 30;
+			rig_vfs[i].rx[q].flows = 8;
 			rig_vfs[i].tx[q].room = 1U << 30;
 			rig_vfs[i].tx[q].burst_max = 20; /* so that backlogs form */
 			rig_guests[i].tx[q].waiting = 1U << 30;
@@ -712,7 +810,7 @@ static void expect_sums(const struct lane *lane, uint64_t *moved)
 
 	lane_counters_read(lane, &c);
 	fake_expect(c.rx_pkts == c.tx_pkts + c.dropped_full_pkts + c.dropped_absent_pkts +
-	                                 c.dropped_invalid_pkts + lane->backlog.count);
+	                                 c.dropped_invalid_pkts + lane_held(lane));
 	*moved += c.tx_pkts;
 }
 
@@ -759,6 +857,9 @@ int main(void)
 	tcase_add_test(tcase, as_many_vf_queues_as_guest_queues_or_more);
 	tcase_add_test(tcase, fewer_vf_queues_than_guest_queues);
 	tcase_add_test(tcase, guest_queues_with_gaps);
+	tcase_add_test(tcase, guest_queues_are_shared_out);
+	tcase_add_test(tcase, packets_by_one_queue_go_to_all);
+	tcase_add_test(tcase, held_packets_follow_their_flows);
 	tcase_add_test(tcase, all_that_there_can_be);
 	tcase_add_test(tcase, fewest_lanes_first);
 	tcase_add_test(tcase, near_the_vf);
