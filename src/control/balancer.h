@@ -17,7 +17,7 @@
  *    mean (sensitivity), and more than what the loads' noise can feign; and what was judged once is
  *    not judged again before a load has changed by more than its noise. Each round that moves
  *    anything makes the busiest workers less busy, so that no placement ever comes back under
- *    steady loads. A domain within 1/48 of the lower bound of what is possible (1/40 of
+ *    steady loads. A domain within 1/40 of the lower bound of what is possible (1/34 of
  *    the best there is, if it is small enough to know) is left alone.
  */
 #ifndef CONTROL_BALANCER_H

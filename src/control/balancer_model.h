@@ -168,7 +168,7 @@ unsigned model_moved_lanes(const struct balancer *b, const struct domain *domain
 /* What is as good as `heat`, the best that is possible: going on would move lanes for little. */
 static inline uint64_t model_with_slack(uint64_t heat)
 {
-	return heat + heat / 48;
+	return heat + heat / 40;
 }
 
 /* --- balancer_search.c --- */
@@ -183,7 +183,7 @@ bool search_domain(struct balancer *b, const struct domain *domain);
 #define PUZZLE_BUDGET 12000
 
 /* The least heat, to a 256th, that the hottest core of a small domain can have: `heat`, which it
- * has now, if it cannot be less by a 40th (the slack and that 256th: what was reached once is not
+ * has now, if it cannot be less by a 34th (the slack and that 256th: what was reached once is not
  * looked at again). 0 if that is not known: not small, or too much to look at. Stops at target. */
 uint64_t puzzle_best(struct balancer *b, const struct domain *domain, uint64_t heat,
                      uint64_t target);

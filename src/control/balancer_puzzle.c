@@ -311,7 +311,7 @@ uint64_t puzzle_best(struct balancer *b, const struct domain *domain, uint64_t h
 	for (unsigned i = 0; i < domain->n_cores; i++) {
 		int core = b->core_list[domain->first_core + i];
 
-		if (!b->cores[core].aside && !add_core(&p, core, heat - heat / 40))
+		if (!b->cores[core].aside && !add_core(&p, core, heat - heat / 34))
 			return 0;
 	}
 	if (!add_groups(&p))
