@@ -27,6 +27,12 @@ def arguments():
         "repeated: all or nothing is done",
     )
     parser.add_argument("--print-core-map", action="store_true", help="print the map")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print how busy each worker is, what the balancer would move now and why, instead of "
+        "the map; nothing is moved",
+    )
     client.add_curve_options(parser)
     return parser.parse_args()
 
@@ -64,6 +70,11 @@ def main():
         if not done:
             print(response, end="")
             status = 1
+    if args.explain:
+        for line in daemon.explain():
+            print(line)
+    if args.explain and not args.print_core_map:
+        return status
     for line in core_map(daemon.workers().eal_cores, daemon.relays()):
         print(line)
     return status

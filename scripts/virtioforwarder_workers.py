@@ -69,6 +69,14 @@ class Daemon:
             raise client.ClientError(f"{self.args.sched_ep} refuses: {response.error_text}")
         return response
 
+    def explain(self):
+        """The balancer's dry run, as lines of text."""
+        op = self.messages.CoreSchedRequest.EXPLAIN
+        response = self._sched(self.messages.CoreSchedRequest(op=op))
+        if response.status != self.messages.CoreSchedResponse.OK:
+            raise client.ClientError(f"{self.args.sched_ep} refuses: {response.error_text}")
+        return response.explanation
+
     def relays(self, delay_ms=0):
         """The states of all relays, with rates over that many ms."""
         request = self.messages.StatsRequest(include_inactive=True, delay=delay_ms)

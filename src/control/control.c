@@ -58,6 +58,19 @@ static void on_balance(void *context)
 	loop_timer_start(control->loop, &control->balance_timer, interval_ms, on_balance, control);
 }
 
+int control_balance_explain(struct control *control, control_line_fn line, void *context)
+{
+	const struct config *config = control->config;
+	char text[ERROR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "the balancer is %s; sensitivity %.2f, a round every %.1f s%s",
+	         config->core_sched_enable ? "on" : "off, and would be as follows",
+	         config->core_sched_sensitivity, config->core_sched_poll_interval,
+	         config->core_sched_global_numa_opt ? ", across NUMA nodes" : "");
+	line(context, text);
+	return planner_explain(control->planner, line, context);
+}
+
 static void start_balancing(struct control *control)
 {
 	uint64_t interval_ms = (uint64_t)(control->config->core_sched_poll_interval * 1000);

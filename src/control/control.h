@@ -100,6 +100,14 @@ bool control_pin_read(const struct control *control, unsigned relay_id, struct c
 void control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
                          struct control_result *result);
 
+/* One line of text, without a newline; valid during the call. */
+typedef void (*control_line_fn)(void *context, const char *text);
+
+/* A dry run of the balancer on the loads as they are, whether it is switched on or not: how busy
+ * each worker is, whose memory is remote and what that costs, which lanes it would move and why.
+ * Changes nothing. 0, or -EINVAL if it refuses its input. */
+int control_balance_explain(struct control *control, control_line_fn line, void *context);
+
 /* --- what relays tell -------------------------------------------------------------------- */
 
 struct control_counters {

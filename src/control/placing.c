@@ -3,6 +3,7 @@
 #include "control/placing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -125,8 +126,8 @@ void placing_place(struct placing *placing, const struct placing_lane *lanes, un
 		*lanes[i].worker = result.workers[i];
 }
 
-static void explain(const struct placing *placing, const struct balancer_snapshot *snapshot,
-                    const struct balancer_result *result)
+static void log_decisions(const struct placing *placing, const struct balancer_snapshot *snapshot,
+                          const struct balancer_result *result)
 {
 	char text[EXPLAIN_MAX];
 
@@ -152,8 +153,87 @@ unsigned placing_balance(struct placing *placing, const struct placing_lane *lan
 	snapshot.memory = &placing->memory;
 	if (balancer_round(placing->balancer, &snapshot, &result) < 0)
 		return 0;
-	explain(placing, &snapshot, &result);
+	log_decisions(placing, &snapshot, &result);
 	for (unsigned i = 0; i < n; i++)
 		*lanes[i].worker = result.workers[i];
 	return result.n_moves;
+}
+
+/* --- the dry run --------------------------------------------------------------------------- */
+
+static void explain_workers(const struct balancer_snapshot *snapshot, control_line_fn line,
+                            void *context)
+{
+	char text[EXPLAIN_MAX];
+
+	for (unsigned i = 0; i < snapshot->n_workers; i++) {
+		const struct balancer_worker *worker = &snapshot->workers[i];
+		unsigned n_lanes = 0, n_pinned = 0;
+		uint64_t load = 0;
+
+		for (unsigned j = 0; j < snapshot->n_lanes; j++) {
+			if (snapshot->lanes[j].worker != (int16_t)i)
+				continue;
+			n_lanes++;
+			n_pinned += snapshot->lanes[j].pin != BALANCER_NOWHERE;
+			load += snapshot->lanes[j].load;
+		}
+		snprintf(text, sizeof(text),
+		         "worker %u (NUMA node %d%s): %u lanes, %u of them pinned, busy %.1f %% of "
+		         "a CPU",
+		         worker->lcore, worker->node,
+		         worker->capacity < BALANCER_FULL ? ", shares its CPU" : "", n_lanes,
+		         n_pinned, (double)load * 100 / BALANCER_FULL);
+		line(context, text);
+	}
+}
+
+static void explain_remote_lanes(const struct balancer_snapshot *snapshot, control_line_fn line,
+                                 void *context)
+{
+	char text[EXPLAIN_MAX];
+
+	for (unsigned i = 0; i < snapshot->n_lanes; i++) {
+		const struct balancer_lane *lane = &snapshot->lanes[i];
+		unsigned cost;
+
+		if (lane->worker == BALANCER_NOWHERE)
+			continue;
+		cost = balancer_remote_pct(lane, snapshot->workers[lane->worker].node);
+		if (cost == 0)
+			continue;
+		snprintf(text, sizeof(text),
+		         "relay %u %s lane %u on worker %u: remote memory costs it %u %% (VF on "
+		         "NUMA "
+		         "node %d, guest's memory on %d)",
+		         lane->relay, lane->direction == LANE_VF_TO_VM ? "vf_to_vm" : "vm_to_vf",
+		         lane->index, snapshot->workers[lane->worker].lcore, cost, lane->vf_node,
+		         lane->guest_node);
+		line(context, text);
+	}
+}
+
+int placing_explain(struct placing *placing, const struct placing_lane *lanes, unsigned n,
+                    control_line_fn line, void *context)
+{
+	struct balancer_snapshot snapshot = make_snapshot(placing, lanes, n);
+	struct balancer_result result;
+	char text[EXPLAIN_MAX];
+	int rc = balancer_round(placing->balancer, &snapshot, &result);
+
+	if (rc < 0)
+		return rc;
+	explain_workers(&snapshot, line, context);
+	explain_remote_lanes(&snapshot, line, context);
+	for (unsigned i = 0; i < result.n_verdicts; i++) {
+		balancer_explain_verdict(&snapshot, &result.verdicts[i], text, sizeof(text));
+		line(context, text);
+	}
+	for (unsigned i = 0; i < result.n_moves; i++) {
+		balancer_explain_move(&snapshot, &result.moves[i], text, sizeof(text));
+		line(context, text);
+	}
+	if (result.n_moves == 0)
+		line(context, "nothing would be moved");
+	return 0;
 }

@@ -30,4 +30,9 @@ void placing_place(struct placing *placing, const struct placing_lane *lanes, un
 /* One round of balancing by the loads measured. Returns how many lanes shall move. */
 unsigned placing_balance(struct placing *placing, const struct placing_lane *lanes, unsigned n);
 
+/* What placing_balance would do if nothing were remembered of earlier rounds, a line of text a
+ * call; nothing is changed. 0 or -EINVAL (a snapshot that contradicts itself). */
+int placing_explain(struct placing *placing, const struct placing_lane *lanes, unsigned n,
+                    control_line_fn line, void *context);
+
 #endif

@@ -397,6 +397,12 @@ int planner_apply(struct planner *planner)
 	return publish_wishes(planner);
 }
 
+int planner_explain(struct planner *planner, control_line_fn line, void *context)
+{
+	make_wishes(planner);
+	return placing_explain(planner->placing, planner->lanes, planner->n_wishes, line, context);
+}
+
 int planner_balance(struct planner *planner)
 {
 	make_wishes(planner);

@@ -245,6 +245,8 @@ void planner_destroy(struct planner *planner);
 int planner_apply(struct planner *planner);
 /* One round of balancing: moves lanes between workers if their loads ask for it. As above. */
 int planner_balance(struct planner *planner);
+/* What planner_balance would do now. 0 or -EINVAL. */
+int planner_explain(struct planner *planner, control_line_fn line, void *context);
 
 /* --- pins.c --- */
 

@@ -6,8 +6,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rpc/text.h"
+
+#define EXPLAIN_LINES_MAX 255 /* and one that says how many are missing */
 
 static void answer_result(struct endpoint_reply *reply, const struct control_result *result)
 {
@@ -103,6 +106,48 @@ static void cores_tell(const struct control *control, struct endpoint_reply *rep
 	endpoint_answer(reply, &answer.base);
 }
 
+/* --- EXPLAIN ------------------------------------------------------------------------------ */
+
+struct explanation {
+	char *lines[EXPLAIN_LINES_MAX + 1];
+	unsigned n_lines;
+	unsigned n_left_out;
+};
+
+static void explanation_add(void *context, const char *text)
+{
+	struct explanation *explanation = context;
+	char *line = explanation->n_lines < EXPLAIN_LINES_MAX ? strdup(text) : NULL;
+
+	if (line == NULL)
+		explanation->n_left_out++;
+	else
+		explanation->lines[explanation->n_lines++] = line;
+}
+
+static void explain(struct control *control, struct endpoint_reply *reply)
+{
+	Virtioforwarder__CoreSchedResponse answer = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__INIT;
+	struct explanation explanation = {.n_lines = 0};
+	char rest[64];
+
+	if (control_balance_explain(control, explanation_add, &explanation) < 0) {
+		answer_refuse(reply, ENDPOINT_BUSY, "the balancer refuses its input; see the log");
+		goto out;
+	}
+	answer.status = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__OK;
+	answer.explanation = explanation.lines;
+	answer.n_explanation = explanation.n_lines;
+	if (explanation.n_left_out > 0) {
+		snprintf(rest, sizeof(rest), "and %u lines more", explanation.n_left_out);
+		answer.explanation[answer.n_explanation++] = rest;
+	}
+	endpoint_answer(reply, &answer.base);
+out:
+	for (unsigned i = 0; i < explanation.n_lines; i++)
+		free(explanation.lines[i]);
+}
+
 static void request_handle(void *context, struct endpoint_reply *reply,
                            const ProtobufCMessage *message)
 {
@@ -118,9 +163,13 @@ static void request_handle(void *context, struct endpoint_reply *reply,
 	case VIRTIOFORWARDER__CORE_SCHED_REQUEST__OP__GET_EAL_CORES:
 		cores_tell(control, reply);
 		break;
+	case VIRTIOFORWARDER__CORE_SCHED_REQUEST__OP__EXPLAIN:
+		explain(control, reply);
+		break;
 	default:
-		answer_refuse(reply, ENDPOINT_MALFORMED,
-		              "the op is not known; 0 (UPDATE) and 1 (GET_EAL_CORES) are");
+		answer_refuse(
+		        reply, ENDPOINT_MALFORMED,
+		        "the op is not known; 0 (UPDATE), 1 (GET_EAL_CORES) and 100 (EXPLAIN) are");
 	}
 }
 

@@ -9,7 +9,8 @@ import pytest
 import zmq
 
 import wire_client as wire
-from wire_client import ERROR, GET_EAL_CORES, OK, UPDATE
+from daemon import wait_for
+from wire_client import ERROR, EXPLAIN, GET_EAL_CORES, OK, UPDATE
 
 MIGRATE = "migrate_relay_cpus()"
 
@@ -142,6 +143,42 @@ def test_malformed_messages_harm_nobody(running):
         client.send(b"", many)
         assert wire.Record(client.receive(), wire.CORE_SCHED_RESPONSE).status == OK
     assert pins(running) == [(1, 1, 1)]
+
+
+def explanation(running):
+    answer = ask(running, EXPLAIN)
+    assert answer.status == OK and answer.eal_cores == [], answer
+    return answer.explanation
+
+
+def test_a_dry_run_of_an_idle_daemon(running):
+    lines = explanation(running)
+    assert lines[0].startswith("the balancer is off")
+    assert [line.split(" (")[0] for line in lines[1:3]] == ["worker 1", "worker 2"]
+    assert all("0 lanes, 0 of them pinned, busy 0.0 %" in line for line in lines[1:3])
+    assert lines[-1] == "nothing would be moved"
+
+
+def test_a_dry_run_tells_what_would_move_and_moves_nothing(running, guest):
+    """Two busy relays on one worker, the other idle: pinned they stay, released one would move."""
+    for relay in (3, 4):
+        running.add(relay, f"net_null{relay}")
+        guest(running.socket_path(relay))
+        running.wait_states(relay, "DPDK_READY", "VIRTIO_READY")
+    assert ask(running, UPDATE, [(3, 1, 1), (4, 1, 1)]).status == OK
+    wait_for(lambda: " busy 0.0 %" not in explanation(running)[1], 10)
+    assert "6 lanes, 6 of them pinned" in explanation(running)[1]
+    assert explanation(running)[-1] == "nothing would be moved"
+    assert ask(running, UPDATE, [(3, -1, -1), (4, -1, -1)]).status == OK
+
+    def moves():
+        return [line for line in explanation(running) if " from worker 1 " in line]
+
+    move = wait_for(moves, 20)[0]
+    assert " vf_to_vm lane " in move and " to worker 2 " in move and ": relieves " in move
+    assert move.split()[:2] in (["relay", "3"], ["relay", "4"])
+    for state in running.relays([3, 4]):
+        assert (state.cpu.vf_to_vm, state.cpu.vm_to_vf) == (1, 1)
 
 
 def move_about(running, bystander, moves, queues):

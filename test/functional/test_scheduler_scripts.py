@@ -71,6 +71,18 @@ def test_pinner_pins(running, guest):
     assert pins(running) == [(3, 2, 2)]
 
 
+def test_pinner_explains(running):
+    done = pinner(running, "--explain")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("the balancer is off")
+    assert lines[0].startswith("worker 1 ") and lines[1].startswith("worker 2 ")
+    assert lines[-1] == "nothing would be moved" and "affinities" not in done.stdout
+    done = pinner(running, "--explain", "--print-core-map", "--virtio-cpu=5:2")
+    assert done.stdout.index("Scheduler response: OK") < done.stdout.index("the balancer is off")
+    assert done.stdout.endswith("Worker cores affinities:\n== 01 ==  == 02 ==\n")
+
+
 def test_pinner_says_what_is_refused(running):
     done = pinner(running, "--virtio-cpu=3:1,2", "--virtio-cpu=4:3")
     assert done.returncode == 1

@@ -197,6 +197,7 @@ CONFIG_RESPONSE = {
 }
 
 UPDATE, GET_EAL_CORES = range(2)
+EXPLAIN = 100
 
 CORE_SCHED_RESPONSE = {
     4: ("status", int),
@@ -206,6 +207,7 @@ CORE_SCHED_RESPONSE = {
     100: ("error_text", text),
     101: ("eal_core_nodes", unpack_varints),
     102: ("pinned[]", message(_RELAY_CPU)),
+    103: ("explanation[]", text),
 }
 
 
