@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,13 +21,11 @@
 #include "rpc/rpc.h"
 #include "sys/background.h"
 #include "sys/notify.h"
+#include "sys/open_files.h"
 #include "sys/pid_file.h"
 #include "sys/socket_file.h"
 
 #define PROGRAM "virtio-forwarder"
-
-/* 64 guests with 32 queue pairs each hold a few thousand descriptors. */
-#define OPEN_FILES_WANTED 524288
 
 static struct {
 	struct config config;
@@ -109,24 +106,6 @@ static int block_signals(void)
 
 /* --- start --------------------------------------------------------------------------------- */
 
-/* libzmq aborts when it runs out of descriptors, so have plenty. */
-static void raise_open_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= OPEN_FILES_WANTED)
-		return;
-	if (limit.rlim_max < OPEN_FILES_WANTED) {
-		struct rlimit more = {OPEN_FILES_WANTED, OPEN_FILES_WANTED};
-
-		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
-			return;
-	}
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_warn("the limit on open files stays low: %s", strerror(errno));
-}
-
 static int take_pid_file(struct error *err)
 {
 	const char *directory = daemon_state.config.pid_dir;
@@ -170,7 +149,7 @@ static int start(struct error *err)
 {
 	if (block_signals() < 0)
 		return error_set(err, errno, "signals cannot be set up: %s", strerror(errno));
-	raise_open_files();
+	open_files_prepare();
 	if (take_pid_file(err) < 0)
 		return -err->code;
 	/* Sockets are for their owner and group; each is given its own mode besides. */

@@ -236,7 +236,6 @@ const struct schema_row schema[] = {
          .need = NEED_VALUE,
          .argument = "GROUP",
          .group = GROUP_ENDPOINTS,
-         .planned = true,
          .offset = AT(zmq_group),
          .help = "Group that may use the ipc endpoints, besides root and the daemon's own user."},
         {.option = "zmq-curve-dir",

@@ -6,30 +6,28 @@
  */
 #include "rpc/endpoint.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "rpc/arena.h"
-#include "rpc/ipc_path.h"
 
-#define MESSAGES_PER_TURN   16 /* then others get their turn */
+#define FRAMES_PER_TURN     48 /* 16 messages of REQ sockets; then others get their turn */
 #define UNPACK_MEMORY_MAX   (4 * 1024 * 1024)
 #define ENVELOPE_FRAMES_MAX 8
 #define ENVELOPE_BYTES_MAX  512 /* an identity takes 255 at most */
 
 /* Messages that wait in a client's connection, each way. ZeroMQ learns late, after up to half of
  * its queue, what a client has read; all answers that one may wait for must fit all the same. */
-#define RECEIVE_QUEUE_MAX 16
-#define SEND_QUEUE_MAX    (2 * ENDPOINT_REPLIES_MAX)
+#define RECEIVE_QUEUE_MAX 4
+#define SEND_QUEUE_MAX    (2 * ENDPOINT_CONNECTION_REPLIES_MAX)
+
+#define HANDSHAKE_MS 5000 /* then a peer that does not speak ZeroMQ is cut off */
 
 struct envelope {
 	uint8_t n_frames; /* without the empty one */
@@ -37,10 +35,22 @@ struct envelope {
 	uint8_t bytes[ENVELOPE_BYTES_MAX];
 };
 
+/* A message of which not all frames have been taken yet. ZeroMQ delivers whole messages only, but
+ * one may have a million frames. */
+struct incoming {
+	struct envelope envelope;
+	unsigned used; /* bytes of the envelope */
+	unsigned n_bodies;
+	bool delimited, too_long;
+	zmq_msg_t body; /* the first */
+	struct connection *connection;
+};
+
 struct endpoint_reply {
 	SLIST_ENTRY(endpoint_reply) link; /* while it is free */
 	struct endpoint *endpoint;
-	bool held; /* by the service */
+	struct connection *connection; /* that it came by, NULL when that is not known */
+	bool held;                     /* by the service */
 	struct envelope envelope;
 };
 
@@ -49,7 +59,9 @@ struct endpoint {
 	void *service_context;
 	struct loop *loop;
 	void *socket; /* NULL once closed */
-	struct ipc_path ipc;
+	struct clients *clients;
+	struct incoming incoming;
+	struct binding binding;
 	struct endpoint_counts counts;
 	struct log_limit log_limit;
 	unsigned held; /* replies that the service holds */
@@ -104,11 +116,17 @@ static void reply_release(struct endpoint_reply *reply)
 
 	assert(reply->held);
 	reply->held = false;
+	connection_release(reply->connection);
 	endpoint->held--;
 	if (reply != &endpoint->refused)
 		SLIST_INSERT_HEAD(&endpoint->free_replies, reply, link);
 	if (endpoint->socket == NULL && endpoint->held == 0)
 		free(endpoint);
+}
+
+unsigned endpoint_reply_share(const struct endpoint_reply *reply)
+{
+	return connection_held(reply->connection);
 }
 
 void endpoint_answer(struct endpoint_reply *reply, const ProtobufCMessage *answer)
@@ -127,9 +145,12 @@ void endpoint_drop(struct endpoint_reply *reply)
 /* --- requests ---------------------------------------------------------------------------- */
 
 static struct endpoint_reply *reply_hold(struct endpoint *endpoint, struct endpoint_reply *reply,
-                                         const struct envelope *envelope)
+                                         const struct envelope *envelope,
+                                         struct connection *connection)
 {
 	reply->held = true;
+	reply->connection = connection;
+	connection_hold(connection);
 	reply->envelope = *envelope;
 	endpoint->held++;
 	return reply;
@@ -155,18 +176,19 @@ static void request_refuse(struct endpoint *endpoint, const struct envelope *env
 		endpoint->counts.malformed++;
 	log_write_limited(&endpoint->log_limit, LOG_WARNING, "%s: a request was refused: %s",
 	                  endpoint->service->name, why);
-	endpoint->service->refuse(reply_hold(endpoint, &endpoint->refused, envelope), refusal, why);
+	endpoint->service->refuse(reply_hold(endpoint, &endpoint->refused, envelope, NULL), refusal,
+	                          why);
 }
 
 static void request_handle(struct endpoint *endpoint, const struct envelope *envelope,
-                           zmq_msg_t *body)
+                           zmq_msg_t *body, struct connection *connection)
 {
 	struct arena arena;
 	ProtobufCAllocator allocator = {unpack_alloc, unpack_free, &arena};
 	ProtobufCMessage *request;
 	struct endpoint_reply *reply = SLIST_FIRST(&endpoint->free_replies);
 
-	if (reply == NULL) {
+	if (reply == NULL || connection_held(connection) >= ENDPOINT_CONNECTION_REPLIES_MAX) {
 		request_refuse(endpoint, envelope, ENDPOINT_BUSY,
 		               "too many requests wait for their answers; try again later");
 		return;
@@ -182,9 +204,16 @@ static void request_handle(struct endpoint *endpoint, const struct envelope *env
 		endpoint->counts.requests++;
 		SLIST_REMOVE_HEAD(&endpoint->free_replies, link);
 		endpoint->service->request(endpoint->service_context,
-		                           reply_hold(endpoint, reply, envelope), request);
+		                           reply_hold(endpoint, reply, envelope, connection),
+		                           request);
 	}
 	arena_free(&arena);
+}
+
+static void incoming_init(struct incoming *in)
+{
+	*in = (struct incoming){0};
+	zmq_msg_init(&in->body);
 }
 
 /* False when the frame does not fit. */
@@ -200,171 +229,158 @@ static bool envelope_add(struct envelope *envelope, unsigned *used, zmq_msg_t *f
 	return true;
 }
 
-/* Takes one whole message from the socket. False when there is none. */
-static bool message_receive(struct endpoint *endpoint)
+static void message_end(struct endpoint *endpoint)
 {
-	struct envelope envelope = {0};
-	unsigned used = 0, n_bodies = 0;
-	bool delimited = false, too_long = false, more = true;
-	zmq_msg_t frame, body;
+	struct incoming *in = &endpoint->incoming;
+
+	if (!in->delimited || in->too_long) {
+		/* Who sent it is known, what to mirror is not. */
+		in->envelope.n_frames = 1;
+		request_refuse(endpoint, &in->envelope, ENDPOINT_MALFORMED,
+		               in->too_long ? "its envelope is too long"
+		                            : "there is no empty frame in front of the body; use "
+		                              "a REQ socket");
+	} else if (in->n_bodies != 1) {
+		request_refuse(endpoint, &in->envelope, ENDPOINT_MALFORMED,
+		               in->n_bodies == 0 ? "it has no body" : "it has more than one frame");
+	} else {
+		request_handle(endpoint, &in->envelope, &in->body, in->connection);
+	}
+	zmq_msg_close(&in->body);
+	incoming_init(in);
+}
+
+/* Takes one frame from the socket. False when there is none. */
+static bool frame_receive(struct endpoint *endpoint)
+{
+	struct incoming *in = &endpoint->incoming;
+	zmq_msg_t frame;
 
 	zmq_msg_init(&frame);
-	zmq_msg_init(&body);
-	while (more) {
-		/* ZeroMQ delivers all frames of a message together: only the first can fail. */
-		if (zmq_msg_recv(&frame, endpoint->socket, ZMQ_DONTWAIT) < 0)
-			break;
-		more = zmq_msg_more(&frame);
-		if (delimited) {
-			if (n_bodies++ == 0)
-				zmq_msg_move(&body, &frame);
-		} else if (envelope.n_frames > 0 && zmq_msg_size(&frame) == 0) {
-			delimited = true;
-		} else if (!too_long) {
-			too_long = !envelope_add(&envelope, &used, &frame);
-		}
+	if (zmq_msg_recv(&frame, endpoint->socket, ZMQ_DONTWAIT) < 0) {
+		zmq_msg_close(&frame);
+		return false;
 	}
-	bool received = envelope.n_frames > 0;
+	bool more = zmq_msg_more(&frame);
 
-	if (received && (!delimited || too_long)) {
-		/* Who sent it is known, what to mirror is not. */
-		envelope.n_frames = 1;
-		request_refuse(endpoint, &envelope, ENDPOINT_MALFORMED,
-		               too_long ? "its envelope is too long"
-		                        : "there is no empty frame in front of the body; use a REQ "
-		                          "socket");
-	} else if (received && n_bodies != 1) {
-		request_refuse(endpoint, &envelope, ENDPOINT_MALFORMED,
-		               n_bodies == 0 ? "it has no body" : "it has more than one frame");
-	} else if (received) {
-		request_handle(endpoint, &envelope, &body);
+	/* The number of the connection is with all frames but the identity. ZeroMQ deprecates it,
+	 * since connections come and go meanwhile; clients.h takes that into account. */
+	if (in->envelope.n_frames > 0 && !more)
+		in->connection = clients_sender(endpoint->clients, zmq_msg_get(&frame, ZMQ_SRCFD));
+	if (in->delimited) {
+		if (in->n_bodies++ == 0)
+			zmq_msg_move(&in->body, &frame);
+	} else if (in->envelope.n_frames > 0 && zmq_msg_size(&frame) == 0) {
+		in->delimited = true;
+	} else if (!in->too_long) {
+		in->too_long = !envelope_add(&in->envelope, &in->used, &frame);
 	}
-	zmq_msg_close(&body);
 	zmq_msg_close(&frame);
-	return received;
+	if (!more)
+		message_end(endpoint);
+	return true;
 }
 
 static void endpoint_turn(void *context)
 {
 	struct endpoint *endpoint = context;
 
-	for (unsigned i = 0; i < MESSAGES_PER_TURN && message_receive(endpoint); i++)
+	for (unsigned i = 0; i < FRAMES_PER_TURN && frame_receive(endpoint); i++)
 		;
 }
 
-/* --- life -------------------------------------------------------------------------------- */
-
-/* "tcp://127.0.0.1:5555" or "tcp://[::1]:5555": there is no telling who speaks on any other. */
-static int tcp_check(const char *address, struct error *err)
+static void endpoint_clients_turn(void *context)
 {
-	const char *text = address + strlen("tcp://");
-	const char *colon = strrchr(text, ':');
-	char host[INET6_ADDRSTRLEN + 2];
-	size_t length = colon != NULL ? (size_t)(colon - text) : 0;
-	struct in_addr v4;
-	uint32_t port;
+	struct endpoint *endpoint = context;
 
-	if (length > 0 && length < sizeof(host) && parse_u32(colon + 1, 1, 65535, &port) == 0) {
-		memcpy(host, text, length);
-		host[length] = '\0';
-		if (strcmp(host, "[::1]") == 0 ||
-		    (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127))
-			return 0;
-	}
-	return error_set(err, EINVAL,
-	                 "endpoint %s: tcp is for the loopback addresses only, as in "
-	                 "tcp://127.0.0.1:5555; use ipc://, whose path has permissions",
-	                 address);
+	clients_update(endpoint->clients);
 }
+
+/* --- life -------------------------------------------------------------------------------- */
 
 static int option_set(void *socket, int option, int value)
 {
 	return zmq_setsockopt(socket, option, &value, sizeof(value));
 }
 
-static int endpoint_bind(struct endpoint *endpoint, const char *address, struct error *err)
+static int options_set(void *socket)
 {
-	if (string_starts_with(address, "ipc://")) {
-		int fd = ipc_path_listen(&endpoint->ipc, address + strlen("ipc://"), err);
-
-		if (fd < 0)
-			return error_prefix(err, "endpoint %s: ", address);
-		if (option_set(endpoint->socket, ZMQ_USE_FD, fd) < 0) {
-			int code = errno;
-
-			close(fd);
-			return error_set(err, code, "endpoint %s: %s", address, zmq_strerror(code));
-		}
-	} else if (string_starts_with(address, "tcp://")) {
-		int rc = tcp_check(address, err);
-
-		if (rc < 0)
-			return rc;
-		option_set(endpoint->socket, ZMQ_IPV6, 1);
-		log_warn("endpoint %s: every user of this host can use it; ipc:// has permissions",
-		         address);
-	} else {
-		return error_set(err, EINVAL,
-		                 "endpoint %s: ipc://PATH or tcp://127.0.0.1:PORT is wanted",
-		                 address);
-	}
-	if (zmq_bind(endpoint->socket, address) < 0)
-		return error_set(err, errno, "endpoint %s: %s; choose another endpoint", address,
-		                 zmq_strerror(errno));
+	if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &(int64_t){ENDPOINT_REQUEST_MAX},
+	                   sizeof(int64_t)) < 0 ||
+	    option_set(socket, ZMQ_RCVHWM, RECEIVE_QUEUE_MAX) < 0 ||
+	    option_set(socket, ZMQ_SNDHWM, SEND_QUEUE_MAX) < 0 ||
+	    option_set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) < 0 ||
+	    option_set(socket, ZMQ_LINGER, 0) < 0 ||
+	    option_set(socket, ZMQ_ROUTER_MANDATORY, 1) < 0)
+		return -errno;
 	return 0;
 }
 
-struct endpoint *endpoint_open(void *zmq_context, const char *address,
-                               const struct endpoint_service *service, void *service_context,
-                               struct loop *loop, struct error *err)
+static struct endpoint *endpoint_allocate(const struct endpoint_service *service,
+                                          void *service_context, struct loop *loop)
 {
 	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
-	int rc;
 
-	if (endpoint == NULL) {
-		error_set(err, ENOMEM, "endpoint %s: out of memory", address);
+	if (endpoint == NULL)
 		return NULL;
-	}
 	endpoint->service = service;
 	endpoint->service_context = service_context;
 	endpoint->loop = loop;
 	endpoint->log_limit = (struct log_limit)LOG_LIMIT(10000, 5);
+	incoming_init(&endpoint->incoming);
 	SLIST_INIT(&endpoint->free_replies);
 	endpoint->refused.endpoint = endpoint;
 	for (unsigned i = 0; i < ENDPOINT_REPLIES_MAX; i++) {
 		endpoint->replies[i].endpoint = endpoint;
 		SLIST_INSERT_HEAD(&endpoint->free_replies, &endpoint->replies[i], link);
 	}
+	return endpoint;
+}
 
+static int endpoint_listen(struct endpoint *endpoint, const char *address,
+                           const struct endpoint_access *access, struct error *err)
+{
+	char bound[256];
+	size_t size = sizeof(bound);
+
+	if (binding_make(&endpoint->binding, endpoint->socket, address, access, err) < 0)
+		return -err->code;
+	if (zmq_getsockopt(endpoint->socket, ZMQ_LAST_ENDPOINT, bound, &size) == 0)
+		clients_identify(endpoint->clients, bound);
+	if (loop_add_zmq(endpoint->loop, clients_monitor(endpoint->clients), endpoint_clients_turn,
+	                 endpoint) < 0 ||
+	    loop_add_zmq(endpoint->loop, endpoint->socket, endpoint_turn, endpoint) < 0)
+		return error_set(err, ENOSPC, "endpoint %s: %s", address, strerror(ENOSPC));
+	return 0;
+}
+
+struct endpoint *endpoint_open(void *zmq_context, const char *address,
+                               const struct endpoint_access *access,
+                               const struct endpoint_service *service, void *service_context,
+                               struct loop *loop, struct error *err)
+{
+	struct endpoint *endpoint = endpoint_allocate(service, service_context, loop);
+	int rc;
+
+	if (endpoint == NULL) {
+		error_set(err, ENOMEM, "endpoint %s: out of memory", address);
+		return NULL;
+	}
 	endpoint->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
-	if (endpoint->socket == NULL) {
-		error_set(err, errno, "endpoint %s: %s", address, zmq_strerror(errno));
-		goto fail_socket;
-	}
-	if (zmq_setsockopt(endpoint->socket, ZMQ_MAXMSGSIZE, &(int64_t){ENDPOINT_REQUEST_MAX},
-	                   sizeof(int64_t)) < 0 ||
-	    option_set(endpoint->socket, ZMQ_RCVHWM, RECEIVE_QUEUE_MAX) < 0 ||
-	    option_set(endpoint->socket, ZMQ_SNDHWM, SEND_QUEUE_MAX) < 0 ||
-	    option_set(endpoint->socket, ZMQ_LINGER, 0) < 0 ||
-	    option_set(endpoint->socket, ZMQ_ROUTER_MANDATORY, 1) < 0) {
-		error_set(err, errno, "endpoint %s: %s", address, zmq_strerror(errno));
-		goto fail_bind;
-	}
-	if (endpoint_bind(endpoint, address, err) < 0)
-		goto fail_bind;
-	rc = loop_add_zmq(loop, endpoint->socket, endpoint_turn, endpoint);
+	rc = endpoint->socket == NULL ? -errno : options_set(endpoint->socket);
 	if (rc < 0) {
-		error_set(err, -rc, "endpoint %s: %s", address, strerror(-rc));
-		goto fail_bind;
+		error_set(err, -rc, "endpoint %s: %s", address, zmq_strerror(-rc));
+		goto fail;
 	}
+	endpoint->clients = clients_create(zmq_context, endpoint->socket, service->name,
+	                                   access->connections_max, err);
+	if (endpoint->clients == NULL || endpoint_listen(endpoint, address, access, err) < 0)
+		goto fail;
 	log_info("%s listens on %s", service->name, address);
 	return endpoint;
 
-fail_bind:
-	ipc_path_release(&endpoint->ipc);
-	zmq_close(endpoint->socket);
-fail_socket:
-	free(endpoint);
+fail:
+	endpoint_close(endpoint);
 	return NULL;
 }
 
@@ -372,12 +388,25 @@ void endpoint_close(struct endpoint *endpoint)
 {
 	if (endpoint == NULL)
 		return;
-	loop_remove_zmq(endpoint->loop, endpoint->socket);
-	ipc_path_release(&endpoint->ipc);
-	zmq_close(endpoint->socket);
-	endpoint->socket = NULL;
+	binding_release(&endpoint->binding);
+	if (endpoint->clients != NULL) {
+		loop_remove_zmq(endpoint->loop, clients_monitor(endpoint->clients));
+		clients_destroy(endpoint->clients);
+		endpoint->clients = NULL;
+	}
+	if (endpoint->socket != NULL) {
+		loop_remove_zmq(endpoint->loop, endpoint->socket);
+		zmq_close(endpoint->socket);
+		endpoint->socket = NULL;
+	}
+	zmq_msg_close(&endpoint->incoming.body);
 	if (endpoint->held == 0)
 		free(endpoint);
+}
+
+struct clients *endpoint_clients(struct endpoint *endpoint)
+{
+	return endpoint->clients;
 }
 
 void endpoint_counts_read(const struct endpoint *endpoint, struct endpoint_counts *out)

@@ -12,9 +12,13 @@
 
 #include "base/error.h"
 #include "control/loop.h"
+#include "rpc/binding.h"
+#include "rpc/clients.h"
 
 #define ENDPOINT_REQUEST_MAX 65536 /* bytes of one frame; whoever sends more is cut off */
-#define ENDPOINT_REPLIES_MAX 256   /* requests of one endpoint that may wait for their answer */
+/* Requests that may wait for their answer: of one endpoint, of one connection. */
+#define ENDPOINT_REPLIES_MAX            2048
+#define ENDPOINT_CONNECTION_REPLIES_MAX 128
 
 struct endpoint;
 
@@ -42,12 +46,13 @@ struct endpoint_service {
 struct endpoint_counts {
 	uint64_t requests; /* well-formed ones */
 	uint64_t malformed;
-	uint64_t busy;        /* refused, ENDPOINT_REPLIES_MAX were waiting */
+	uint64_t busy;        /* refused, too many were waiting */
 	uint64_t undelivered; /* answers whose client had gone or does not read */
 };
 
 /* address is "ipc://<absolute path>" or "tcp://<loopback>:<port>". NULL with err filled. */
 struct endpoint *endpoint_open(void *zmq_context, const char *address,
+                               const struct endpoint_access *access,
                                const struct endpoint_service *service, void *service_context,
                                struct loop *loop, struct error *err);
 
@@ -55,9 +60,12 @@ struct endpoint *endpoint_open(void *zmq_context, const char *address,
  * valid; the last one to be answered or dropped frees the rest. Harmless on NULL. */
 void endpoint_close(struct endpoint *endpoint);
 
+/* How many requests of the same connection wait, this one included; 0 if it has gone. */
+unsigned endpoint_reply_share(const struct endpoint_reply *reply);
 void endpoint_answer(struct endpoint_reply *reply, const ProtobufCMessage *answer);
 void endpoint_drop(struct endpoint_reply *reply);
 
 void endpoint_counts_read(const struct endpoint *endpoint, struct endpoint_counts *out);
+struct clients *endpoint_clients(struct endpoint *endpoint);
 
 #endif

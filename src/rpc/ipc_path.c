@@ -12,8 +12,9 @@
 #include "sys/pid_file.h"
 #include "sys/socket_file.h"
 
-#define SOCKET_MODE 0770
-#define PENDING_MAX 64 /* connections that wait to be accepted */
+#define OWNER_MODE  0600
+#define GROUP_MODE  0660
+#define PENDING_MAX 512 /* connections that wait to be accepted */
 
 static int parent_make(const char *path, struct error *err)
 {
@@ -26,19 +27,26 @@ static int parent_make(const char *path, struct error *err)
 	return socket_file_make_directory(parent, err);
 }
 
-static int socket_listen(const char *path, const struct sockaddr_un *address, struct error *err)
+static int socket_listen(const struct sockaddr_un *address, const gid_t *group, struct error *err)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *path = address->sun_path;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return error_set(err, errno, "cannot create a socket: %s", strerror(errno));
 
 	/* The path appears with at most the mode of the socket, so there is no moment at which
-	 * others could connect; what the umask has taken from it, chmod puts right. */
-	if (fchmod(fd, SOCKET_MODE) < 0 ||
+	 * others could connect. */
+	if (fchmod(fd, OWNER_MODE) < 0 ||
 	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
 		goto fail;
-	if (chmod(path, SOCKET_MODE) < 0 || listen(fd, PENDING_MAX) < 0) {
+	if (socket_file_give(path, (uid_t)-1, group != NULL ? *group : (gid_t)-1,
+	                     group != NULL ? GROUP_MODE : OWNER_MODE, err) < 0) {
+		unlink(path);
+		close(fd);
+		return -err->code;
+	}
+	if (listen(fd, PENDING_MAX) < 0) {
 		int code = errno;
 
 		unlink(path);
@@ -57,7 +65,7 @@ fail:
 	return -err->code;
 }
 
-int ipc_path_listen(struct ipc_path *ipc, const char *path, struct error *err)
+int ipc_path_listen(struct ipc_path *ipc, const char *path, const gid_t *group, struct error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd, rc;
@@ -82,7 +90,7 @@ int ipc_path_listen(struct ipc_path *ipc, const char *path, struct error *err)
 	rc = socket_file_clear(path, err);
 	if (rc < 0)
 		goto fail;
-	rc = fd = socket_listen(path, &address, err);
+	rc = fd = socket_listen(&address, group, err);
 	if (fd < 0)
 		goto fail;
 	string_copy(ipc->path, sizeof(ipc->path), path);

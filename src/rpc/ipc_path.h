@@ -6,6 +6,7 @@
 #ifndef RPC_IPC_PATH_H
 #define RPC_IPC_PATH_H
 
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "base/error.h"
@@ -19,9 +20,9 @@ struct ipc_path {
 };
 
 /* Makes the parent directory if it is missing, locks the path against other instances, replaces
- * a socket that nobody serves any more. Returns a listening socket, mode 0770 on its path, or
- * -errno with err telling what to do. */
-int ipc_path_listen(struct ipc_path *ipc, const char *path, struct error *err);
+ * a socket that nobody serves any more. Returns a listening socket that does not block, or -errno
+ * with err telling what to do. The path is for its owner, and for the group if one is given. */
+int ipc_path_listen(struct ipc_path *ipc, const char *path, const gid_t *group, struct error *err);
 
 /* Removes the path, then gives up the claim. Harmless when nothing is claimed. */
 void ipc_path_release(struct ipc_path *ipc);

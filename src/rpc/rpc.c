@@ -10,8 +10,14 @@
 #include "rpc/config_service.h"
 #include "rpc/core_sched.h"
 #include "rpc/endpoint.h"
+#include "rpc/memory_guard.h"
 #include "rpc/port_control.h"
 #include "rpc/stats.h"
+#include "sys/accounts.h"
+#include "sys/open_files.h"
+
+#define CONNECTIONS_MAX 1024 /* to one endpoint */
+#define CONNECTIONS_MIN 4
 
 enum { PORT_CONTROL, STATS, CONFIG, CORE_SCHED, SERVICES };
 
@@ -20,7 +26,64 @@ struct rpc {
 	struct stats *stats;
 	struct config_service config;
 	struct endpoint *endpoints[SERVICES]; /* NULL: not configured */
+	struct memory_guard memory_guard;
 };
+
+/* --- what clients may take ------------------------------------------------------------------ */
+
+/* All of them together a quarter at most of the descriptors that are left now: the others are for
+ * guests, whose queues want two each. */
+static unsigned connections_max_find(void)
+{
+	unsigned share = open_files_left() / 4 / SERVICES;
+
+	if (share > CONNECTIONS_MAX)
+		return CONNECTIONS_MAX;
+	return share > CONNECTIONS_MIN ? share : CONNECTIONS_MIN;
+}
+
+static int access_make(const struct config *config, struct endpoint_access *access,
+                       struct error *err)
+{
+	*access = (struct endpoint_access){.connections_max = connections_max_find()};
+	if (config->zmq_group == NULL)
+		return 0;
+	access->has_group = true;
+	if (account_find_group(config->zmq_group, &access->group, err) < 0)
+		return error_prefix(err, "option --zmq-group: ");
+	return 0;
+}
+
+static unsigned connections_count(void *context)
+{
+	const struct rpc *rpc = context;
+	struct clients_counts counts;
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < SERVICES; i++) {
+		if (rpc->endpoints[i] == NULL)
+			continue;
+		clients_counts_read(endpoint_clients(rpc->endpoints[i]), &counts);
+		sum += counts.connections;
+	}
+	return sum;
+}
+
+static void connections_cut(void *context, enum clients_blame blame)
+{
+	struct rpc *rpc = context;
+
+	for (unsigned i = 0; i < SERVICES; i++)
+		if (rpc->endpoints[i] != NULL)
+			clients_cut(endpoint_clients(rpc->endpoints[i]), blame);
+}
+
+static const struct memory_guard_ops memory_guard_ops = {
+        .connections = connections_count,
+        .cut = connections_cut,
+};
+
+/* --- life ----------------------------------------------------------------------------------- */
 
 static int open_endpoints(struct rpc *rpc, const struct config *config, struct control *control,
                           struct loop *loop, struct error *err)
@@ -36,11 +99,15 @@ static int open_endpoints(struct rpc *rpc, const struct config *config, struct c
 	        [CORE_SCHED] = {config->zmq_core_sched_ep, &core_sched_service, control},
 	};
 
+	struct endpoint_access access;
+
+	if (access_make(config, &access, err) < 0)
+		return -err->code;
 	for (unsigned i = 0; i < SERVICES; i++) {
 		if (wanted[i].address == NULL)
 			continue;
-		rpc->endpoints[i] = endpoint_open(rpc->zmq, wanted[i].address, wanted[i].service,
-		                                  wanted[i].context, loop, err);
+		rpc->endpoints[i] = endpoint_open(rpc->zmq, wanted[i].address, &access,
+		                                  wanted[i].service, wanted[i].context, loop, err);
 		if (rpc->endpoints[i] == NULL)
 			return -err->code;
 	}
@@ -65,6 +132,7 @@ struct rpc *rpc_start(const struct config *config, struct control *control, stru
 	}
 	if (open_endpoints(rpc, config, control, loop, err) < 0)
 		goto fail;
+	memory_guard_start(&rpc->memory_guard, loop, &memory_guard_ops, rpc);
 	return rpc;
 
 fail:
@@ -76,6 +144,7 @@ void rpc_stop(struct rpc *rpc)
 {
 	if (rpc == NULL)
 		return;
+	memory_guard_stop(&rpc->memory_guard);
 	stats_destroy(rpc->stats); /* drops replies, which its endpoint must still see */
 	for (unsigned i = 0; i < SERVICES; i++)
 		endpoint_close(rpc->endpoints[i]);

@@ -123,7 +123,8 @@ static void delayed_begin(struct stats *stats, struct endpoint_reply *reply,
 	struct control_relay relay;
 	struct delayed *delayed = NULL;
 
-	if (stats->n_delayed < STATS_DELAYED_MAX)
+	if (stats->n_delayed < STATS_DELAYED_MAX &&
+	    endpoint_reply_share(reply) <= STATS_CONNECTION_DELAYED_MAX)
 		delayed = calloc(1, sizeof(*delayed) +
 		                            selection->count * sizeof(delayed->baselines[0]));
 	if (delayed == NULL) {

@@ -8,7 +8,10 @@
 #include "rpc/endpoint.h"
 
 #define STATS_DELAY_MAX_MS 10000
-#define STATS_DELAYED_MAX  128 /* requests that may wait for the end of their delay */
+/* Requests that may wait for the end of their delay: of all, of one connection. Those without a
+ * delay are answered beside them. */
+#define STATS_DELAYED_MAX            (ENDPOINT_REPLIES_MAX - 64)
+#define STATS_CONNECTION_DELAYED_MAX (ENDPOINT_CONNECTION_REPLIES_MAX / 2)
 
 struct stats;
 

@@ -51,6 +51,7 @@ class Daemon:
         self.log_path = os.path.join(directory, "daemon.log")
         self.process = None
         self.options = []
+        self.preexec = None  # called in the process before it becomes the daemon
         self.cpus, self.lcores, self.memory = "1", "0@0,1@1,2@1", 512
         self._stats = None
         for path in (self.pid_dir, self.vhost_dir):
@@ -89,6 +90,7 @@ class Daemon:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            preexec_fn=self.preexec,
             # RUNTIME_DIRECTORY is where DPDK puts its own files
             env={**os.environ, "NOTIFY_SOCKET": path, "RUNTIME_DIRECTORY": self.dir},
         )

@@ -254,7 +254,7 @@ START_TEST(stats_bound_delayed_requests)
 	request.has_delay = true;
 	request.delay = UINT32_MAX; /* 10 s, in fact */
 	rig.socket = client_open(rig.stats_ep, ZMQ_DEALER);
-	for (unsigned i = 0; i <= STATS_DELAYED_MAX; i++)
+	for (unsigned i = 0; i <= STATS_CONNECTION_DELAYED_MAX; i++)
 		message_send(rig.socket, &request.base);
 	answer = stats_take();
 	ck_assert_int_eq(answer->status, STATS(ENOMEM));

@@ -1,0 +1,102 @@
+/* Binds an endpoint's ZeroMQ socket to its address. See binding.h.
+ */
+#include "rpc/binding.h"
+
+#include <errno.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "config/address.h"
+#include "sys/open_files.h"
+
+#define IPC_PREFIX "ipc://"
+
+static int option_set(void *socket, int option, const void *value, size_t size, const char *address,
+                      struct error *err)
+{
+	if (zmq_setsockopt(socket, option, value, size) == 0)
+		return 0;
+	return error_set(err, errno, "endpoint %s: %s", address, zmq_strerror(errno));
+}
+
+/* Whoever is none of these is hung up on, even when permissions have been changed behind our
+ * back. ZeroMQ knows a process's user and group by SO_PEERCRED, and the user's other groups by
+ * the data base. */
+static int ipc_filter(void *socket, const char *address, const struct endpoint_access *access,
+                      struct error *err)
+{
+	uid_t root = 0, own = geteuid();
+
+	if (option_set(socket, ZMQ_IPC_FILTER_UID, &root, sizeof(root), address, err) < 0 ||
+	    option_set(socket, ZMQ_IPC_FILTER_UID, &own, sizeof(own), address, err) < 0)
+		return -err->code;
+	if (!access->has_group)
+		return 0;
+	return option_set(socket, ZMQ_IPC_FILTER_GID, &access->group, sizeof(access->group),
+	                  address, err);
+}
+
+static int ipc_prepare(struct binding *binding, void *socket, const char *address,
+                       const struct endpoint_access *access, struct error *err)
+{
+	int fd;
+
+	if (ipc_filter(socket, address, access, err) < 0)
+		return -err->code;
+	fd = ipc_path_listen(&binding->ipc, address + sizeof(IPC_PREFIX) - 1,
+	                     access->has_group ? &access->group : NULL, err);
+	if (fd < 0)
+		return error_prefix(err, "endpoint %s: ", address);
+	if (option_set(socket, ZMQ_USE_FD, &fd, sizeof(fd), address, err) < 0) {
+		close(fd);
+		return -err->code;
+	}
+	binding->listening_fd = fd;
+	open_files_limit_clients(fd);
+	return 0;
+}
+
+static int tcp_prepare(void *socket, const char *address, struct error *err)
+{
+	const int yes = 1;
+
+	if (address_is_remote(address))
+		return error_set(err, EINVAL,
+		                 "endpoint %s: tcp is for the loopback addresses only, as in "
+		                 "tcp://127.0.0.1:5555; use ipc://, whose path has permissions",
+		                 address);
+	log_warn("endpoint %s: every user of this host can use it; ipc:// has permissions",
+	         address);
+	return option_set(socket, ZMQ_IPV6, &yes, sizeof(yes), address, err);
+}
+
+int binding_make(struct binding *binding, void *socket, const char *address,
+                 const struct endpoint_access *access, struct error *err)
+{
+	int rc;
+
+	*binding = (struct binding){0};
+	if (string_starts_with(address, IPC_PREFIX))
+		rc = ipc_prepare(binding, socket, address, access, err);
+	else if (string_starts_with(address, "tcp://"))
+		rc = tcp_prepare(socket, address, err);
+	else
+		rc = error_set(err, EINVAL,
+		               "endpoint %s: ipc://PATH or tcp://127.0.0.1:PORT is wanted",
+		               address);
+	if (rc == 0 && zmq_bind(socket, address) < 0)
+		rc = error_set(err, errno, "endpoint %s: %s; choose another endpoint", address,
+		               zmq_strerror(errno));
+	if (rc < 0)
+		binding_release(binding);
+	return rc;
+}
+
+void binding_release(struct binding *binding)
+{
+	open_files_forget(binding->listening_fd);
+	binding->listening_fd = 0;
+	ipc_path_release(&binding->ipc);
+}

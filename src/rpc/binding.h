@@ -1,0 +1,32 @@
+/* Binds an endpoint's ZeroMQ socket to its address, with what keeps the wrong ones out: the path's
+ * permissions and the peer's credentials for ipc, the loopback for tcp. Control thread.
+ */
+#ifndef RPC_BINDING_H
+#define RPC_BINDING_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "rpc/ipc_path.h"
+
+/* Who may come in. */
+struct endpoint_access {
+	unsigned connections_max; /* of one endpoint; > 0 */
+	bool has_group; /* that may use ipc paths, besides root and the daemon's user … */
+	gid_t group;    /* … this one */
+};
+
+struct binding {
+	struct ipc_path ipc;
+	int listening_fd; /* ZeroMQ's, of an ipc path */
+};
+
+/* address is "ipc://<absolute path>" or "tcp://<loopback>:<port>". 0, or -errno with err; then
+ * there is nothing to release. */
+int binding_make(struct binding *binding, void *socket, const char *address,
+                 const struct endpoint_access *access, struct error *err);
+/* Before the socket is closed. Harmless when zero-initialised. */
+void binding_release(struct binding *binding);
+
+#endif
