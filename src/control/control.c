@@ -203,6 +203,9 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 		error_set(err, EIO, "the workers cannot be started on their CPUs");
 		goto fail;
 	}
+	control->watchdog = watchdog_create(control);
+	if (control->watchdog == NULL)
+		goto fail_memory;
 	if (relay_guest_start(control, err) < 0)
 		goto fail;
 	relay_vf_start_static(control);
@@ -252,6 +255,8 @@ static void control_free(struct control *control)
 	loop_timer_stop(&control->mac_timer);
 	if (control->sampler != NULL)
 		sampler_destroy(control->sampler);
+	if (control->watchdog != NULL)
+		watchdog_destroy(control->watchdog);
 	if (control->device_thread != NULL)
 		job_thread_destroy(control->device_thread);
 	if (control->guest_thread != NULL)

@@ -154,6 +154,7 @@ struct relay {
 
 struct planner;
 struct sampler;
+struct watchdog;
 
 struct control {
 	const struct config *config;
@@ -163,6 +164,7 @@ struct control {
 	struct job_thread *guest_thread;
 	struct planner *planner;
 	struct sampler *sampler;
+	struct watchdog *watchdog;
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
 	struct guest_params guest_params; /* what all guests' sockets have in common */
 	int event_fd;                     /* eventfd: there are guest_events or lost_events */
@@ -257,5 +259,11 @@ void pins_init(struct control *control);
 
 struct sampler *sampler_create(struct control *control); /* NULL + errno */
 void sampler_destroy(struct sampler *sampler);
+
+/* --- watchdog.c --- */
+
+/* The workers run; idle unless systemd waits for a sign of life. NULL + errno. */
+struct watchdog *watchdog_create(struct control *control);
+void watchdog_destroy(struct watchdog *watchdog);
 
 #endif

@@ -270,6 +270,19 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Names those that have not got to the token yet. */
+static void warn_of_late_ones(const struct workers *workers, uint64_t token)
+{
+	for (unsigned i = 0; i < workers->count; i++) {
+		uint64_t reached =
+		        __atomic_load_n(&workers->qsbr->qsbr_cnt[i].cnt, __ATOMIC_RELAXED);
+
+		if (reached != 0 && reached < token) /* 0: offline */
+			log_warn("worker %u has not finished a pass for a second or more; waiting",
+			         workers->worker[i].lcore);
+	}
+}
+
 void workers_synchronize(struct workers *workers)
 {
 	/* start and check, not rte_rcu_qsbr_synchronize: they are inline, so that thread
@@ -288,7 +301,7 @@ void workers_synchronize(struct workers *workers)
 		nap();
 		if (now_ms() < warn_at)
 			continue;
-		log_warn("a worker has not finished a pass for a second or more; waiting");
+		warn_of_late_ones(workers, token);
 		warn_at += 1000;
 	}
 	atomic_store_explicit(&workers->awaited, false, memory_order_relaxed);
