@@ -24,17 +24,22 @@ PACKAGES := libdpdk libzmq libprotobuf-c jansson numa libsystemd
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
 	-Wformat=2 -Wundef -Wpointer-arith
 OPTIMISE := $(if $(or $(DEBUG),$(SANITIZE)),-O1 -fno-omit-frame-pointer,-O3)
-HARDENING := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong)
+HARDENING := $(if $(or $(SANITIZE),$(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS))),,-D_FORTIFY_SOURCE=2) \
+	$(if $(SANITIZE),,-fstack-protector-strong)
 SAN_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined)
+
+# Those of a distribution's packages come first: what the packet path was measured with holds.
+CFLAGS  ?=
+LDFLAGS ?=
 
 # Only asked for by targets that compile: `make demo` and `make check` install them first.
 pkg_cflags = $(shell pkg-config --cflags $(PACKAGES))
 pkg_libs   = $(shell pkg-config --libs $(PACKAGES))
 
-CPPFLAGS_OURS = -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DALLOW_EXPERIMENTAL_API \
+CPPFLAGS_OURS = $(CPPFLAGS) -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DALLOW_EXPERIMENTAL_API \
 	-DVERSION='"$(VERSION)"' $(PKG_CFLAGS)
-CFLAGS_OURS = -std=gnu11 -g $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SAN_FLAGS) -pthread
-LDFLAGS_OURS = $(SAN_FLAGS) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
+CFLAGS_OURS = $(CFLAGS) -std=gnu11 -g $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SAN_FLAGS) -pthread
+LDFLAGS_OURS = $(LDFLAGS) $(SAN_FLAGS) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
 
 SOURCES := $(filter-out src/main.c,$(sort $(wildcard src/*/*.c)))
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
@@ -58,7 +63,7 @@ $(BUILD)/flags.mk: Makefile
 		{ echo "run scripts/install-build-deps first" >&2; exit 1; }
 	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PACKAGES))"; \
 	   echo "PKG_LIBS := $$(pkg-config --libs $(PACKAGES))"; } > $@
-NO_BUILD := help deps demo check check-full check-vm clean format lint check-layers
+NO_BUILD := help deps demo check check-full check-vm rpm deb clean format lint check-layers
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/flags.mk
 endif
@@ -110,9 +115,17 @@ $(BUILD)/tools/%: test/tools/%.c $(BUILD)/flags.mk
 	$(call say,TOOL,$@)
 	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS_OURS) $(PKG_LIBS)
 
-.PHONY: tools unit-tests
+.PHONY: tools unit-tests check-unit
 tools: $(TOOLS)
 unit-tests: $(UNIT_TESTS)
+
+# For packages: as any user, without hugepages, network or hardware.
+check-unit: $(UNIT_TESTS)
+	@for test in $(UNIT_TESTS); do \
+		timeout 300 $$test > $(BUILD)/unit.log 2>&1 || \
+			{ cat $(BUILD)/unit.log; echo "$$test failed"; exit 1; }; \
+	done
+	@echo "$(words $(UNIT_TESTS)) unit tests passed"
 
 # --- for users --------------------------------------------------------------------------------
 
@@ -128,6 +141,8 @@ help:
 #: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
 #: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
 #: make install      to $(DESTDIR)$(PREFIX)
+#: make rpm          build/rpm/*.rpm
+#: make deb          build/deb/*.deb
 #: make lint         clang-format, clang-tidy, cppcheck, shellcheck, check-layers
 #: make format       clang-format in place
 #: make deps         install the packages that building, testing and the demo need
@@ -186,30 +201,86 @@ lint: check-layers
 
 # --- installation -----------------------------------------------------------------------------
 
-# The reference's callers hard-code both directories: the scripts are in one, the other links.
-scriptsdir     := $(PREFIX)/lib/virtio-forwarder
-scriptsdir_rpm := $(PREFIX)/lib64/virtio-forwarder
+# The reference's callers hard-code two directories: the scripts are in one, the other is a link.
+scriptsdir     ?= $(PREFIX)/lib/virtio-forwarder
+scriptslink    ?= $(PREFIX)/lib64/virtio-forwarder
+completionsdir ?= $(PREFIX)/share/bash-completion/completions
+datadir        ?= $(PREFIX)/share/virtio-forwarder
+docdir         ?= $(PREFIX)/share/doc/virtio-forwarder
+tmpfilesdir    ?= $(PREFIX)/lib/tmpfiles.d
+sysusersdir    ?= $(PREFIX)/lib/sysusers.d
 SCRIPT_MODULES := scripts/virtioforwarder_client.py scripts/virtioforwarder_workers.py
 SCRIPTS := $(filter-out $(SCRIPT_MODULES),$(wildcard scripts/virtioforwarder_*.py))
+UNITS   := $(wildcard startup/*.service)
+# to $(1), with mode $(2), the files $(3)
+install_files = install -d $(DESTDIR)$(1) && install -m $(2) $(3) $(DESTDIR)$(1)
 
 .PHONY: install
 install: all
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(scriptsdir)/protobuf/virtioforwarder \
-		$(DESTDIR)$(PREFIX)/lib64 $(DESTDIR)$(mandir)/man8 $(DESTDIR)/etc/default \
-		$(DESTDIR)$(PREFIX)/share/doc/virtio-forwarder
-	install -m 755 $(BINARY) $(DESTDIR)$(bindir)/virtio-forwarder
-	install -m 755 $(SCRIPTS) $(DESTDIR)$(scriptsdir)
-	install -m 644 $(SCRIPT_MODULES) $(DESTDIR)$(scriptsdir)
-	install -m 644 $(PROTO_PYTHON) $(dir $(PROTO_PYTHON))__init__.py \
-		$(DESTDIR)$(scriptsdir)/protobuf/virtioforwarder
-	test -e $(DESTDIR)$(scriptsdir_rpm) || ln -s ../lib/virtio-forwarder $(DESTDIR)$(scriptsdir_rpm)
-	install -m 644 $(MAN_PAGE) $(wildcard doc/*.8) $(DESTDIR)$(mandir)/man8
-	install -d $(DESTDIR)$(unitdir)
-	install -m 644 startup/virtio-forwarder.service $(DESTDIR)$(unitdir)
+	$(call install_files,$(bindir),755,$(BINARY))
+	$(call install_files,$(scriptsdir),755,$(SCRIPTS))
+	$(call install_files,$(scriptsdir),644,$(SCRIPT_MODULES))
+	$(call install_files,$(scriptsdir)/protobuf/virtioforwarder,644,\
+		$(PROTO_PYTHON) $(dir $(PROTO_PYTHON))__init__.py)
+	install -d $(DESTDIR)$(dir $(scriptslink))
+	test -e $(DESTDIR)$(scriptslink) || \
+		ln -srT $(DESTDIR)$(scriptsdir) $(DESTDIR)$(scriptslink)
+	$(call install_files,$(mandir)/man8,644,$(MAN_PAGE) $(wildcard doc/*.8))
+	$(call install_files,$(unitdir),644,$(UNITS))
+	$(call install_files,$(datadir),644,startup/igb_uio.conf)
+	install -D -m 644 startup/virtio-forwarder.tmpfiles $(DESTDIR)$(tmpfilesdir)/virtio-forwarder.conf
+	install -D -m 644 startup/virtio-forwarder.sysusers $(DESTDIR)$(sysusersdir)/virtio-forwarder.conf
+	install -D -m 644 scripts/virtio-forwarder.bash-completion \
+		$(DESTDIR)$(completionsdir)/virtio-forwarder
+	for script in $(notdir $(SCRIPTS)); do \
+		ln -sf virtio-forwarder $(DESTDIR)$(completionsdir)/$$script; done
 	test -e $(DESTDIR)/etc/default/virtioforwarder || \
-		install -m 644 conf/virtioforwarder $(DESTDIR)/etc/default/virtioforwarder
-	install -m 644 README.md LICENSE CHANGELOG.md $(wildcard doc/*.md) \
-		$(DESTDIR)$(PREFIX)/share/doc/virtio-forwarder
+		install -D -m 644 conf/virtioforwarder $(DESTDIR)/etc/default/virtioforwarder
+	$(call install_files,$(docdir),644,README.md LICENSE CHANGELOG.md $(wildcard doc/*.md))
+
+# --- packages ---------------------------------------------------------------------------------
+
+# From the tree as it stands, committed or not, and made anew only when something in it changes.
+# RPM_FLAGS are rpmbuild's: with RPM_FLAGS=--nocheck the unit tests are not run.
+TREE := $(shell git ls-files --cached --others --exclude-standard 2>/dev/null || \
+	find . -path ./build -prune -o -type f -print)
+TARBALL := build/virtio-forwarder-$(VERSION).tar.gz
+RPM_FLAGS ?=
+
+$(TARBALL): $(wildcard $(TREE))
+	@mkdir -p $(@D)
+	$(call say,TAR,$@)
+	$(Q)tar --create --gzip --file=$@ --transform='s,^\(\./\)*,virtio-forwarder-$(VERSION)/,S' \
+		--sort=name --owner=root:0 --group=root:0 $(wildcard $(TREE))
+
+.PHONY: rpm deb
+rpm: build/rpm/.made
+	@:
+
+build/rpm/.made: $(TARBALL)
+	@grep -q '^Version: *$(VERSION)$$' rpm/virtio-forwarder.spec || \
+		{ echo "rpm/virtio-forwarder.spec is not of version $(VERSION)" >&2; exit 1; }
+	$(call say,RPM,build/rpm)
+	$(Q)rpm/build build/rpm -ba --noclean $(RPM_FLAGS)
+	@touch $@
+
+# DEB_BUILD_OPTIONS=nocheck leaves out the unit tests.
+deb: build/deb/.made
+	@:
+
+build/deb/.made: $(TARBALL)
+	@head -n 1 debian/changelog | grep -qF '($(VERSION)-' || \
+		{ echo "debian/changelog is not of version $(VERSION)" >&2; exit 1; }
+	$(call say,DEB,build/deb)
+	@rm -rf build/deb
+	@mkdir -p build/deb/work
+	$(Q)tar -x -f $(TARBALL) -C build/deb/work
+	$(Q)cd build/deb/work/virtio-forwarder-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL \
+		dpkg-buildpackage -b -us -uc -j2 > $(abspath build/deb.log) 2>&1 || \
+		{ tail -n 50 $(abspath build/deb.log) >&2; exit 1; }
+	@mv build/deb/work/*.deb build/deb/work/*.changes build/deb/work/*.buildinfo build/deb
+	@rm -rf build/deb/work
+	@touch $@
 
 .PHONY: clean
 clean:

@@ -17,15 +17,16 @@ from rig import PEER_MAC, Daemon, KernelGuest, Nic, Peer, SeqGuest, nic  # noqa:
 from vm import IMAGE, ROOT, Vm, VmError  # noqa: E402
 
 RESULTS = os.path.join(IMAGE, "results")
-STAGE = os.path.join(IMAGE, "stage")
+# The RPM that is installed in each VM; the VMs see the tree as /host/tree.
+PACKAGES = os.path.join(ROOT, "build", "rpm")
 
 
 def pytest_sessionstart(session):
     if session.config.option.collectonly:
         return
-    for path in (os.path.join(IMAGE, "root.img"), os.path.join(STAGE, "usr/bin/virtio-forwarder")):
-        if not os.path.exists(path):
-            pytest.exit(f"{path} is not there: run make check-vm", 2)
+    for pattern in (os.path.join(IMAGE, "root.img"), os.path.join(PACKAGES, "*.x86_64.rpm")):
+        if not glob.glob(pattern):
+            pytest.exit(f"{pattern} is not there: run make check-vm", 2)
     shutil.rmtree(RESULTS, ignore_errors=True)
 
 
@@ -93,9 +94,9 @@ class Flavour:
 
 
 def install(vm):
-    """What `make install` has put into a folder, and the tools of the tests."""
-    vm.sh("cp -r --no-preserve=ownership /host/tree/build/vm/stage/. / &&"
-          " install /host/tree/build/tools/seqguest /usr/local/bin/ && ldconfig && modprobe vfio-pci")
+    """The RPM, and the tools of the tests. rpm's database does not know Debian's packages."""
+    vm.sh("rpm --install --nodeps /host/tree/build/rpm/*.x86_64.rpm &&"
+          " install /host/tree/build/tools/seqguest /usr/local/bin/ && modprobe vfio-pci")
 
 
 def prepare_nic(vm, number, peer_name, peer_ip, count):

@@ -253,9 +253,10 @@ class Daemon:
 
 
 class SeqGuest(functional_guest.SeqGuest):
-    """The functional tests' seqguest, in the VM. Its MAC is the VF's."""
+    """The functional tests' seqguest, in the VM. Its MAC is the VF's. run_as: (user, group), numbers
+    without any privilege, as libvirt has QEMU run."""
 
-    def __init__(self, vm, directory, path, mac, memory=128, cpus="0,2", **options):
+    def __init__(self, vm, directory, path, mac, memory=128, cpus="0,2", run_as=None, **options):
         functional_guest.SeqGuest.serial += 1
         self.id = functional_guest.SeqGuest.serial
         self.name = f"seqguest{self.id}"
@@ -273,8 +274,13 @@ class SeqGuest(functional_guest.SeqGuest):
                 args.append(f"--{key}")
             elif value is not False:
                 args.append(f"--{key}={value}")
+        runtime = directory
+        if run_as:
+            runtime = f"{directory}/{self.name}"
+            vm.sh(f"install -d -o {run_as[0]} {runtime}")
+            args = ["setpriv", f"--reuid={run_as[0]}", f"--regid={run_as[1]}", "--clear-groups", *args]
         self.process = vm.popen(f"exec {shlex.join(args)} 2>>{self.log_path}", stdin=True,
-                                env={"RUNTIME_DIRECTORY": directory})
+                                env={"RUNTIME_DIRECTORY": runtime})
         self._answers = queue.SimpleQueue()
         self.last = {}
         self.reader = threading.Thread(target=self._read, daemon=True)

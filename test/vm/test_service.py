@@ -1,0 +1,173 @@
+"""The RPM's service under systemd: its sandbox, its guests, and its return from all that may end it.
+
+QEMU serves the sockets, as shipped; what stands for it runs as an ordinary user of the group kvm.
+"""
+
+import time
+
+import pytest
+
+from rig import wait_for
+from service import CONFIG, UNIT, Service, back, static_vfs
+
+QEMU = 64055         # libvirt-qemu's user in Debian; any user will do
+PATIENCE = 2000      # ms after which a guest gives up packets that went down with the daemon
+BACK = 40            # s that traffic may take to be back in an emulated machine
+NEXT = "/host/tree/build/vm/next/*.rpm"
+
+
+@pytest.fixture
+def service(vm, directory, started):
+    return started.add(Service(vm, directory))
+
+
+@pytest.fixture
+def kvm(vm):
+    return int(vm.sh("getent group kvm | cut -d: -f3"))
+
+
+@pytest.fixture
+def running(service, guest, vfs, kvm):
+    """The service with two static VFs, and their guests, with traffic."""
+    service.configure(STATIC_VFS=static_vfs(vfs[:2]))
+    guests = [guest(service.socket_path(relay), vf, ready=False, server=True, timeout=PATIENCE,
+                    run_as=(QEMU, kvm)) for relay, vf in enumerate(vfs[:2])]
+    service.start()
+    for one in guests:
+        one.wait_ready()
+    back(guests, BACK)
+    return guests
+
+
+def test_installed(vm, service):
+    assert service.systemctl("is-enabled", UNIT, check=False) == "disabled"
+    assert service.systemctl("is-enabled", "vio4wd_core_scheduler", check=False) == "disabled"
+    for directory in ("lib", "lib64"):
+        vm.sh(f"/usr/{directory}/virtio-forwarder/virtioforwarder_port_control.py --help")
+    assert vm.sh("stat -c '%U:%G %a' /tmp/virtio-forwarder") == "root:kvm 775\n"
+    vm.sh("systemd-analyze verify --man=no virtio-forwarder.service vio4wd_core_scheduler.service")
+    assert vm.sh("rpm --verify --nodeps virtio-forwarder | grep -v ' c ' || :") == ""
+
+
+def test_sandbox(vm, service, running):
+    """Under which `running` has brought its traffic across."""
+    status = vm.read(f"/proc/{service.pid()}/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
+    sys_admin, dac_override = 1 << 21, 1 << 1
+    effective = int(fields["CapEff"], 16)
+    assert effective & dac_override and not effective & sys_admin, fields["CapEff"]
+    assert "for virtio-forwarder.service: " in vm.sh(
+        "systemd-analyze security --no-pager --threshold=36 virtio-forwarder.service")
+
+
+def test_crash(service, running):
+    pid = service.pid()
+    service.systemctl("kill", "--signal=KILL", UNIT)
+    service.wait_another(pid)
+    assert service.property("NRestarts") == "1"
+    back(running, BACK)
+
+
+def test_restart_and_reload(vm, service, running):
+    pid = service.pid()
+    service.systemctl("restart", UNIT)
+    assert service.pid() != pid
+    back(running, BACK)
+    vm.sh(f"sed -i 's/^VIRTIOFWD_LOG_LEVEL=.*/VIRTIOFWD_LOG_LEVEL=7/' {CONFIG}")
+    pid = service.pid()
+    service.systemctl("reload", UNIT)
+    service.wait_log("log reopened, level 7")
+    assert service.pid() == pid
+    assert service.property("NRestarts") == "0"
+
+
+# Stops one thread, as no signal can, and stays its tracer until it is gone.
+STOP_A_THREAD = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+SEIZE, INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
+for task in map(int, os.listdir(f"/proc/{sys.argv[1]}/task")):
+    with open(f"/proc/{sys.argv[1]}/task/{task}/comm") as file:
+        if file.read().strip() != sys.argv[2]:
+            continue
+    for request in (SEIZE, INTERRUPT):
+        assert libc.ptrace(request, task, None, None) == 0, ctypes.get_errno()
+    while os.WIFSTOPPED(os.waitpid(task, WALL)[1]):
+        pass
+"""
+
+
+def test_watchdog(vm, service, running):
+    """A daemon that is frozen as a whole, and one of whose threads a single one is."""
+    service.drop_in("WatchdogSec=10")
+    service.systemctl("restart", UNIT)
+    back(running, BACK)
+    pid = service.pid()
+    service.systemctl("kill", "--signal=STOP", UNIT)
+    service.wait_another(pid)
+    service.wait_log("Watchdog timeout")
+    back(running, BACK)
+
+    threads = vm.sh(f"cat /proc/{service.pid()}/task/*/comm").split()
+    workers = [name for name in threads if name.startswith(("lcore-worker", "rte-worker"))]
+    assert len(workers) == 2, threads
+    pid = service.pid()
+    tracer = vm.popen(["/usr/bin/python3", "-c", STOP_A_THREAD, str(pid), workers[0]])
+    try:
+        service.wait_another(pid)
+        assert service.log_has(r"worker [12] on CPU 1 has not finished a pass for 5.0 s")
+    finally:
+        tracer.kill()
+    back(running, BACK)
+    time.sleep(11)  # nor does it bite without need
+    assert service.property("NRestarts") == "2"
+
+
+def test_daemon_serves_sockets(vm, service, guest, vfs, kvm):
+    """Of the group that the configuration names; for nobody else."""
+    service.configure(VHOST_CLIENT="", SOCKET_GROUP="kvm", STATIC_VFS=static_vfs(vfs[:1]))
+    service.start()
+    path = service.socket_path(0)
+    connect = f"/usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{path}\")'"
+    stranger = f"setpriv --reuid={QEMU} --regid=65534 --clear-groups {connect}"
+    status, _, err = vm.run(stranger, check=False)
+    assert status == 1 and "PermissionError" in err, err
+    one = guest(path, vfs[0], run_as=(QEMU, kvm))
+    one.wait_received(500, timeout=30)
+    one.finish_clean()
+    assert not service.dropped(0)
+
+
+def test_core_scheduler(service, running):
+    unit = "vio4wd_core_scheduler.service"
+    service.systemctl("start", unit)
+    try:
+        time.sleep(6)  # a look of its takes 5
+        assert service.systemctl("is-active", unit) == "active"
+        assert service.systemctl("show", "--value", "-p", "NRestarts", unit) == "0"
+    finally:
+        service.systemctl("stop", unit)
+    back(running, BACK)
+
+
+def test_upgrade_and_removal(vm, service, running):
+    """VFs and guests come back by themselves, and what the operator wrote is kept."""
+    edited, pid = vm.read(CONFIG), service.pid()
+    vm.sh(f"rpm --upgrade --nodeps {NEXT}", timeout=120)
+    try:
+        assert vm.sh("rpm -q virtio-forwarder").startswith("virtio-forwarder-1.0.0-2.")
+        service.wait_another(pid)
+        back(running, BACK)
+        assert vm.read(CONFIG) == edited
+        assert "As the next release has it" in vm.read(f"{CONFIG}.rpmnew")
+
+        vm.sh("rpm --erase virtio-forwarder", timeout=120)
+        assert not service.alive()
+        for path in ("/usr/bin/virtio-forwarder", "/usr/lib/virtio-forwarder", "/usr/lib64/virtio-forwarder",
+                     f"/usr/lib/systemd/system/{UNIT}", "/run/virtio-forwarder", CONFIG):
+            vm.sh(f"[ ! -e {path} ]")
+        assert vm.read(f"{CONFIG}.rpmsave") == edited
+    finally:
+        vm.sh(f"rpm -q virtio-forwarder && rpm --erase virtio-forwarder; rm -f {CONFIG}*;"
+              " rpm --install --nodeps /host/tree/build/rpm/*.x86_64.rpm", timeout=120)
