@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
@@ -42,20 +43,36 @@ static int on_port_event(uint16_t port_id __rte_unused, enum rte_eth_event_type 
 	return 0;
 }
 
-static void listen_to_port(uint16_t port_id, unsigned relay_id)
+/* The kernel asks for the device: somebody unbinds it from vfio-pci, or makes its PF take its VFs
+ * away, and waits until we let go of it. */
+static void on_device_event(const char *name __rte_unused, enum rte_dev_event_type type,
+                            void *relay_id)
 {
-	for (size_t i = 0; i < RTE_DIM(lost_events); i++)
-		if (rte_eth_dev_callback_register(port_id, lost_events[i], on_port_event,
-		                                  (void *)(uintptr_t)relay_id) != 0)
-			log_warn("relay %u: no memory to hear of the VF's resets", relay_id);
+	if (type == RTE_DEV_EVENT_REMOVE && events.on_lost != NULL)
+		events.on_lost(events.context, (unsigned)(uintptr_t)relay_id);
 }
 
-static void stop_listening(uint16_t port_id)
+static void listen_to(const struct vf *vf, unsigned relay_id)
 {
+	void *argument = (void *)(uintptr_t)relay_id;
+	int rc = rte_dev_event_callback_register(vf->spec.name, on_device_event, argument);
+
+	for (size_t i = 0; i < RTE_DIM(lost_events) && rc == 0; i++)
+		rc = rte_eth_dev_callback_register(vf->port_id, lost_events[i], on_port_event,
+		                                   argument);
+	if (rc != 0)
+		log_warn("relay %u: no memory to hear of the VF's resets", relay_id);
+}
+
+static void stop_listening(const struct vf *vf)
+{
+	while (rte_dev_event_callback_unregister(vf->spec.name, on_device_event, (void *)-1) ==
+	       -EAGAIN)
+		sched_yield(); /* it is running */
 	for (size_t i = 0; i < RTE_DIM(lost_events); i++)
-		while (rte_eth_dev_callback_unregister(port_id, lost_events[i], on_port_event,
+		while (rte_eth_dev_callback_unregister(vf->port_id, lost_events[i], on_port_event,
 		                                       (void *)-1) == -EAGAIN)
-			sched_yield(); /* it is running */
+			sched_yield();
 }
 
 static int start(struct vf *vf, const struct rte_ether_addr *pf_mac, unsigned relay_id,
@@ -85,11 +102,11 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
 	if (vf_probe(spec, params->relay_id, &vf->port_id, err) < 0)
 		return -1;
 	/* Before the start, after which the PF may reset it at any time. */
-	listen_to_port(vf->port_id, params->relay_id);
+	listen_to(vf, params->relay_id);
 	if (vf_configure(vf, params, err) == 0 && start(vf, &pf_mac, params->relay_id, err) == 0)
 		return 0;
 
-	stop_listening(vf->port_id);
+	stop_listening(vf);
 	if (vf_unprobe(vf->port_id, &ignored) < 0)
 		log_warn("relay %u: %s, given up: %s", params->relay_id, spec->name, ignored.text);
 	if (vf->pool != NULL)
@@ -121,7 +138,7 @@ int vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err)
 		drain_queue(vf, q, leftover);
 
 	vf_reception_restore(vf);
-	stop_listening(vf->port_id);
+	stop_listening(vf);
 	int rc = vf_unprobe(vf->port_id, err);
 	if (rc < 0)
 		error_prefix(err, "%s: ", vf->spec.name);

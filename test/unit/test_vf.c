@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_dev.h>
+
 #include "base/log.h"
 #include "base/parse.h"
 #include "eal_rig.h"
@@ -453,6 +455,34 @@ START_TEST(a_hundred_times)
 }
 END_TEST
 
+static unsigned n_lost, lost_relay;
+
+static void on_lost(void *context, unsigned relay_id)
+{
+	ck_assert_ptr_eq(context, &n_lost);
+	lost_relay = relay_id;
+	n_lost++;
+}
+
+/* The kernel wants the device back: somebody unbinds it. */
+START_TEST(hears_that_the_device_is_wanted_back)
+{
+	vf_events_init(on_lost, &n_lost);
+	n_lost = 0;
+	attach_ok("net_null0", &usual);
+	rte_dev_event_callback_process("net_null1", RTE_DEV_EVENT_REMOVE);
+	rte_dev_event_callback_process("net_null0", RTE_DEV_EVENT_ADD);
+	ck_assert_uint_eq(n_lost, 0);
+	rte_dev_event_callback_process("net_null0", RTE_DEV_EVENT_REMOVE);
+	ck_assert_uint_eq(n_lost, 1);
+	ck_assert_uint_eq(lost_relay, usual.relay_id);
+	detach_ok();
+	rte_dev_event_callback_process("net_null0", RTE_DEV_EVENT_REMOVE);
+	ck_assert_uint_eq(n_lost, 1);
+	vf_events_init(NULL, NULL);
+}
+END_TEST
+
 static void set_up(void)
 {
 	failing.name = NULL;
@@ -479,6 +509,7 @@ int main(void)
 	tcase_add_test(tcase, counts_what_was_left);
 	tcase_add_test(tcase, pool_outlives_the_device);
 	tcase_add_loop_test(tcase, a_hundred_times, 0, 3);
+	tcase_add_test(tcase, hears_that_the_device_is_wanted_back);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_set_fork_status(runner, CK_NOFORK); /* DPDK's threads do not survive a fork */

@@ -76,9 +76,13 @@ class Flavour:
             directory = os.path.join(RESULTS, f"vm-{self.name}")
             os.makedirs(directory, exist_ok=True)
             self.vm = Vm(directory, **self.options)
-            self.vm.boot()
-            install(self.vm)
-            self.prepare(self.vm)
+            try:
+                self.vm.boot()
+                install(self.vm)
+                self.prepare(self.vm)
+            except BaseException:
+                self.drop()  # half a VM is none
+                raise
         return self.vm
 
     def healthy(self):
