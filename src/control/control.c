@@ -210,6 +210,8 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 		goto fail;
 	relay_vf_start_static(control);
 	relay_mac_start(control);
+	if (saved_start(control) < 0)
+		goto fail_memory;
 	start_balancing(control);
 	return control;
 fail_memory:
@@ -228,6 +230,7 @@ void control_quiesce(struct control *control)
 {
 	if (control->quiesced)
 		return;
+	saved_stop(control); /* while the relays are what they shall be again */
 	control->quiesced = true;
 	relay_guest_refuse_all(control);
 	if (control->workers != NULL)
@@ -253,6 +256,7 @@ static void control_free(struct control *control)
 	loop_timer_stop(&control->replan_timer);
 	loop_timer_stop(&control->balance_timer);
 	loop_timer_stop(&control->mac_timer);
+	saved_destroy(control);
 	if (control->sampler != NULL)
 		sampler_destroy(control->sampler);
 	if (control->watchdog != NULL)

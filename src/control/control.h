@@ -96,9 +96,10 @@ bool control_pin_read(const struct control *control, unsigned relay_id, struct c
 /* Pins each direction of the relays named, with all its queues, to the worker of its CPU; -1 gives
  * a direction back to the balancer, and its lanes stay where they are until that moves them. All
  * or nothing: one relay or CPU that does not exist refuses the whole. A relay that is named twice
- * gets its last entry. The lanes have moved, without loss, when this returns. */
+ * gets its last entry. The lanes have moved, without loss, when this returns; answered when the
+ * pins are saved. pins is valid during the call only. */
 void control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
-                         struct control_result *result);
+                         control_done_fn done, void *context);
 
 /* One line of text, without a newline; valid during the call. */
 typedef void (*control_line_fn)(void *context, const char *text);

@@ -45,6 +45,47 @@ void pins_init(struct control *control)
 		pin(control, &control->config->pins[i]);
 }
 
+static struct cpu_pin configured(const struct control *control, unsigned relay_id)
+{
+	for (size_t i = 0; i < control->config->n_pins; i++)
+		if (control->config->pins[i].relay_id == relay_id)
+			return control->config->pins[i];
+	return (struct cpu_pin){.relay_id = relay_id, .vf_to_vm_cpu = -1, .vm_to_vf_cpu = -1};
+}
+
+static bool same(const struct cpu_pin *a, const struct cpu_pin *b)
+{
+	return a->vf_to_vm_cpu == b->vf_to_vm_cpu && a->vm_to_vf_cpu == b->vm_to_vf_cpu;
+}
+
+bool pins_are_changed(const struct control *control, unsigned relay_id, struct cpu_pin *out)
+{
+	struct cpu_pin file = configured(control, relay_id);
+
+	control_pin_read(control, relay_id, out);
+	return !same(out, &file);
+}
+
+void pins_restore(struct control *control, const struct cpu_pin *saved)
+{
+	struct cpu_pin file = configured(control, saved->relay_id), now;
+
+	if (file.vf_to_vm_cpu != -1 || file.vm_to_vf_cpu != -1) {
+		if (!same(saved, &file))
+			log_warn("relay %u: pinned to CPU %d and %d as the configuration says, not "
+			         "to %d and %d as before the restart (-1: not pinned)",
+			         saved->relay_id, file.vf_to_vm_cpu, file.vm_to_vf_cpu,
+			         saved->vf_to_vm_cpu, saved->vm_to_vf_cpu);
+		return;
+	}
+	pin(control, saved);
+	control_pin_read(control, saved->relay_id, &now);
+	if (!same(saved, &now))
+		log_warn("relay %u: its pins to CPU %d and %d (-1: none) cannot all be had back: "
+		         "no worker is there any more",
+		         saved->relay_id, saved->vf_to_vm_cpu, saved->vm_to_vf_cpu);
+}
+
 /* --- what there is ------------------------------------------------------------------------- */
 
 unsigned control_worker_count(const struct control *control)
@@ -121,16 +162,25 @@ static bool entry_is_good(const struct control *control, const struct cpu_pin *e
 }
 
 void control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
-                         struct control_result *result)
+                         control_done_fn done, void *context)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!entry_is_good(control, &pins[i], result))
+	struct control_result result;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!entry_is_good(control, &pins[i], &result)) {
+			done(context, &result);
 			return;
+		}
+	}
 	for (size_t i = 0; i < count; i++) {
 		pin(control, &pins[i]);
+		saved_changed(&control->relays[pins[i].relay_id]);
 		log_debug("relay %u: pinned to CPU %d (VF to VM) and %d (VM to VF); -1: not pinned",
 		          pins[i].relay_id, pins[i].vf_to_vm_cpu, pins[i].vm_to_vf_cpu);
 	}
 	control_replan(control);
-	*result = (struct control_result){.ok = true};
+	if (count == 0)
+		answer_ok(done, context);
+	else /* the last change is written last */
+		saved_answer(&control->relays[pins[count - 1].relay_id], done, context);
 }

@@ -118,6 +118,8 @@ struct relay {
 	struct loop_timer retry;   /* VF_LOST: the next attach */
 	unsigned retry_ms;
 	bool detach_wanted; /* somebody asked to remove what is being attached */
+	bool restored;      /* from the saved state, and nobody has asked for it since */
+	uint64_t changed;   /* number of its last change that is to be saved, see saved.c */
 	struct waiter_list add_waiters, remove_waiters;
 	struct vf_health health;          /* of the VF that is attached */
 	struct control_vf_losses losses;  /* of all VFs before it */
@@ -155,6 +157,7 @@ struct relay {
 struct planner;
 struct sampler;
 struct watchdog;
+struct saved;
 
 struct control {
 	const struct config *config;
@@ -165,6 +168,7 @@ struct control {
 	struct planner *planner;
 	struct sampler *sampler;
 	struct watchdog *watchdog;
+	struct saved *saved;              /* NULL: nothing is saved */
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
 	struct guest_params guest_params; /* what all guests' sockets have in common */
 	int event_fd;                     /* eventfd: there are guest_events or lost_events */
@@ -199,9 +203,13 @@ void relay_vf_detach_all(struct control *control);
 /* Begins the end of the relay's VF, in whatever phase it is; relay_pair_vf_gone tells when it is
  * over, unless it is VF_ABSENT at once. */
 void relay_vf_leave(struct relay *relay);
+/* Attaches what a client once had added, now or when it is there, until it is removed. VF_ABSENT
+ * only. */
+void relay_vf_restore(struct relay *relay, const struct device_spec *device);
+/* Whether a client's VF is there, or is to be there again. */
+bool relay_vf_is_kept(const struct relay *relay);
 /* Whose the device is, NULL = nobody's. */
-const struct relay *relay_of_device(const struct control *control,
-                                    const struct device_spec *device);
+struct relay *relay_of_device(struct control *control, const struct device_spec *device);
 
 /* --- relay_guest.c --- */
 
@@ -235,6 +243,8 @@ bool relay_mac_read(const struct relay *relay, uint8_t out[RTE_ETHER_ADDR_LEN]);
 void relay_pair_opened(struct relay *relay, const char *error);
 void relay_pair_closed(struct relay *relay);
 void relay_pair_vf_gone(struct relay *relay, const char *error);
+/* Makes a pair that there was before. Both ends closed and absent only. */
+void relay_pair_restore(struct relay *relay, const struct device_spec *device, const char *path);
 /* For the shutdown: nobody is answered any more. */
 void relay_pair_forget_all(struct control *control);
 
@@ -254,6 +264,36 @@ int planner_explain(struct planner *planner, control_line_fn line, void *context
 
 /* What the configuration pins. */
 void pins_init(struct control *control);
+/* Pins as a client once did, where the configuration does not say otherwise. */
+void pins_restore(struct control *control, const struct cpu_pin *pin);
+/* Whether a client has pinned the relay otherwise than the configuration does, and how. */
+bool pins_are_changed(const struct control *control, unsigned relay_id, struct cpu_pin *out);
+
+/* --- restore.c --- */
+
+struct state;
+
+/* Has back what the state holds and the configuration leaves room for; says what it does not. */
+void restore_state(struct control *control, const struct state *state);
+/* A row of OVSDB's says more than what was saved, unless a client has asked for that since: the
+ * row's request takes the relay's VF over, or has it removed and gets what it wants when it is made
+ * again. relay may be NULL, or not restored. */
+void restore_yield(struct relay *relay, const struct control_vf_request *row);
+
+/* --- saved.c --- */
+
+/* Restores what was saved, and saves from here on. A file that cannot be used, or written, is said
+ * and stops nothing. 0 or -ENOMEM. */
+int saved_start(struct control *control);
+/* Something about the relay that shall outlive the daemon has changed. Written soon, by a helper
+ * thread. */
+void saved_changed(struct relay *relay);
+/* Answers OK, now or when what has changed about the relay is written. */
+void saved_answer(struct relay *relay, control_done_fn done, void *context);
+void saved_answer_all(struct waiter_list *waiters);
+/* Writes what is to be written, and nothing from then on. */
+void saved_stop(struct control *control);
+void saved_destroy(struct control *control);
 
 /* --- sampler.c --- */
 

@@ -58,7 +58,7 @@ static void finish(struct relay *relay)
 	if (error[0] != '\0')
 		waiters_answer_error(&relay->pair_removers, remove_source, REMOVE_DEVICE, error);
 	else
-		waiters_answer_ok(&relay->pair_removers);
+		saved_answer_all(&relay->pair_removers);
 }
 
 /* Both ends; either may be gone, or going, already. */
@@ -66,6 +66,7 @@ static void begin_removal(struct relay *relay)
 {
 	relay->pair_phase = PAIR_REMOVING;
 	relay->pair_error[0] = '\0';
+	saved_changed(relay);
 	if (relay->guest_phase == GUEST_OPEN)
 		relay_guest_leave(relay);
 	relay_vf_leave(relay);
@@ -90,6 +91,13 @@ static void roll_back(struct relay *relay, enum add_code code, const char *forma
 
 void relay_pair_vf_gone(struct relay *relay, const char *error)
 {
+	/* Refused after all when it was to come back: a socket alone is no relay. */
+	if (relay->pair_phase == PAIR_MADE && !relay->control->quiesced) {
+		log_warn("relay %u: %s ends too, as %s does not come back", relay->id,
+		         relay->socket_path, relay->device.name);
+		begin_removal(relay);
+		return;
+	}
 	if (relay->pair_phase != PAIR_REMOVING)
 		return;
 	if (error != NULL)
@@ -112,9 +120,10 @@ void relay_pair_opened(struct relay *relay, const char *error)
 		roll_back(relay, ADD_SOCKET, "removed again before it was ready");
 	} else {
 		relay->pair_phase = PAIR_MADE;
+		saved_changed(relay);
 		log_notice("relay %u: %s and %s are paired", relay->id, relay->device.name,
 		           relay->socket_path);
-		waiters_answer_ok(&relay->pair_adders);
+		saved_answer_all(&relay->pair_adders);
 	}
 }
 
@@ -203,7 +212,7 @@ static struct relay *lowest_idle(struct control *control)
 static void add_again(struct relay *relay, control_done_fn done, void *context)
 {
 	if (relay->pair_phase == PAIR_MADE)
-		answer_ok(done, context);
+		saved_answer(relay, done, context);
 	else if (relay->pair_phase == PAIR_REMOVING || relay->pair_unwanted)
 		answer_error(done, context, add_source, ADD_SOCKET_REGISTERED,
 		             "relay %u is still giving back %s and %s; try again in a moment",
@@ -231,7 +240,8 @@ void control_add_sock(struct control *control, const struct control_sock_request
 		return;
 	}
 	there = relay_at(control, request->path);
-	if (there != NULL && there == holder && request->conditional) {
+	if (there != NULL && there == holder && (request->conditional || there->restored)) {
+		there->restored = false; /* somebody has asked */
 		add_again(there, done, context);
 		return;
 	}
@@ -327,6 +337,22 @@ void control_remove_sock(struct control *control, const struct control_sock_requ
 		begin_removal(relay);
 	else if (relay->pair_phase == PAIR_ATTACHING)
 		relay_vf_leave(relay); /* on_attached hears of it */
+}
+
+void relay_pair_restore(struct relay *relay, const struct device_spec *device, const char *path)
+{
+	struct error err;
+
+	if (socket_path_check(path, sizeof(relay->socket_path), &err) < 0) {
+		log_err("relay %u: what a client had added before the restart is given up: %s",
+		        relay->id, err.text);
+		return;
+	}
+	snprintf(relay->socket_path, sizeof(relay->socket_path), "%s", path);
+	relay->pair_unwanted = false;
+	relay->pair_phase = PAIR_MADE; /* both ends come each in its time */
+	relay_guest_open(relay);
+	relay_vf_restore(relay, device);
 }
 
 void relay_pair_forget_all(struct control *control)

@@ -41,7 +41,9 @@ static void on_add_late(void *context)
 	answer_error(waiter->done, waiter->context, add_source, VF_ERROR_PROBE,
 	             "relay %u: %s is not ready after %u ms%s; see the log, and try again",
 	             relay->id, relay->device.name, CONTROL_ANSWER_MS,
-	             relay->owner == CONTROL_OWNER_CLIENT ? ", so the attach is given up" : "");
+	             relay->owner == CONTROL_OWNER_CLIENT && !relay->lost
+	                     ? ", so the attach is given up"
+	                     : "");
 	waiter_free(waiter);
 	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
 	    relay->owner == CONTROL_OWNER_CLIENT && !relay->lost) {
@@ -103,7 +105,7 @@ static void answer_gone(struct relay *relay, const char *error)
 	if (error != NULL)
 		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH, error);
 	else
-		waiters_answer_ok(&relay->remove_waiters);
+		saved_answer_all(&relay->remove_waiters);
 	relay_pair_vf_gone(relay, error);
 }
 
@@ -201,6 +203,16 @@ static bool node_is_acceptable(const struct relay *relay, struct error *err)
 	return !control->config->same_numa;
 }
 
+static void say_not_back(const struct relay *relay, const char *why)
+{
+	if (relay->restored && relay->retry_ms == RETRY_FIRST_MS)
+		log_err("relay %u: %s, which a client had added before the restart: %s; it is "
+		        "tried again and again until it works or is removed",
+		        relay->id, relay->device.name, why);
+	else
+		log_info("relay %u: %s is not back yet: %s", relay->id, relay->device.name, why);
+}
+
 static void attach_done(struct job *job)
 {
 	struct vf_job *vf_job = (struct vf_job *)job;
@@ -208,8 +220,7 @@ static void attach_done(struct job *job)
 	struct error err;
 
 	if (vf_job->rc < 0 && relay->lost && !relay->abandoned && !relay->detach_wanted) {
-		log_info("relay %u: %s is not back yet: %s", relay->id, relay->device.name,
-		         vf_job->err.text);
+		say_not_back(relay, vf_job->err.text);
 		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
 		                     vf_job->err.text);
 		wait_for_return(relay);
@@ -239,6 +250,7 @@ static void attach_done(struct job *job)
 	if (!node_is_acceptable(relay, &err)) {
 		log_err("relay %u: refused (--same-numa): %s", relay->id, err.text);
 		begin_detach(relay);
+		saved_changed(relay);
 		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
 		                     err.text);
 		return;
@@ -247,7 +259,8 @@ static void attach_done(struct job *job)
 	           relay->device.name, relay->vf.port_id, relay->vf.n_queues, relay->vf.mtu,
 	           relay->vf.numa_node);
 	control_replan(relay->control);
-	waiters_answer_ok(&relay->add_waiters);
+	saved_changed(relay);
+	saved_answer_all(&relay->add_waiters);
 	if (relay->lost_early)
 		relay_vf_lost(relay);
 }
@@ -286,10 +299,10 @@ static void begin_attach(struct relay *relay)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-const struct relay *relay_of_device(const struct control *control, const struct device_spec *device)
+struct relay *relay_of_device(struct control *control, const struct device_spec *device)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *relay = &control->relays[i];
+		struct relay *relay = &control->relays[i];
 
 		if (relay->vf_phase != VF_ABSENT && device_spec_equal(&relay->device, device))
 			return relay;
@@ -339,11 +352,33 @@ bool control_vf_of_owner(const struct control *control, unsigned relay_id, enum 
 	return true;
 }
 
+static void answer_held(const struct relay *holder, control_done_fn done, void *context)
+{
+	if (relay_is_leaving(holder))
+		answer_error(done, context, add_source, VF_ERROR_PROBE,
+		             "relay %u is still giving back %s; try again in a moment", holder->id,
+		             holder->device.name);
+	else
+		answer_error(done, context, add_source, VF_ERROR_PROBE,
+		             "relay %u has %s from %s; remove it there first", holder->id,
+		             holder->device.name, owner_text(holder->owner));
+}
+
+/* Whether adding it is no more than what there is already. */
+static bool is_repetition(struct relay *relay, const struct relay *holder,
+                          const struct control_vf_request *request)
+{
+	if (holder != relay || (!request->conditional && !relay->restored))
+		return false;
+	relay->restored = false; /* somebody has asked */
+	return true;
+}
+
 void control_add_vf(struct control *control, const struct control_vf_request *request,
                     control_done_fn done, void *context)
 {
-	const struct relay *holder;
-	struct relay *relay;
+	struct relay *relay, *holder;
+	bool again;
 
 	if (request->relay_id >= RELAYS_MAX) {
 		answer_error(done, context, add_source, CODE_BAD_ID,
@@ -353,13 +388,18 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	}
 	relay = &control->relays[request->relay_id];
 	holder = relay_of_device(control, &request->device);
+	if (request->owner == CONTROL_OWNER_OVSDB) {
+		restore_yield(relay, request);
+		restore_yield(holder, request);
+	}
 	if (answer_foreign(relay, request, done, context, add_source, CODE_OCCUPIED))
 		return;
-	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHED) {
-		answer_ok(done, context);
+	again = is_repetition(relay, holder, request);
+	if (again && relay->vf_phase == VF_ATTACHED) {
+		saved_answer(relay, done, context);
 		return;
 	}
-	if (holder == relay && request->conditional && relay->vf_phase == VF_LOST) {
+	if (again && relay->vf_phase == VF_LOST) {
 		/* Somebody knows that it is back. */
 		if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) <
 		    0)
@@ -368,8 +408,8 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		begin_attach(relay);
 		return;
 	}
-	if (holder == relay && request->conditional && relay->vf_phase == VF_ATTACHING &&
-	    !relay->abandoned && !relay->detach_wanted) {
+	if (again && relay->vf_phase == VF_ATTACHING && !relay->abandoned &&
+	    !relay->detach_wanted) {
 		wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context);
 		return;
 	}
@@ -383,9 +423,7 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		return;
 	}
 	if (holder != NULL) {
-		answer_error(done, context, add_source, VF_ERROR_PROBE,
-		             "relay %u has %s from %s; remove it there first", holder->id,
-		             holder->device.name, owner_text(holder->owner));
+		answer_held(holder, done, context);
 		return;
 	}
 	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) < 0)
@@ -393,7 +431,24 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	relay->device = request->device;
 	relay->owner = request->owner;
 	relay->lost = false;
+	relay->restored = false;
 	begin_attach(relay);
+}
+
+void relay_vf_restore(struct relay *relay, const struct device_spec *device)
+{
+	relay->device = *device;
+	relay->owner = CONTROL_OWNER_CLIENT;
+	relay->lost = true; /* as if it had gone while we were away */
+	relay->retry_ms = RETRY_FIRST_MS;
+	relay->restored = true;
+	begin_attach(relay);
+}
+
+bool relay_vf_is_kept(const struct relay *relay)
+{
+	return relay->owner == CONTROL_OWNER_CLIENT &&
+	       (relay->vf_phase == VF_ATTACHED || (relay->vf_phase != VF_ABSENT && relay->lost));
 }
 
 void control_remove_vf(struct control *control, const struct control_vf_request *request,
@@ -410,7 +465,7 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 	relay = &control->relays[request->relay_id];
 	if (relay->vf_phase == VF_ABSENT) {
 		if (request->conditional)
-			answer_ok(done, context);
+			saved_answer(relay, done, context);
 		else
 			answer_error(done, context, remove_source, CODE_NOTHING_ATTACHED,
 			             "relay %u has no VF", relay->id);
@@ -426,7 +481,7 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 	}
 	if (relay->vf_phase == VF_LOST) {
 		relay_vf_leave(relay);
-		answer_ok(done, context);
+		saved_answer(relay, done, context);
 		return;
 	}
 	if (wait_for(relay, &relay->remove_waiters, on_remove_late, remove_source, done, context) <
@@ -438,6 +493,7 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 void relay_vf_leave(struct relay *relay)
 {
 	relay->lost = false; /* and does not come back */
+	saved_changed(relay);
 	switch (relay->vf_phase) {
 	case VF_LOST:
 		loop_timer_stop(&relay->retry);

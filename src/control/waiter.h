@@ -15,6 +15,7 @@ struct waiter {
 	LIST_ENTRY(waiter) link;
 	struct loop_timer timer;
 	struct relay *relay;
+	uint64_t change; /* while it waits for the saved state: what has to be written */
 	control_done_fn done;
 	void *context;
 };

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rpc/text.h"
+#include "base/text.h"
 
 #define EXPLAIN_LINES_MAX 255 /* and one that says how many are missing */
 
-static void answer_result(struct endpoint_reply *reply, const struct control_result *result)
+static void answer_done(void *reply, const struct control_result *result)
 {
 	Virtioforwarder__CoreSchedResponse answer = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__INIT;
 	char text[ERROR_TEXT_MAX];
@@ -37,7 +37,7 @@ static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal re
 
 	(void)refusal; /* one answer for all: ERROR without a code */
 	snprintf(result.text, sizeof(result.text), "%s", why);
-	answer_result(reply, &result);
+	answer_done(reply, &result);
 }
 
 /* --- UPDATE ------------------------------------------------------------------------------ */
@@ -45,7 +45,6 @@ static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal re
 static void update(struct control *control, struct endpoint_reply *reply,
                    const Virtioforwarder__CoreSchedRequest *request)
 {
-	struct control_result result;
 	struct cpu_pin *pins = calloc(request->n_relay_cpu_map + 1, sizeof(*pins));
 
 	if (pins == NULL) {
@@ -58,9 +57,8 @@ static void update(struct control *control, struct endpoint_reply *reply,
 		        .vf_to_vm_cpu = request->relay_cpu_map[i]->vf2virtio_cpu,
 		        .vm_to_vf_cpu = request->relay_cpu_map[i]->virtio2vf_cpu,
 		};
-	control_pins_update(control, pins, request->n_relay_cpu_map, &result);
+	control_pins_update(control, pins, request->n_relay_cpu_map, answer_done, reply);
 	free(pins);
-	answer_result(reply, &result);
 }
 
 /* --- GET_EAL_CORES ------------------------------------------------------------------------ */

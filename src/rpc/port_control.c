@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/parse.h"
-#include "rpc/text.h"
+#include "base/text.h"
 #include "sys/socket_path.h"
 
 #define BOND_NAME_PREFIX        "net_bonding"

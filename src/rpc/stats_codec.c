@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "rpc/text.h"
+#include "base/text.h"
 
 void stats_codec_begin(struct stats_codec *codec)
 {

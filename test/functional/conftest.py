@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import BINARY, ROOT, SLOW, Daemon, wait_for  # noqa: E402
 from guest import SeqGuest, TestpmdGuest  # noqa: E402
 from netns import Netns  # noqa: E402
+from ovsdb import Ovsdb  # noqa: E402
 
 
 def pytest_configure(config):
@@ -92,6 +93,12 @@ def new_daemon(directory, started):
 def daemon(directory, started):
     """A daemon, not started yet."""
     return started.add(Daemon(directory))
+
+
+@pytest.fixture
+def database(directory, started):
+    """A running ovsdb-server with a bridge."""
+    return started.add(Ovsdb(directory)).init()
 
 
 @pytest.fixture

@@ -16,12 +16,6 @@ UUID = "00000000-0000-4000-8000-{:012d}"
 
 
 @pytest.fixture
-def database(directory, started):
-    """A running ovsdb-server with a bridge."""
-    return started.add(ovs.Ovsdb(directory)).init()
-
-
-@pytest.fixture
 def watching(daemon, database):
     """A daemon that watches it, connected."""
     daemon.start(f"--ovsdb-sock={database.socket}")

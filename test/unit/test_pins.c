@@ -7,6 +7,7 @@
 #define N_WORKERS 3 /* lcores 1 to 3 */
 
 static struct control_result result;
+static unsigned n_answers;
 
 static void setup(void)
 {
@@ -14,9 +15,18 @@ static void setup(void)
 	memset(&result, 0xff, sizeof(result));
 }
 
+static void on_answer(void *context, const struct control_result *answer)
+{
+	(void)context;
+	n_answers++;
+	result = *answer;
+}
+
 static void update(size_t count, const struct cpu_pin *pins)
 {
-	control_pins_update(rig, pins, count, &result);
+	n_answers = 0;
+	control_pins_update(rig, pins, count, on_answer, NULL);
+	ck_assert_uint_eq(n_answers, 1);
 }
 #define UPDATE(...)                                                              \
 	update(sizeof((struct cpu_pin[]){__VA_ARGS__}) / sizeof(struct cpu_pin), \

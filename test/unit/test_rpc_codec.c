@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "rpc/arena.h"
 #include "rpc/port_control.h"
 #include "rpc/stats_codec.h"
-#include "rpc/text.h"
 
 #define Request    Virtioforwarder__PortControlRequest
 #define PciAddress Virtioforwarder__PortControlRequest__PciAddress

@@ -1,8 +1,8 @@
-/* Text on its way to clients: protobuf strings are UTF-8, and what we quote back to a client may
+/* Text from outside: protobuf strings and JSON are UTF-8, and what we quote back to a client may
  * be anything. Pure functions.
  */
-#ifndef RPC_TEXT_H
-#define RPC_TEXT_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include <stdbool.h>
 

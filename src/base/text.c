@@ -1,5 +1,5 @@
-/* Text on its way to clients. See text.h. */
-#include "rpc/text.h"
+/* Text from outside. See text.h. */
+#include "base/text.h"
 
 #include <stdint.h>
 

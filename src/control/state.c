@@ -1,0 +1,219 @@
+/* The text of what is kept. See state.h; the only file of this layer that knows jansson. */
+#include "control/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/parse.h"
+#include "base/text.h"
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+static int refuse(struct error *err, const char *what)
+{
+	return error_set(err, EINVAL, "%s", what);
+}
+
+static int relay_id_check(json_int_t id, struct error *err)
+{
+	if (id < 0 || id >= RELAYS_MAX)
+		return error_set(err, EINVAL, "relay %lld: ids are 0 to %d", (long long)id,
+		                 RELAYS_MAX - 1);
+	return 0;
+}
+
+static int socket_check(const char *path, struct state_relay *out, struct error *err)
+{
+	if (path[0] != '/' || !text_is_clean(path))
+		return error_set(err, EINVAL, "relay %u: its socket has no absolute, plain path",
+		                 out->id);
+	if (string_copy(out->socket, sizeof(out->socket), path) < 0)
+		return error_set(err, EINVAL, "relay %u: its socket has too long a path", out->id);
+	return 0;
+}
+
+static int relay_read(json_t *item, bool dynamic, struct state_relay *out, struct error *err)
+{
+	const char *device, *path = NULL;
+	json_error_t why;
+	json_int_t id;
+
+	if (json_unpack_ex(item, &why, JSON_STRICT, dynamic ? "{s:I, s:s, s:s}" : "{s:I, s:s}",
+	                   "id", &id, "device", &device, "socket", &path) < 0)
+		return error_set(err, EINVAL, "a relay: %s", why.text);
+	if (relay_id_check(id, err) < 0)
+		return -err->code;
+	out->id = (unsigned)id;
+	if (device_spec_parse(device, &out->device, err) < 0)
+		return error_prefix(err, "relay %u: ", out->id);
+	return dynamic ? socket_check(path, out, err) : 0;
+}
+
+/* The list's last relay against those before it. */
+static int relay_check_single(const struct state *state, struct error *err)
+{
+	const struct state_relay *last = &state->relays[state->n_relays - 1];
+
+	for (const struct state_relay *other = state->relays; other < last; other++)
+		if (other->id == last->id || device_spec_equal(&other->device, &last->device) ||
+		    (state->dynamic_sockets && strcmp(other->socket, last->socket) == 0))
+			return error_set(err, EINVAL,
+			                 "relay %u: it, its device or its socket is there twice",
+			                 last->id);
+	return 0;
+}
+
+static int relays_read(json_t *list, struct state *out, struct error *err)
+{
+	if (!json_is_array(list) || json_array_size(list) > RELAYS_MAX)
+		return refuse(err, "\"relays\" is not a list of relays");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		struct state_relay *relay = &out->relays[out->n_relays++];
+
+		if (relay_read(json_array_get(list, i), out->dynamic_sockets, relay, err) < 0 ||
+		    relay_check_single(out, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+static bool cpu_is_possible(json_int_t cpu)
+{
+	return cpu >= -1 && cpu < CPU_SET_SIZE;
+}
+
+static int pins_read(json_t *list, struct state *out, struct error *err)
+{
+	if (!json_is_array(list) || json_array_size(list) > RELAYS_MAX)
+		return refuse(err, "\"pins\" is not a list of pins");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_int_t id, vf_to_vm, vm_to_vf;
+		json_error_t why;
+
+		if (json_unpack_ex(json_array_get(list, i), &why, JSON_STRICT, "{s:I, s:I, s:I}",
+		                   "id", &id, "vf_to_vm_cpu", &vf_to_vm, "vm_to_vf_cpu",
+		                   &vm_to_vf) < 0)
+			return error_set(err, EINVAL, "a pin: %s", why.text);
+		if (relay_id_check(id, err) < 0)
+			return error_prefix(err, "a pin of ");
+		if (!cpu_is_possible(vf_to_vm) || !cpu_is_possible(vm_to_vf))
+			return refuse(err, "a pin: no CPU has such a number");
+		for (unsigned j = 0; j < out->n_pins; j++)
+			if (out->pins[j].relay_id == (unsigned)id)
+				return refuse(err, "a relay is pinned twice");
+		out->pins[out->n_pins++] = (struct cpu_pin){.relay_id = (unsigned)id,
+		                                            .vf_to_vm_cpu = (int)vf_to_vm,
+		                                            .vm_to_vf_cpu = (int)vm_to_vf};
+	}
+	return 0;
+}
+
+/* The version comes first: of another one nothing else can be known. */
+static int object_read(json_t *root, const char *boot_id, struct state *out, struct error *err)
+{
+	const char *written_in;
+	json_t *relays, *pins;
+	json_error_t why;
+	json_int_t version;
+	int dynamic;
+
+	if (json_unpack_ex(root, &why, 0, "{s:I}", "version", &version) < 0)
+		return error_set(err, EINVAL, "no version: %s", why.text);
+	if (version != STATE_VERSION)
+		return error_set(err, ENOTSUP, "it is of version %lld, and this build reads %d",
+		                 (long long)version, STATE_VERSION);
+	if (json_unpack_ex(root, &why, JSON_STRICT, "{s:I, s:s, s:b, s:o, s:o}", "version",
+	                   &version, "boot_id", &written_in, "dynamic_sockets", &dynamic, "relays",
+	                   &relays, "pins", &pins) < 0)
+		return error_set(err, EINVAL, "%s", why.text);
+	if (strcmp(written_in, boot_id) != 0)
+		return error_set(err, ESTALE, "the host has been booted since");
+	out->dynamic_sockets = dynamic != 0;
+	if (relays_read(relays, out, err) < 0 || pins_read(pins, out, err) < 0)
+		return -err->code;
+	return 0;
+}
+
+int state_parse(const char *text, size_t size, const char *boot_id, struct state *out,
+                struct error *err)
+{
+	json_error_t why;
+	json_t *root;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+	if (root == NULL && json_error_code(&why) == json_error_out_of_memory)
+		return error_set(err, ENOMEM, "out of memory");
+	if (root == NULL)
+		rc = error_set(err, EINVAL, "line %d: %s", why.line, why.text);
+	else
+		rc = object_read(root, boot_id, out, err);
+	json_decref(root);
+	if (rc < 0) {
+		memset(out, 0, sizeof(*out));
+		text_make_utf8(err->text); /* it may quote the file */
+	}
+	return rc;
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+/* Both take over `item` and answer false when it, or anything on the way, is NULL. */
+static bool append(json_t *list, json_t *item)
+{
+	return json_array_append_new(list, item) == 0;
+}
+
+static json_t *relays_make(const struct state *state)
+{
+	json_t *list = json_array();
+	bool whole = list != NULL;
+
+	for (unsigned i = 0; whole && i < state->n_relays; i++) {
+		const struct state_relay *relay = &state->relays[i];
+
+		whole = append(list, json_pack("{s:i, s:s, s:s*}", "id", (int)relay->id, "device",
+		                               relay->device.devargs, "socket",
+		                               state->dynamic_sockets ? relay->socket : NULL));
+	}
+	if (whole)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *pins_make(const struct state *state)
+{
+	json_t *list = json_array();
+	bool whole = list != NULL;
+
+	for (unsigned i = 0; whole && i < state->n_pins; i++) {
+		const struct cpu_pin *pin = &state->pins[i];
+
+		whole = append(list, json_pack("{s:i, s:i, s:i}", "id", (int)pin->relay_id,
+		                               "vf_to_vm_cpu", pin->vf_to_vm_cpu, "vm_to_vf_cpu",
+		                               pin->vm_to_vf_cpu));
+	}
+	if (whole)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+char *state_format(const struct state *state, const char *boot_id)
+{
+	/* json_pack takes over both lists, also when it fails or one is NULL. */
+	json_t *root = json_pack("{s:i, s:s, s:b, s:o, s:o}", "version", STATE_VERSION, "boot_id",
+	                         boot_id, "dynamic_sockets", state->dynamic_sockets, "relays",
+	                         relays_make(state), "pins", pins_make(state));
+	char *text = NULL;
+
+	if (root != NULL)
+		text = json_dumps(root, JSON_INDENT(1));
+	json_decref(root);
+	return text;
+}
