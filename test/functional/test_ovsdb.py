@@ -225,9 +225,9 @@ def test_each_relay_has_one_owner(daemon, database):
     assert ask(daemon, wire.ADD, ["net_null2"], virtio_id=2).status == wire.OK
     assert devices(daemon) == {1: "net_null1", 2: "net_null2"}
 
-    # After a restart the configuration has its VF back, and the rows what is theirs.
+    # After a restart each has its own back: the configuration, the rows, the client.
     daemon.restart()
-    wait_for(lambda: devices(daemon) == {0: "net_null0", 1: "net_null1"}, 10)
+    wait_for(lambda: devices(daemon) == {0: "net_null0", 1: "net_null1", 2: "net_null2"}, 10)
 
 
 def test_left_alone(daemon, database):
