@@ -18,6 +18,7 @@
 #include "ovsdb/ovsdb.h"
 #include "port/dpdk_env.h"
 #include "preflight/bind.h"
+#include "preflight/preflight.h"
 #include "rpc/rpc.h"
 #include "sys/background.h"
 #include "sys/notify.h"
@@ -231,23 +232,39 @@ static int run(void)
 	return status;
 }
 
+/* --check; refusal is why the configuration could not be read, or NULL. */
+static int check(const struct error *refusal)
+{
+	struct preflight_place place;
+	struct report report = {0};
+
+	if (refusal != NULL) {
+		preflight_refuse_config(&report, refusal);
+	} else {
+		preflight_place_real(&place);
+		preflight_run(&daemon_state.config, &place, &report);
+	}
+	int status = report_status(&report);
+	if (!daemon_state.config.json)
+		report_print_text(&report, stdout);
+	else if (report_print_json(&report, stdout) < 0)
+		status = EXIT_FAILURE;
+	report_free(&report);
+	return status;
+}
+
 /* What is asked for instead of a daemon. Returns the exit status. */
 static int run_request(enum config_action action)
 {
 	const struct config *config = &daemon_state.config;
 	const struct bind_place place = bind_place_real();
 
+	if (action == CONFIG_CHECK)
+		return check(NULL);
 	for (size_t i = 0; i < config->n_warnings; i++)
 		fprintf(stderr, PROGRAM ": %s\n", config->warnings[i]);
-	switch (action) {
-	case CONFIG_BIND:
-		return bind_take_all(config, &place, stdout, stderr);
-	case CONFIG_UNBIND:
-		return bind_give_back_all(&place, stdout, stderr);
-	default:
-		fprintf(stderr, PROGRAM ": --check is not available yet in this build\n");
-		return EXIT_FAILURE;
-	}
+	return action == CONFIG_BIND ? bind_take_all(config, &place, stdout, stderr)
+	                             : bind_give_back_all(&place, stdout, stderr);
 }
 
 int main(int argc, char *argv[])
@@ -257,6 +274,8 @@ int main(int argc, char *argv[])
 	int status;
 
 	if (config_load(argc, argv, &daemon_state.config, &action, stdout, &err) < 0) {
+		if (action == CONFIG_CHECK)
+			return check(&err);
 		fprintf(stderr, PROGRAM ": %s\nTry '" PROGRAM " --help'.\n", err.text);
 		return EXIT_FAILURE;
 	}

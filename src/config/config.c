@@ -305,6 +305,8 @@ int config_load(int argc, char *const argv[], struct config *cfg, enum config_ac
 		rc = print_request(request, out, err);
 		goto done;
 	}
+	/* Known before anything is refused, so that --check can say so in that form. */
+	cfg->json = is_given(&sources, "json");
 	rc = read_file(cfg, &sources, err);
 	if (rc == 0)
 		rc = merge(cfg, &sources, err);

@@ -389,13 +389,11 @@ const struct schema_row schema[] = {
          .type = SCHEMA_REQUEST,
          .request = REQUEST_CHECK,
          .group = GROUP_REQUESTS,
-         .planned = true,
-         .help = "Check whether the daemon could run as configured, print what was found, and exit "
-                 "with 0 or 1."},
+         .help = "Check whether the daemon could run as configured: print what is wrong, why, and "
+                 "what to do about it; exit with 1 if it could not, or no packet would flow."},
         {.option = "json",
          .type = SCHEMA_FLAG,
          .group = GROUP_REQUESTS,
-         .planned = true,
          .offset = AT(json),
          .help = "With --check: print the findings as JSON."},
         {.option = "bind",

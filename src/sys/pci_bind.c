@@ -70,6 +70,9 @@ int pci_bind_select(const char *sysfs, const struct bind_spec *spec,
 		                 "/sys/class/net/%s/device/sriov_numvfs), or name a number that "
 		                 "--bind makes (%s:4)",
 		                 spec->netdev, spec->netdev, spec->netdev);
+	if (*n == 0)
+		return error_set(err, ENOENT, "%s has no VFs yet: --bind makes %u", spec->netdev,
+		                 spec->count);
 	if (*n < spec->count)
 		return error_set(err, ENOENT,
 		                 "%s has %zu VFs of the %u that are named: take those away (echo 0 "

@@ -111,6 +111,20 @@ int pid_file_lock(const char *path, struct error *err)
 	return error_set(err, EAGAIN, "%s is removed and made again all the time by others", path);
 }
 
+int pid_file_look(const char *path, struct error *err)
+{
+	int rc = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return 0;
+	/* Shared: two that only look do not take each other for an instance. */
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		rc = refuse_taken(path, fd, err);
+	close(fd);
+	return rc;
+}
+
 void pid_file_unlock(const char *path, int fd)
 {
 	if (stands_at(fd, path))

@@ -13,6 +13,10 @@
  * -EEXIST something that is no plain file stands there, … */
 int pid_file_lock(const char *path, struct error *err);
 
+/* Whether another process holds the file now. 0, or -EADDRINUSE with err; what cannot be told is 0.
+ */
+int pid_file_look(const char *path, struct error *err);
+
 /* Removes the file that pid_file_lock gave fd for, unless another one stands at the path by now,
  * and closes it. */
 void pid_file_unlock(const char *path, int fd);
