@@ -803,6 +803,7 @@ int main(void)
 	Suite *suite = suite_create("preflight");
 	TCase *tcase = tcase_create("all");
 
+	tcase_set_timeout(tcase, 60); /* a busy machine, where forking alone takes long */
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_sound_machine_has_no_findings);
 	tcase_add_loop_test(tcase, each_fault_has_its_finding, 0,
