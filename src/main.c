@@ -20,11 +20,14 @@
 #include "preflight/bind.h"
 #include "preflight/preflight.h"
 #include "rpc/rpc.h"
+#include "sys/affinity.h"
 #include "sys/background.h"
 #include "sys/notify.h"
 #include "sys/open_files.h"
 #include "sys/pid_file.h"
 #include "sys/socket_file.h"
+#include "sys/sysfs.h"
+#include "sys/topology.h"
 
 #define PROGRAM "virtio-forwarder"
 
@@ -131,12 +134,42 @@ static void name_instance(char *out, size_t size)
 	snprintf(out, size, PROGRAM "-%08x", hash);
 }
 
+/* EAL would only print its usage. With --lcores the lcores' CPUs are its own to find fault with. */
+static int check_cpus(const struct config *config, struct error *err)
+{
+	struct cpu_set cpus = config->worker_cpus, online;
+	char text[256];
+
+	if (config_maps_lcores(config))
+		return 0;
+	cpu_set_add(&cpus, config->main_cpu);
+	for (int cpu = cpu_set_next(&cpus, -1); cpu >= 0; cpu = cpu_set_next(&cpus, cpu)) {
+		if (affinity_try((unsigned)cpu) == 0)
+			continue;
+		if (topology_online(SYSFS_ROOT, &online) < 0 || cpu_set_has(&online, (unsigned)cpu))
+			return error_set(err, EINVAL,
+			                 "%s names CPU %d, which this process may not use: see its "
+			                 "cgroup's cpuset (AllowedCPUs= of the service)",
+			                 (unsigned)cpu == config->main_cpu ? "--master-lcore (-M)"
+			                                                   : "--cpus (-C)",
+			                 cpu);
+		return error_set(err, EINVAL,
+		                 "%s names CPU %d, which is not there; online are %s",
+		                 (unsigned)cpu == config->main_cpu ? "--master-lcore (-M)"
+		                                                   : "--cpus (-C)",
+		                 cpu, cpu_set_format(&online, text, sizeof(text)));
+	}
+	return 0;
+}
+
 static int start_dpdk(struct error *err)
 {
 	char instance[sizeof(PROGRAM) + 16];
 	char **args;
 	int argc, rc;
 
+	if (check_cpus(&daemon_state.config, err) < 0)
+		return -err->code;
 	name_instance(instance, sizeof(instance));
 	args = eal_args_make(&daemon_state.config, instance, &argc, err);
 	if (args == NULL)

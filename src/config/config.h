@@ -92,6 +92,9 @@ void config_warn_unavailable(const struct config *cfg, void (*warn)(const char *
  * At most `capacity` of them go into out; returns how many there are. */
 size_t config_features(const struct config *cfg, const char **out, size_t capacity);
 
+/* Whether --eal says on which CPUs the lcores run: else lcore n is CPU n. */
+bool config_maps_lcores(const struct config *cfg);
+
 /* The arguments for rte_eal_init: NULL-terminated, freed with eal_args_free. instance is a short
  * name, the same at each start of this instance (DPDK's file prefix). */
 char **eal_args_make(const struct config *cfg, const char *instance, int *argc, struct error *err);

@@ -193,8 +193,9 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	control->device_thread = job_thread_create("device", loop);
 	control->guest_thread = job_thread_create("guest", loop);
 	control->sampler = sampler_create(control);
+	control->cpu_watch = cpu_watch_create(control);
 	if (control->device_thread == NULL || control->guest_thread == NULL ||
-	    control->sampler == NULL)
+	    control->sampler == NULL || control->cpu_watch == NULL)
 		goto fail_memory;
 
 	guest_backend_init(control->workers, on_guest_event, control);
@@ -257,6 +258,8 @@ static void control_free(struct control *control)
 	loop_timer_stop(&control->balance_timer);
 	loop_timer_stop(&control->mac_timer);
 	saved_destroy(control);
+	if (control->cpu_watch != NULL)
+		cpu_watch_destroy(control->cpu_watch);
 	if (control->sampler != NULL)
 		sampler_destroy(control->sampler);
 	if (control->watchdog != NULL)

@@ -22,6 +22,14 @@ struct placing {
 	struct balancer_worker *workers; /* [control->workers->count] */
 };
 
+/* One that has lost its CPU is the last to be given anything. */
+static uint32_t capacity_now(const struct worker *worker)
+{
+	if (atomic_load(&worker->displaced))
+		return BALANCER_FULL / 100;
+	return worker->shares_cpu ? BALANCER_FULL / 2 : BALANCER_FULL;
+}
+
 static void describe_worker(const struct worker *worker, struct balancer_worker *out)
 {
 	struct cpu_set siblings;
@@ -31,7 +39,7 @@ static void describe_worker(const struct worker *worker, struct balancer_worker 
 	/* Its capacity says already that it has but a part of the CPU. */
 	out->core = worker->shares_cpu ? BALANCER_OWN_CORE : (int16_t)cpu_set_next(&siblings, -1);
 	out->lcore = (uint16_t)worker->lcore;
-	out->capacity = worker->shares_cpu ? BALANCER_FULL / 2 : BALANCER_FULL;
+	out->capacity = capacity_now(worker);
 }
 
 struct placing *placing_create(struct control *control, unsigned lanes_max)
@@ -95,6 +103,8 @@ static struct balancer_snapshot make_snapshot(struct placing *placing,
 
 	for (unsigned i = 0; i < n; i++)
 		describe_lane(&lanes[i], &placing->lanes[i]);
+	for (unsigned i = 0; i < placing->control->workers->count; i++)
+		placing->workers[i].capacity = capacity_now(&placing->control->workers->worker[i]);
 	return (struct balancer_snapshot){
 	        .lanes = placing->lanes,
 	        .n_lanes = n,
@@ -161,7 +171,15 @@ unsigned placing_balance(struct placing *placing, const struct placing_lane *lan
 
 /* --- the dry run --------------------------------------------------------------------------- */
 
-static void explain_workers(const struct balancer_snapshot *snapshot, control_line_fn line,
+static const char *describe_cpu(const struct worker *worker)
+{
+	if (atomic_load(&worker->displaced))
+		return ", has lost its CPU";
+	return worker->shares_cpu ? ", shares its CPU" : "";
+}
+
+static void explain_workers(const struct placing *placing,
+                            const struct balancer_snapshot *snapshot, control_line_fn line,
                             void *context)
 {
 	char text[EXPLAIN_MAX];
@@ -182,7 +200,7 @@ static void explain_workers(const struct balancer_snapshot *snapshot, control_li
 		         "worker %u (NUMA node %d%s): %u lanes, %u of them pinned, busy %.1f %% of "
 		         "a CPU",
 		         worker->lcore, worker->node,
-		         worker->capacity < BALANCER_FULL ? ", shares its CPU" : "", n_lanes,
+		         describe_cpu(&placing->control->workers->worker[i]), n_lanes,
 		         n_pinned, (double)load * 100 / BALANCER_FULL);
 		line(context, text);
 	}
@@ -223,7 +241,7 @@ int placing_explain(struct placing *placing, const struct placing_lane *lanes, u
 
 	if (rc < 0)
 		return rc;
-	explain_workers(&snapshot, line, context);
+	explain_workers(placing, &snapshot, line, context);
 	explain_remote_lanes(&snapshot, line, context);
 	for (unsigned i = 0; i < result.n_verdicts; i++) {
 		balancer_explain_verdict(&snapshot, &result.verdicts[i], text, sizeof(text));

@@ -158,6 +158,7 @@ struct planner;
 struct sampler;
 struct watchdog;
 struct saved;
+struct cpu_watch;
 
 struct control {
 	const struct config *config;
@@ -169,6 +170,7 @@ struct control {
 	struct sampler *sampler;
 	struct watchdog *watchdog;
 	struct saved *saved;              /* NULL: nothing is saved */
+	struct cpu_watch *cpu_watch;
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
 	struct guest_params guest_params; /* what all guests' sockets have in common */
 	int event_fd;                     /* eventfd: there are guest_events or lost_events */
@@ -294,6 +296,11 @@ void saved_answer_all(struct waiter_list *waiters);
 /* Writes what is to be written, and nothing from then on. */
 void saved_stop(struct control *control);
 void saved_destroy(struct control *control);
+
+/* --- cpu_watch.c --- */
+
+struct cpu_watch *cpu_watch_create(struct control *control); /* NULL + errno */
+void cpu_watch_destroy(struct cpu_watch *watch);
 
 /* --- sampler.c --- */
 

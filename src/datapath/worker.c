@@ -25,14 +25,13 @@
 
 static const struct plan empty_plan;
 
-static unsigned first_cpu(unsigned lcore)
+static void read_cpus(unsigned lcore, struct cpu_set *out)
 {
 	rte_cpuset_t cpus = rte_lcore_cpuset(lcore);
-	unsigned cpu = 0;
 
-	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &cpus))
-		cpu++;
-	return cpu;
+	for (unsigned cpu = 0; cpu < CPU_SET_SIZE && cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &cpus))
+			cpu_set_add(out, cpu);
 }
 
 /* Whether another worker or the main lcore runs on one of the lcore's CPUs. */
@@ -60,7 +59,8 @@ static int worker_init(struct worker *worker, struct workers *all, unsigned inde
 	worker->all = all;
 	worker->index = index;
 	worker->lcore = lcore;
-	worker->cpu = first_cpu(lcore);
+	read_cpus(lcore, &worker->cpus);
+	worker->cpu = (unsigned)RTE_MAX(cpu_set_next(&worker->cpus, -1), 0);
 	worker->numa_node = (int)rte_lcore_to_socket_id(lcore);
 	worker->shares_cpu = lcore_shares_cpu(lcore, lcores);
 	atomic_init(&worker->plan, &empty_plan);
@@ -205,7 +205,8 @@ static inline void worker_after_pass(struct worker *worker, unsigned n_works, un
 {
 	if (unlikely(n_works == 0))
 		worker_sleep(worker);
-	else if (worker->shares_cpu &&
+	else if ((worker->shares_cpu ||
+	          atomic_load_explicit(&worker->displaced, memory_order_relaxed)) &&
 	         (done == 0 || atomic_load_explicit(&worker->all->awaited, memory_order_relaxed)))
 		nap();
 }
@@ -237,6 +238,7 @@ int worker_run(void *context)
 	struct worker *worker = context;
 	struct rte_rcu_qsbr *qsbr = worker->all->qsbr;
 
+	atomic_store(&worker->tid, (int)gettid());
 	rte_rcu_qsbr_thread_register(qsbr, worker->index);
 	rte_rcu_qsbr_thread_online(qsbr, worker->index);
 	while (likely(!atomic_load_explicit(&worker->stop, memory_order_relaxed))) {

@@ -1,15 +1,12 @@
 /* NUMA nodes and CPUs from sysfs. See topology.h. */
 #include "sys/topology.h"
 
-#include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 
+#include "sys/affinity.h"
 #include "sys/sysfs.h"
 
 #define CPU_LIST_TEXT_MAX 4096 /* a page: sysfs gives no more */
-
-_Static_assert(CPU_SET_SIZE <= CPU_SETSIZE, "sched_getaffinity's default set holds ours");
 
 /* "0-3,8" and the like; nodes are numbered like CPUs. */
 static int list_read(struct cpu_set *out, const char *sysfs, const char *path)
@@ -59,16 +56,7 @@ int topology_cpu_node(const char *sysfs, unsigned cpu)
 
 int topology_allowed(struct cpu_set *out)
 {
-	cpu_set_t mask;
-
-	*out = (struct cpu_set){0};
-	if (sched_getaffinity(0, sizeof(mask), &mask) < 0)
-		return -errno;
-	for (unsigned cpu = 0; cpu < CPU_SET_SIZE; cpu++) {
-		if (CPU_ISSET(cpu, &mask))
-			cpu_set_add(out, cpu);
-	}
-	return 0;
+	return affinity_read(0, out);
 }
 
 int topology_online(const char *sysfs, struct cpu_set *out)

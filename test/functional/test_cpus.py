@@ -1,0 +1,50 @@
+"""Which CPUs the daemon takes: ones that are not there or not its own are refused, and a worker
+that somebody moves comes back."""
+
+import os
+import subprocess
+
+import pytest
+
+from daemon import BINARY, wait_for
+
+ABSENT = "126"  # an lcore that DPDK knows, on a CPU that few machines have
+
+
+def refused(daemon, *options):
+    done = subprocess.run(
+        [BINARY, "--nodaemon", "--no-huge", "--eal=--no-pci", f"--pid-path={daemon.dir}",
+         f"--vhost-path={daemon.dir}", *options],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    lines = [line for line in done.stdout.splitlines() if "cannot start" in line]
+    assert len(lines) == 1 and "Usage" not in done.stdout, done.stdout
+    return lines[0]
+
+
+@pytest.mark.parametrize("option, options", [
+    ("--cpus", (f"--cpus=1,{ABSENT}",)),
+    ("--master-lcore", ("--cpus=1", f"--master-lcore={ABSENT}")),
+])  # fmt: skip
+def test_a_cpu_that_is_not_there(daemon, option, options):
+    line = refused(daemon, *options)
+    assert option in line and f"CPU {ABSENT}" in line and "online are 0" in line
+
+
+def worker_thread(daemon, lcore):
+    tasks = f"/proc/{daemon.process.pid}/task"
+    for tid in os.listdir(tasks):
+        with open(f"{tasks}/{tid}/comm", encoding="ascii") as file:
+            if file.read() == f"rte-worker-{lcore}\n":
+                return int(tid)
+    raise AssertionError(f"no worker {lcore}")
+
+
+def test_a_worker_that_is_moved_comes_back(daemon):
+    daemon.start()
+    tid = worker_thread(daemon, 1)
+    assert os.sched_getaffinity(tid) == {1}
+    os.sched_setaffinity(tid, {0})
+    wait_for(lambda: os.sched_getaffinity(tid) == {1}, 10)
+    wait_for(lambda: "had been moved off CPU 1: it is back there" in daemon.log_text(), 5)
