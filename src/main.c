@@ -153,8 +153,7 @@ static int check_cpus(const struct config *config, struct error *err)
 			                 (unsigned)cpu == config->main_cpu ? "--master-lcore (-M)"
 			                                                   : "--cpus (-C)",
 			                 cpu);
-		return error_set(err, EINVAL,
-		                 "%s names CPU %d, which is not there; online are %s",
+		return error_set(err, EINVAL, "%s names CPU %d, which is not there; online are %s",
 		                 (unsigned)cpu == config->main_cpu ? "--master-lcore (-M)"
 		                                                   : "--cpus (-C)",
 		                 cpu, cpu_set_format(&online, text, sizeof(text)));

@@ -1,7 +1,7 @@
-/* Once a second: is each worker on the CPU that it was given? The kernel moves a thread elsewhere for
- * good when its CPU is unplugged or leaves the cpuset, and anybody may move it with taskset. A worker
- * is put back as soon as that is possible; until then it works where it is, gives way to whoever
- * else runs there, and the balancer gives it as little as it can. Control thread only.
+/* Once a second: is each worker on the CPU that it was given? The kernel moves a thread elsewhere
+ * for good when its CPU is unplugged or leaves the cpuset, and anybody may move it with taskset. A
+ * worker is put back as soon as that is possible; until then it works where it is, gives way to
+ * whoever else runs there, and the balancer gives it as little as it can. Control thread only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,8 +20,10 @@ struct cpu_watch {
 
 static void tell_displaced(const struct worker *worker, int reason)
 {
-	log_warn("worker %u may not run on CPU %u any more (%s): it was unplugged or taken out of the "
-	         "cpuset; the worker goes on more slowly on other CPUs. Bring the CPU back, or restart "
+	log_warn("worker %u may not run on CPU %u any more (%s): it was unplugged or taken out of "
+	         "the "
+	         "cpuset; the worker goes on more slowly on other CPUs. Bring the CPU back, or "
+	         "restart "
 	         "with other --cpus",
 	         worker->lcore, worker->cpu, strerror(reason));
 }

@@ -178,9 +178,8 @@ static const char *describe_cpu(const struct worker *worker)
 	return worker->shares_cpu ? ", shares its CPU" : "";
 }
 
-static void explain_workers(const struct placing *placing,
-                            const struct balancer_snapshot *snapshot, control_line_fn line,
-                            void *context)
+static void explain_workers(const struct placing *placing, const struct balancer_snapshot *snapshot,
+                            control_line_fn line, void *context)
 {
 	char text[EXPLAIN_MAX];
 
@@ -200,8 +199,8 @@ static void explain_workers(const struct placing *placing,
 		         "worker %u (NUMA node %d%s): %u lanes, %u of them pinned, busy %.1f %% of "
 		         "a CPU",
 		         worker->lcore, worker->node,
-		         describe_cpu(&placing->control->workers->worker[i]), n_lanes,
-		         n_pinned, (double)load * 100 / BALANCER_FULL);
+		         describe_cpu(&placing->control->workers->worker[i]), n_lanes, n_pinned,
+		         (double)load * 100 / BALANCER_FULL);
 		line(context, text);
 	}
 }

@@ -31,10 +31,10 @@ struct worker {
 	struct cpu_set cpus; /* its lcore's, all of them; ro */
 	bool shares_cpu;     /* with another worker or the main lcore: gives way when idle; ro */
 	_Atomic int tid;     /* kernel's thread id, 0 until it runs; worker: wo, control: ro */
-	/* Not on its CPU, which has been taken away: gives way when idle, since it runs where others
-	 * do. Control: wo, worker: ro. */
+	/* Not on its CPU, which has been taken away: gives way when idle, since it runs where
+	 * others do. Control: wo, worker: ro. */
 	_Atomic bool displaced;
-	int wake_fd;         /* eventfd; control: writes, worker: reads */
+	int wake_fd;                         /* eventfd; control: writes, worker: reads */
 	_Atomic(const struct plan *) plan;   /* control: wo, worker: ro; never NULL */
 	_Atomic bool stop;                   /* control: wo, worker: ro */
 	_Atomic bool asleep;                 /* worker: wo, anybody: ro */
