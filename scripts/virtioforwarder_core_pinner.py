@@ -75,7 +75,7 @@ def main():
             print(line)
     if args.explain and not args.print_core_map:
         return status
-    for line in core_map(daemon.workers().eal_cores, daemon.relays()):
+    for line in core_map(daemon.workers().eal_cores, daemon.stats().relay):
         print(line)
     return status
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Balance virtio-forwarder's relays over its worker CPUs from outside the daemon.
 
-Each poll interval the load of every worker is measured, relays' directions move from busy workers
+Each poll interval the load of every worker is measured (the time that each direction takes, or its
+packets where the daemon does not tell that), relays' directions move from busy workers
 to idle ones if that is worth it, and each stays pinned where it was put. What others have pinned is
 left alone, and so is a direction whose queues several workers share. All pins of its own are
 released when this ends (on SIGTERM, SIGINT or SIGHUP).
@@ -161,13 +162,27 @@ class Scheduler:
             return
         self.ours = dict(wanted)
 
-    def measure(self, relays, pins, cpus):
+    def loads(self, delay_ms):
+        """(relays, {unit: load}), measured over that many ms: in cycles spent, or in packets per
+        second from a daemon that does not tell these."""
+        before = workers.busy_cycles(self.daemon.stats())
+        response = self.daemon.stats(delay_ms)
+        after = workers.busy_cycles(response)
+        load = defaultdict(float)
+        for (relay, direction, queue), cycles in after.items():
+            load[Unit(relay, direction)] += cycles - before.get((relay, direction, queue), cycles)
+        for relay in response.relay if not after else ():
+            for direction, rate in workers.RATES.items():
+                load[Unit(relay.id, direction)] = getattr(getattr(relay, direction), rate)
+        return response.relay, load
+
+    def measure(self, relays, load, pins, cpus):
         """What can be moved: weights and places by unit; and the load that stays, by CPU."""
         weights, places, fixed = {}, {}, defaultdict(float)
         for relay in relays:
-            for direction, rate in workers.RATES.items():
+            for direction in workers.RATES:
                 unit = Unit(relay.id, direction)
-                weight = getattr(getattr(relay, direction), rate)
+                weight = load[unit]
                 where = [cpu for cpu in workers.cpus_of(relay, direction) if cpu in cpus]
                 if len(where) == 1 and (unit not in pins or unit in self.ours):
                     weights[unit], places[unit] = weight, where[0]
@@ -187,10 +202,11 @@ class Scheduler:
     def turn(self):
         measured_s = min(self.args.poll_interval, MEASURE_MAX_S)
         time.sleep(self.args.poll_interval - measured_s)
-        relays = self.daemon.relays(int(measured_s * 1000))
+        relays, load = self.loads(int(measured_s * 1000))
         response = self.daemon.workers()
         pins = self.read_pins(response)
-        weights, places, fixed = self.measure(relays, pins, set(response.eal_cores))
+        weights, places, fixed = self.measure(relays, load, pins, set(response.eal_cores))
+        total = sum(load.values()) or 1
         wanted = {}
         for cpus in self.groups(response):
             here = {unit: cpu for unit, cpu in places.items() if cpu in cpus}
@@ -200,7 +216,7 @@ class Scheduler:
                 self.log(
                     INFO,
                     f"relay {unit.relay} {unit.direction}: CPU {places[unit]} -> {cpu} "
-                    f"({weights[unit]:.0f} pkt/s)",
+                    f"({100 * weights[unit] / total:.0f} % of the load)",
                 )
         self.write_pins(pins, wanted)
 

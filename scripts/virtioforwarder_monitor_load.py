@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Watch how virtio-forwarder's worker CPUs are loaded: a bar for each, until interrupted.
 
-A worker's load is the packets per second that it takes from VFs and guests; a direction that
-several workers serve counts for each of them alike. The longest bar is the busiest worker's.
+The bar is the share of its time that a worker has spent on packets in the last second: polling in
+vain is not load. Beside it stand the packets per second that it takes from VFs and guests; a direction
+that several workers serve counts for each of them alike. Of a daemon that does not measure its workers'
+time the bars are those rates, and the longest is the busiest worker's.
 """
 
 import argparse
@@ -32,7 +34,7 @@ def arguments():
     return parser.parse_args()
 
 
-def loads(cores, relays):
+def rates(cores, relays):
     """Packets per second of each worker."""
     load = dict.fromkeys(cores, 0.0)
     for relay in relays:
@@ -43,11 +45,15 @@ def loads(cores, relays):
     return load
 
 
-def bars(load):
+def bars(cores, response):
+    """A line for each worker."""
+    load = rates(cores, response.relay)
+    busy = {worker.cpu: worker.busy for worker in response.worker}
     most = max(load.values(), default=0)
     for cpu, rate in load.items():
-        bar = "#" * round(BAR * rate / most) if most else ""
-        yield f"CPU {cpu:02} [{bar:<{BAR}}] {rate:12.0f} pkt/s"
+        share = busy[cpu] if cpu in busy else rate / most if most else 0
+        told = f" {100 * busy[cpu]:5.1f} % busy" if cpu in busy else ""
+        yield f"CPU {cpu:02} [{'#' * round(BAR * share):<{BAR}}]{told} {rate:12.0f} pkt/s"
 
 
 def show(lines, again):
@@ -68,7 +74,7 @@ def main():
         signal.signal(number, lambda *_: sys.exit(0))
     again = False
     while True:
-        show(list(bars(loads(daemon.workers().eal_cores, daemon.relays()))), again)
+        show(list(bars(daemon.workers().eal_cores, daemon.stats())), again)
         again = True
         time.sleep(args.poll_interval)
 

@@ -2,7 +2,7 @@
 """Print what virtio-forwarder's relays do: states, counters since the daemon's start, rates.
 
 flat: a line of the form key=value each. protobuf: the whole answer in protobuf's text format, with
-the NIC's own losses, the link and each lane's CPU.
+the NIC's own losses, the link, each lane's CPU, and what lanes and workers cost.
 """
 
 import argparse
@@ -74,6 +74,11 @@ def arguments():
     parser.add_argument(
         "-z", "--hide-zeros", action="store_true", help="leave out counters and rates that are 0"
     )
+    parser.add_argument(
+        "--loads",
+        action="store_true",
+        help="flat: what each lane (a direction of one queue) and each worker costs, too",
+    )
     client.add_curve_options(parser)
     return parser.parse_args()
 
@@ -106,6 +111,16 @@ def flat(relay, hide_zeros):
                     yield f"{direction}.{cpu}{name}", value
 
 
+def flat_loads(relay, hide_zeros):
+    """Likewise, of the relay's lanes."""
+    for lane in relay.lane:
+        prefix = f"lane.{lane.Direction.Name(lane.direction).lower()}.{lane.queue}"
+        for name in ("cpu", "load", "pkts", "busy_cycles", "targets"):
+            for _, value in present(lane, name):
+                if value or not hide_zeros or name == "cpu":
+                    yield f"{prefix}.{name}", f"{value:#x}" if name == "targets" else value
+
+
 def hide_zeros_of(message):
     """Takes counters and rates that are 0 out of a message, before it is printed."""
     for field, value in message.ListFields():
@@ -114,6 +129,19 @@ def hide_zeros_of(message):
                 hide_zeros_of(part)
         elif field.type in (field.TYPE_UINT64, field.TYPE_FLOAT) and not value:
             message.ClearField(field.name)
+
+
+def print_loads(response, hide_zeros):
+    for relay in response.relay:
+        for key, value in flat_loads(relay, hide_zeros):
+            print(f"relay_{relay.id}.{key}={value}")
+    for worker in response.worker:
+        for name in ("host_cpu", "numa_node", "shares_cpu", "busy", "busy_cycles", "lanes"):
+            for _, value in present(worker, name):
+                if value or not hide_zeros:
+                    print(f"worker.cpu_{worker.cpu}.{name}={value}")
+    for _, value in present(response, "cycles_per_s"):
+        print(f"cycles_per_s={value}")
 
 
 def main():
@@ -135,6 +163,8 @@ def main():
     for relay in response.relay:
         for key, value in flat(relay, args.hide_zeros):
             print(f"relay_{relay.id}.{key}={value}")
+    if args.loads:
+        print_loads(response, args.hide_zeros)
     return 0
 
 

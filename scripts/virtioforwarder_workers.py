@@ -77,8 +77,8 @@ class Daemon:
             raise client.ClientError(f"{self.args.sched_ep} refuses: {response.error_text}")
         return response.explanation
 
-    def relays(self, delay_ms=0):
-        """The states of all relays, with rates over that many ms."""
+    def stats(self, delay_ms=0):
+        """The answer of the stats endpoint on all relays, with rates over that many ms."""
         request = self.messages.StatsRequest(include_inactive=True, delay=delay_ms)
         answer = client.exchange(
             self.args, self.args.stats_ep, request, client.TIMEOUT_S + delay_ms / 1000
@@ -86,7 +86,18 @@ class Daemon:
         response = client.parse(self.messages.StatsResponse, answer)
         if response.status != self.messages.StatsResponse.OK:
             raise client.ClientError(f"{self.args.stats_ep} refuses: {response.error_text}")
-        return response.relay
+        return response
+
+
+def busy_cycles(response):
+    """{(relay, direction, queue): cycles} that each lane has spent on packets since the daemon's
+    start; empty where the daemon does not tell."""
+    found = {}
+    for relay in response.relay:
+        for lane in relay.lane:
+            direction = lane.Direction.Name(lane.direction).lower()
+            found[relay.id, direction, lane.queue] = lane.busy_cycles
+    return found
 
 
 def cpus_of(relay, direction):

@@ -45,6 +45,7 @@ void control_replan(struct control *control)
 	}
 	relay_vf_unplanned(control);
 	relay_guest_unplanned(control);
+	relay_rss_follow(control);
 }
 
 /* Loads are told apart from noise by several samples, so the first round comes an interval on. */
@@ -419,6 +420,8 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->link_speed_mbps = relay->health.link_speed_mbps;
 	out->mtu = relay->vf.mtu;
 	out->vf_queues = relay->vf.n_queues;
+	out->has_rss = relay->vf.has_rss;
+	out->rss_queues = relay->rss.vf_queues > 0 ? relay->rss.vf_queues : relay->vf.n_queues;
 	memcpy(out->mac, relay->vf.mac.addr_bytes, sizeof(out->mac));
 }
 

@@ -84,9 +84,16 @@ void control_remove_sock(struct control *control, const struct control_sock_requ
 struct control_worker {
 	unsigned cpu; /* its lcore */
 	int numa_node;
+	unsigned host_cpu; /* that it runs on */
+	bool shares_cpu;   /* with another worker or the main lcore */
+	unsigned n_lanes;  /* that it polls */
+	float busy;        /* share of its time spent on packets, 0 to 1, over the last second */
+	uint64_t busy_cycles;
 };
 
 unsigned control_worker_count(const struct control *control);
+/* What busy cycles are measured in. */
+uint64_t control_cycles_per_s(const struct control *control);
 /* index < control_worker_count; by ascending CPU. */
 void control_worker_read(const struct control *control, unsigned index, struct control_worker *out);
 
@@ -129,6 +136,19 @@ struct control_vf_losses { /* the NIC's own, since the daemon's start */
 	uint64_t rx_errors, tx_errors;
 };
 
+struct control_lane {   /* that is polled */
+	bool to_vm;     /* from the VF to the guest */
+	unsigned queue; /* that it receives from: the VF's, or the guest's pair */
+	int cpu;        /* its worker's lcore */
+	float load;     /* share of a CPU's time spent on its packets, 0 to 1, smoothed */
+	uint64_t pkts;  /* received */
+	uint64_t busy_cycles;
+	uint32_t targets; /* bit q: it sends to queue q of the other end */
+};
+
+/* Of both directions, at most. */
+#define CONTROL_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
+
 struct control_direction {
 	bool active;
 	const char *internal_state; /* string literal: "DPDK_READY", "VIRTIO_UNINIT", … */
@@ -152,7 +172,9 @@ struct control_relay {
 	uint32_t link_speed_mbps;         /* 0 = unknown */
 	unsigned mtu;                     /* 0 without a device */
 	unsigned vf_queues, guest_queues; /* set up; enabled now */
-	uint8_t mac[6];                   /* of the VF, zeros without one */
+	bool has_rss;
+	unsigned rss_queues; /* VF queues that RSS spreads flows over; with has_rss */
+	uint8_t mac[6];      /* of the VF, zeros without one */
 	struct control_vf_losses losses;
 	bool has_guest_mac;   /* the guest has sent something */
 	uint8_t guest_mac[6]; /* that it uses; of several the VF's, or the one heard last */
@@ -161,6 +183,9 @@ struct control_relay {
 /* relay_id < RELAYS_MAX. */
 void control_relay_read(const struct control *control, unsigned relay_id,
                         struct control_relay *out);
+/* The relay's lanes that are polled; returns how many. relay_id < RELAYS_MAX. */
+unsigned control_lanes_read(const struct control *control, unsigned relay_id,
+                            struct control_lane out[CONTROL_LANES_MAX]);
 /* Rates over the last second, from the daemon's own sampler. */
 void control_relay_rates(const struct control *control, unsigned relay_id,
                          struct control_rates *vf_to_vm, struct control_rates *vm_to_vf);

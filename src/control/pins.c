@@ -1,5 +1,5 @@
-/* Pins: which CPU a direction of a relay is bound to, by the configuration or by a client, and the
- * workers that there are to bind it to. Control thread only.
+/* Pins: which CPU a direction of a relay is bound to, by the configuration or by a client.
+ * Control thread only.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,20 +84,6 @@ void pins_restore(struct control *control, const struct cpu_pin *saved)
 		log_warn("relay %u: its pins to CPU %d and %d (-1: none) cannot all be had back: "
 		         "no worker is there any more",
 		         saved->relay_id, saved->vf_to_vm_cpu, saved->vm_to_vf_cpu);
-}
-
-/* --- what there is ------------------------------------------------------------------------- */
-
-unsigned control_worker_count(const struct control *control)
-{
-	return control->workers->count;
-}
-
-void control_worker_read(const struct control *control, unsigned index, struct control_worker *out)
-{
-	const struct worker *worker = &control->workers->worker[index];
-
-	*out = (struct control_worker){.cpu = worker->lcore, .numa_node = worker->numa_node};
 }
 
 bool control_pin_read(const struct control *control, unsigned relay_id, struct cpu_pin *out)

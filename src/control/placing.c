@@ -77,9 +77,9 @@ static void describe_lane(const struct placing_lane *lane, struct balancer_lane 
 	const struct relay *relay = lane->relay;
 	bool has_vf = relay->vf_phase == VF_ATTACHED;
 	int16_t node = has_vf ? (int16_t)relay->vf.numa_node : BALANCER_ANY_NODE;
-	const struct lane_load *load = lane->direction == LANE_VF_TO_VM
-	                                       ? &relay->vf_to_vm_load[lane->index]
-	                                       : &relay->vm_to_vf_load[lane->index];
+	const struct load *load = lane->direction == LANE_VF_TO_VM
+	                                  ? &relay->vf_to_vm_load[lane->index]
+	                                  : &relay->vm_to_vf_load[lane->index];
 
 	*out = (struct balancer_lane){
 	        .relay = (uint8_t)relay->id,

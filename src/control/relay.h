@@ -69,8 +69,8 @@ struct vf_job {
 	int rc;
 };
 
-/* What a lane has its worker do, from one sample to the next. */
-struct lane_load {
+/* What a lane has its worker do, or what a worker does, from one sample to the next. */
+struct load {
 	uint64_t busy_cycles; /* at the last sample */
 	struct balancer_meter meter;
 };
@@ -104,6 +104,17 @@ struct relay_mac {
 	uint64_t hold_ms;   /* how long from then on another address has to wait */
 };
 
+/* Bringing the VF's RSS table in line with the guest's queues; see relay_rss.c. */
+struct relay_rss {
+	struct job job; /* the device thread's while busy; first */
+	struct vf vf;
+	unsigned guest_queues; /* that the job sets it up for */
+	int rc;
+	bool busy;
+	unsigned set_up_for; /* guest queues, 0 = as attached: one for each VF queue */
+	unsigned vf_queues;  /* by which the VF receives, 0 = all */
+};
+
 struct relay {
 	unsigned id;
 	struct control *control;
@@ -112,11 +123,12 @@ struct relay {
 	struct device_spec device; /* unless VF_ABSENT */
 	struct vf vf;              /* VF_ATTACHED to VF_DETACHING */
 	struct vf_job vf_job;      /* the device thread's while attaching or detaching */
-	enum control_owner owner;  /* unless VF_ABSENT: who had it attached */
-	bool abandoned;            /* nobody wants the attach under way any more: undo it */
-	bool lost;                 /* attach it again when it is detached */
-	bool lost_early;           /* its PF has reset it before we heard that it is attached */
-	struct loop_timer retry;   /* VF_LOST: the next attach */
+	struct relay_rss rss;
+	enum control_owner owner; /* unless VF_ABSENT: who had it attached */
+	bool abandoned;           /* nobody wants the attach under way any more: undo it */
+	bool lost;                /* attach it again when it is detached */
+	bool lost_early;          /* its PF has reset it before we heard that it is attached */
+	struct loop_timer retry;  /* VF_LOST: the next attach */
 	unsigned retry_ms;
 	bool detach_wanted; /* somebody asked to remove what is being attached */
 	bool restored;      /* from the saved state, and nobody has asked for it since */
@@ -147,8 +159,8 @@ struct relay {
 	int16_t vm_to_vf_worker[GUEST_QUEUES_MAX];
 	int16_t vf_to_vm_group[VF_QUEUES_MAX]; /* the queue that the lane sent to when placed */
 	int16_t vm_to_vf_group[GUEST_QUEUES_MAX];
-	struct lane_load vf_to_vm_load[VF_QUEUES_MAX];
-	struct lane_load vm_to_vf_load[GUEST_QUEUES_MAX];
+	struct load vf_to_vm_load[VF_QUEUES_MAX];
+	struct load vm_to_vf_load[GUEST_QUEUES_MAX];
 	int16_t vf_to_vm_pin, vm_to_vf_pin; /* worker index, or LANE_UNPLACED: the balancer's */
 
 	struct control_counters sampled[2]; /* [enum lane_direction], at the last sample */
@@ -181,7 +193,8 @@ struct control {
 	struct loop_timer mac_timer;
 	struct loop_timer balance_timer; /* runs if the balancer is on */
 	bool quiesced;
-	bool guests_closed; /* else the vhost library may still call back */
+	bool guests_closed;                   /* else the vhost library may still call back */
+	struct load worker_loads[LCORES_MAX]; /* [workers->count] */
 	struct relay relays[RELAYS_MAX];
 };
 
@@ -213,6 +226,11 @@ void relay_vf_restore(struct relay *relay, const struct device_spec *device);
 bool relay_vf_is_kept(const struct relay *relay);
 /* Whose the device is, NULL = nobody's. */
 struct relay *relay_of_device(struct control *control, const struct device_spec *device);
+
+/* --- relay_rss.c --- */
+
+/* After the plans were published: has the VFs' RSS tables follow the guests' queues. */
+void relay_rss_follow(struct control *control);
 
 /* --- relay_guest.c --- */
 
@@ -302,6 +320,11 @@ void saved_destroy(struct control *control);
 
 struct cpu_watch *cpu_watch_create(struct control *control); /* NULL + errno */
 void cpu_watch_destroy(struct cpu_watch *watch);
+
+/* --- loads.c --- */
+
+/* Once a second: what lanes and workers have cost since the last call, elapsed_s > 0 ago. */
+void loads_sample(struct control *control, double elapsed_s);
 
 /* --- sampler.c --- */
 

@@ -1,6 +1,6 @@
-/* Once a second: the relays' packet rates and the lanes' loads from their counters, and the VFs'
- * health (link, the NIC's own losses) by a job on the device thread, since some drivers ask the NIC
- * for it and wait. Control thread only, but for health_run.
+/* Once a second: the relays' packet rates and what everything costs (loads.c), and the VFs' health
+ * (link, the NIC's own losses) by a job on the device thread, since some drivers ask the NIC for it
+ * and wait. Control thread only, but for health_run.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,31 +51,14 @@ void control_rates_between(const struct control_counters *before,
 	out->tx_bytes = rate(before->tx_bytes, after->tx_bytes, elapsed_s);
 }
 
-static void sample_load(const struct lane *lane, struct lane_load *load, double cycles)
-{
-	uint64_t busy = counter_read(&lane->busy_cycles);
-	double share = (double)(busy - load->busy_cycles) / cycles;
-
-	load->busy_cycles = busy;
-	balancer_meter_add(&load->meter, (uint32_t)(RTE_MIN(share, 1.0) * BALANCER_FULL));
-}
-
-static void sample_loads(struct relay *relay, double cycles)
-{
-	for (unsigned i = 0; i < VF_QUEUES_MAX; i++)
-		sample_load(&relay->vf_to_vm[i], &relay->vf_to_vm_load[i], cycles);
-	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
-		sample_load(&relay->vm_to_vf[i], &relay->vm_to_vf_load[i], cycles);
-}
-
 static void sample_rates(struct sampler *sampler)
 {
 	double now = now_s(), elapsed = now - sampler->sampled_at_s;
 
+	loads_sample(sampler->control, elapsed);
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct relay *relay = &sampler->control->relays[i];
 
-		sample_loads(relay, elapsed * (double)sampler->control->workers->cycles_per_s);
 		for (int d = LANE_VF_TO_VM; d <= LANE_VM_TO_VF; d++) {
 			struct control_counters counters;
 

@@ -213,9 +213,9 @@ static inline void worker_after_pass(struct worker *worker, unsigned n_works, un
 
 /* The clock is read once a pass and after each lane that had work: what an idle lane costs goes to
  * the next busy one, or to nobody. */
-static inline unsigned run_plan(const struct plan *plan)
+static inline unsigned run_plan(struct worker *worker, const struct plan *plan)
 {
-	uint64_t then = rte_rdtsc();
+	uint64_t then = rte_rdtsc(), busy = 0;
 	unsigned total = 0;
 
 	for (unsigned i = 0; i < plan->n_works; i++) {
@@ -228,8 +228,11 @@ static inline unsigned run_plan(const struct plan *plan)
 		total += done;
 		now = rte_rdtsc();
 		counter_add(&work->lane->busy_cycles, now - then);
+		busy += now - then;
 		then = now;
 	}
+	if (busy > 0)
+		counter_add(&worker->busy_cycles, busy);
 	return total;
 }
 
@@ -245,7 +248,7 @@ int worker_run(void *context)
 		const struct plan *plan = atomic_load_explicit(&worker->plan, memory_order_acquire);
 		unsigned n_works = plan->n_works; /* the plan may be gone after the pass */
 
-		unsigned done = run_plan(plan);
+		unsigned done = run_plan(worker, plan);
 
 		rte_rcu_qsbr_quiescent(qsbr, worker->index);
 		counter_add(&worker->passes, 1);

@@ -39,6 +39,7 @@ struct worker {
 	_Atomic bool stop;                   /* control: wo, worker: ro */
 	_Atomic bool asleep;                 /* worker: wo, anybody: ro */
 	uint64_t passes __rte_cache_aligned; /* worker: wo, control: ro (relaxed) */
+	uint64_t busy_cycles;                /* in lanes that had work; likewise */
 };
 
 struct workers {

@@ -87,7 +87,12 @@ static int start(struct vf *vf, const struct rte_ether_addr *pf_mac, unsigned re
 		          vf_reason(rc));
 		return -1;
 	}
-	vf_spread_evenly(vf);
+	if (vf->has_rss) {
+		rc = vf_rss_spread(vf, vf->n_queues);
+		if (rc < 0)
+			log_info("relay %u: %s keeps the RSS table of its driver: %s", relay_id,
+			         vf->spec.name, vf_reason(rc));
+	}
 	(void)rte_eth_stats_reset(vf->port_id); /* those that cannot start from zero anyway */
 	return 0;
 }

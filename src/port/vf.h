@@ -109,6 +109,11 @@ static inline bool vf_has_mac(const struct vf *vf, const struct rte_ether_addr *
 	return rte_is_same_ether_addr(&vf->mac, mac) || rte_is_same_ether_addr(&vf->extra_mac, mac);
 }
 
+/* Has the VF's RSS table spread flows evenly over so many guest queues, at least 1, of which VF
+ * queue i serves those that are i modulo n_queues. May be called while traffic flows. Returns by
+ * how many of its queues the VF receives then, or -errno: it goes on as it did. */
+int vf_rss_spread(const struct vf *vf, unsigned guest_queues);
+
 void vf_health_read(const struct vf *vf, struct vf_health *out);
 
 /* Frees pools of detached VFs whose mbufs have come back since; returns how many still wait. */

@@ -279,23 +279,3 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 		return -1;
 	return setup_queues(vf, params, &setup, err);
 }
-
-void vf_spread_evenly(const struct vf *vf)
-{
-	struct rte_eth_rss_reta_entry64 reta[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
-	struct rte_eth_dev_info info;
-
-	if (!vf->has_rss || rte_eth_dev_info_get(vf->port_id, &info) != 0 || info.reta_size == 0 ||
-	    info.reta_size > RTE_ETH_RSS_RETA_SIZE_512)
-		return;
-	memset(reta, 0, sizeof(reta));
-	for (uint16_t i = 0; i < info.reta_size; i++) {
-		struct rte_eth_rss_reta_entry64 *group = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
-
-		group->mask |= UINT64_C(1) << (i % RTE_ETH_RETA_GROUP_SIZE);
-		group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % vf->n_queues;
-	}
-	int rc = rte_eth_dev_rss_reta_update(vf->port_id, reta, info.reta_size);
-	if (rc != 0)
-		log_info("%s keeps its own RSS table: %s", vf->spec.name, vf_reason(rc));
-}

@@ -12,7 +12,4 @@
  * vf->pool is not NULL, is to be retired by the caller once the port is closed, either way. */
 int vf_configure(struct vf *vf, const struct vf_params *params, struct error *err);
 
-/* Spreads the RSS table evenly over the queues. After the start. */
-void vf_spread_evenly(const struct vf *vf);
-
 #endif

@@ -52,6 +52,26 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static void add_workers(struct stats *stats)
+{
+	struct control_worker worker;
+
+	for (unsigned i = 0; i < control_worker_count(stats->control); i++) {
+		control_worker_read(stats->control, i, &worker);
+		stats_codec_add_worker(&stats->codec, &worker);
+	}
+	stats->codec.message.has_cycles_per_s = true;
+	stats->codec.message.cycles_per_s = control_cycles_per_s(stats->control);
+}
+
+static void add_lanes(struct stats *stats, unsigned relay_id)
+{
+	struct control_lane lanes[CONTROL_LANES_MAX];
+	unsigned n = control_lanes_read(stats->control, relay_id, lanes);
+
+	stats_codec_add_lanes(&stats->codec, lanes, n);
+}
+
 /* baselines is NULL for the rates over the last second. */
 static void answer_send(struct stats *stats, struct endpoint_reply *reply,
                         const struct selection *selection, const struct baseline *baselines,
@@ -61,6 +81,7 @@ static void answer_send(struct stats *stats, struct endpoint_reply *reply,
 	struct control_rates vf_to_vm, vm_to_vf;
 
 	stats_codec_begin(&stats->codec);
+	add_workers(stats);
 	for (unsigned i = 0; i < selection->count; i++) {
 		unsigned id = selection->ids[i];
 
@@ -76,6 +97,7 @@ static void answer_send(struct stats *stats, struct endpoint_reply *reply,
 			                      elapsed_s, &vm_to_vf);
 		}
 		stats_codec_add(&stats->codec, &relay, &vf_to_vm, &vm_to_vf);
+		add_lanes(stats, id);
 	}
 	endpoint_answer(reply, &stats->codec.message.base);
 }

@@ -5,11 +5,20 @@
 
 #include "base/text.h"
 
+/* Of an optional field. */
+#define FIELD_SET(message, field, value)       \
+	do {                                   \
+		(message)->has_##field = true; \
+		(message)->field = (value);    \
+	} while (0)
+
 void stats_codec_begin(struct stats_codec *codec)
 {
 	codec->message = (Virtioforwarder__StatsResponse)VIRTIOFORWARDER__STATS_RESPONSE__INIT;
 	codec->message.status = VIRTIOFORWARDER__STATS_RESPONSE__STATUS__OK;
 	codec->message.relay = codec->states;
+	codec->message.worker = codec->worker_list;
+	codec->n_lanes = 0;
 }
 
 static void cpu_encode(struct stats_codec_relay *relay)
@@ -71,16 +80,12 @@ static void vf_encode(struct stats_codec_relay *relay)
 	relay->vf.rx_errors = reading->losses.rx_errors;
 	relay->vf.has_tx_errors = true;
 	relay->vf.tx_errors = reading->losses.tx_errors;
+	relay->vf.has_rss_queues = reading->has_rss;
+	relay->vf.rss_queues = reading->rss_queues;
 	relay->state.vf = &relay->vf;
 }
 
 /* The two directions are the same message but for the names of its fields. */
-#define COUNTER_SET(message, field, value)     \
-	do {                                   \
-		(message)->has_##field = true; \
-		(message)->field = (value);    \
-	} while (0)
-
 static void vf_to_vm_encode(struct stats_codec_relay *relay, const struct control_rates *rates)
 {
 	Virtioforwarder__RelayState__VFtoVM *out = &relay->vf_to_vm;
@@ -90,16 +95,16 @@ static void vf_to_vm_encode(struct stats_codec_relay *relay, const struct contro
 	*out = (Virtioforwarder__RelayState__VFtoVM)VIRTIOFORWARDER__RELAY_STATE__VFTO_VM__INIT;
 	out->active = direction->active;
 	out->internal_state = (char *)direction->internal_state;
-	COUNTER_SET(out, pkts_rx_from_vf, counters->rx_pkts);
-	COUNTER_SET(out, bytes_rx_from_vf, counters->rx_bytes);
-	COUNTER_SET(out, pkts_tx_to_vm, counters->tx_pkts);
-	COUNTER_SET(out, bytes_tx_to_vm, counters->tx_bytes);
-	COUNTER_SET(out, pkts_dropped_vm_queue_full, counters->dropped_queue_full_pkts);
-	COUNTER_SET(out, bytes_dropped_vm_queue_full, counters->dropped_queue_full_bytes);
-	COUNTER_SET(out, pkts_dropped_vm_not_connected, counters->dropped_not_connected_pkts);
-	COUNTER_SET(out, bytes_dropped_vm_not_connected, counters->dropped_not_connected_bytes);
-	COUNTER_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
-	COUNTER_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
+	FIELD_SET(out, pkts_rx_from_vf, counters->rx_pkts);
+	FIELD_SET(out, bytes_rx_from_vf, counters->rx_bytes);
+	FIELD_SET(out, pkts_tx_to_vm, counters->tx_pkts);
+	FIELD_SET(out, bytes_tx_to_vm, counters->tx_bytes);
+	FIELD_SET(out, pkts_dropped_vm_queue_full, counters->dropped_queue_full_pkts);
+	FIELD_SET(out, bytes_dropped_vm_queue_full, counters->dropped_queue_full_bytes);
+	FIELD_SET(out, pkts_dropped_vm_not_connected, counters->dropped_not_connected_pkts);
+	FIELD_SET(out, bytes_dropped_vm_not_connected, counters->dropped_not_connected_bytes);
+	FIELD_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
+	FIELD_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
 	out->pkt_rate_rx_from_vf = rates->rx_pkts;
 	out->byte_rate_rx_from_vf = rates->rx_bytes;
 	out->pkt_rate_tx_to_vm = rates->tx_pkts;
@@ -118,16 +123,16 @@ static void vm_to_vf_encode(struct stats_codec_relay *relay, const struct contro
 	*out = (Virtioforwarder__RelayState__VMtoVF)VIRTIOFORWARDER__RELAY_STATE__VMTO_VF__INIT;
 	out->active = direction->active;
 	out->internal_state = (char *)direction->internal_state;
-	COUNTER_SET(out, pkts_rx_from_vm, counters->rx_pkts);
-	COUNTER_SET(out, bytes_rx_from_vm, counters->rx_bytes);
-	COUNTER_SET(out, pkts_tx_to_vf, counters->tx_pkts);
-	COUNTER_SET(out, bytes_tx_to_vf, counters->tx_bytes);
-	COUNTER_SET(out, pkts_dropped_vf_queue_full, counters->dropped_queue_full_pkts);
-	COUNTER_SET(out, bytes_dropped_vf_queue_full, counters->dropped_queue_full_bytes);
-	COUNTER_SET(out, pkts_dropped_vf_not_connected, counters->dropped_not_connected_pkts);
-	COUNTER_SET(out, bytes_dropped_vf_not_connected, counters->dropped_not_connected_bytes);
-	COUNTER_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
-	COUNTER_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
+	FIELD_SET(out, pkts_rx_from_vm, counters->rx_pkts);
+	FIELD_SET(out, bytes_rx_from_vm, counters->rx_bytes);
+	FIELD_SET(out, pkts_tx_to_vf, counters->tx_pkts);
+	FIELD_SET(out, bytes_tx_to_vf, counters->tx_bytes);
+	FIELD_SET(out, pkts_dropped_vf_queue_full, counters->dropped_queue_full_pkts);
+	FIELD_SET(out, bytes_dropped_vf_queue_full, counters->dropped_queue_full_bytes);
+	FIELD_SET(out, pkts_dropped_vf_not_connected, counters->dropped_not_connected_pkts);
+	FIELD_SET(out, bytes_dropped_vf_not_connected, counters->dropped_not_connected_bytes);
+	FIELD_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
+	FIELD_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
 	out->pkt_rate_rx_from_vm = rates->rx_pkts;
 	out->byte_rate_rx_from_vm = rates->rx_bytes;
 	out->pkt_rate_tx_to_vf = rates->tx_pkts;
@@ -153,4 +158,43 @@ void stats_codec_add(struct stats_codec *codec, const struct control_relay *read
 	vf_to_vm_encode(relay, vf_to_vm);
 	vm_to_vf_encode(relay, vm_to_vf);
 	codec->states[codec->message.n_relay++] = &relay->state;
+}
+
+void stats_codec_add_lanes(struct stats_codec *codec, const struct control_lane *lanes, unsigned n)
+{
+	Virtioforwarder__RelayState *state = codec->states[codec->message.n_relay - 1];
+
+	state->lane = &codec->lane_list[codec->n_lanes];
+	state->n_lane = n;
+	for (unsigned i = 0; i < n; i++) {
+		Virtioforwarder__RelayState__Lane *out = &codec->lanes[codec->n_lanes];
+
+		*out = (Virtioforwarder__RelayState__Lane)VIRTIOFORWARDER__RELAY_STATE__LANE__INIT;
+		out->direction = lanes[i].to_vm
+		                         ? VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VF_TO_VM
+		                         : VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VM_TO_VF;
+		out->queue = lanes[i].queue;
+		FIELD_SET(out, cpu, lanes[i].cpu);
+		FIELD_SET(out, load, lanes[i].load);
+		FIELD_SET(out, pkts, lanes[i].pkts);
+		FIELD_SET(out, busy_cycles, lanes[i].busy_cycles);
+		FIELD_SET(out, targets, lanes[i].targets);
+		codec->lane_list[codec->n_lanes++] = out;
+	}
+}
+
+void stats_codec_add_worker(struct stats_codec *codec, const struct control_worker *worker)
+{
+	Virtioforwarder__StatsResponse__Worker *out = &codec->workers[codec->message.n_worker];
+
+	*out = (Virtioforwarder__StatsResponse__Worker)
+	        VIRTIOFORWARDER__STATS_RESPONSE__WORKER__INIT;
+	out->cpu = worker->cpu;
+	FIELD_SET(out, host_cpu, worker->host_cpu);
+	FIELD_SET(out, numa_node, worker->numa_node);
+	FIELD_SET(out, shares_cpu, worker->shares_cpu);
+	FIELD_SET(out, busy, worker->busy);
+	FIELD_SET(out, busy_cycles, worker->busy_cycles);
+	FIELD_SET(out, lanes, worker->n_lanes);
+	codec->worker_list[codec->message.n_worker++] = out;
 }

@@ -8,6 +8,9 @@
 
 #define STATS_CODEC_MAC_MAX sizeof("xx:xx:xx:xx:xx:xx")
 
+/* So many lanes that a relay may have stand in a message at once. */
+#define STATS_LANES_MAX (RELAYS_MAX * CONTROL_LANES_MAX)
+
 /* One relay's part of the message with all that it points to. It points into itself, so it must
  * not be moved; all of it is overwritten by the next use. */
 struct stats_codec_relay {
@@ -21,15 +24,25 @@ struct stats_codec_relay {
 	char mac[STATS_CODEC_MAC_MAX], guest_mac[STATS_CODEC_MAC_MAX];
 };
 
-/* A whole answer. Lives as long as its service: 64 relays need some 90 KB. */
+/* A whole answer. Lives as long as its service: 64 relays with all their
+ * lanes need some 500 KB. */
 struct stats_codec {
 	Virtioforwarder__StatsResponse message;
 	Virtioforwarder__RelayState *states[RELAYS_MAX];
 	struct stats_codec_relay relays[RELAYS_MAX];
+	unsigned n_lanes;
+	Virtioforwarder__RelayState__Lane lanes[STATS_LANES_MAX];
+	Virtioforwarder__RelayState__Lane *lane_list[STATS_LANES_MAX];
+	Virtioforwarder__StatsResponse__Worker workers[LCORES_MAX];
+	Virtioforwarder__StatsResponse__Worker *worker_list[LCORES_MAX];
 };
 
 /* An OK without relays. */
 void stats_codec_begin(struct stats_codec *codec);
+/* Adds a worker; at most LCORES_MAX of them. */
+void stats_codec_add_worker(struct stats_codec *codec, const struct control_worker *worker);
+/* Adds lanes to the relay added last; n <= CONTROL_LANES_MAX, and once a relay. */
+void stats_codec_add_lanes(struct stats_codec *codec, const struct control_lane *lanes, unsigned n);
 /* Adds a relay; at most RELAYS_MAX of them. reading->vhost_socket must stay valid until the
  * message has been packed; the rest is copied. */
 void stats_codec_add(struct stats_codec *codec, const struct control_relay *reading,

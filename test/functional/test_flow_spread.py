@@ -91,3 +91,19 @@ def test_queues_come_and_go(daemon, guest):
         assert used(report) == queues, (queues, report["rx_on_queue"])
         assert report["strayed"] == report["lost"] == report["reordered"] == 0, report
     one.finish_clean()
+
+
+def test_the_rss_table_follows_the_guest(daemon, guest):
+    daemon.start("--max-queues=4")
+    daemon.add(0, "net_null0,size=64")
+    assert daemon.relay(0).vf.rss_queues == daemon.relay(0).vf.queues == 4
+    one = guest(daemon.socket_path(0), queues=8, mode="sink")
+    for queues in (2, 1, 3, 8, 4, 1):
+        one.command(f"queues {queues}")
+        wait_for(lambda: daemon.relay(0).vf.rss_queues == min(queues, 4), 10)
+    # The VF's own queues are as they were: each lane serves what its packets may come by.
+    assert daemon.relay(0).vf.queues == 4
+    one.finish()
+    wait_for(lambda: daemon.relay(0).vf.rss_queues == 4, 10)
+    daemon.add_ring(1)
+    assert daemon.relay(1).vf.rss_queues is None

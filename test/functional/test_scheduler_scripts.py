@@ -1,6 +1,7 @@
 """The scripts around core_sched: the pinner, the load monitor, the balancer outside the daemon."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from daemon import ROOT, SLOW, wait_for
 
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 
+import virtioforwarder_client as client  # noqa: E402
 import virtioforwarder_core_scheduler as scheduler  # noqa: E402
+import virtioforwarder_monitor_load as monitor_load  # noqa: E402
 from virtioforwarder_core_scheduler import Unit  # noqa: E402
 
 PINNER = "virtioforwarder_core_pinner.py"
@@ -151,9 +154,37 @@ def test_monitor_draws_a_bar_for_each_worker(running, guest, started):
     assert len(looks) >= 2
     for look in looks:
         idle, busy = look.splitlines()
-        assert idle.startswith("CPU 01 [ ") and " 0 pkt/s" in idle
-        assert busy.startswith("CPU 02 [" + "#" * 50 + "]")
-        assert 2000 < float(busy.split()[-2]) < 6000, busy
+        assert idle.startswith("CPU 01 [ ") and "  0.0 % busy " in idle and " 0 pkt/s" in idle
+        bar, share, rate = re.fullmatch(
+            r"CPU 02 \[(#* *)\] +([0-9.]+) % busy +([0-9]+) pkt/s", busy).groups()
+        assert len(bar) == 50 and abs(bar.count("#") - float(share) / 2) < 1
+        assert 0 < float(share) <= 100 and 0 < int(rate) < 6000, busy
+
+
+class Direction:
+    def __init__(self, **fields):
+        self.active, self.lane_cpu = True, []
+        vars(self).update(fields)
+
+
+class Relay:
+    """As a daemon tells it that measures nobody's time."""
+
+    def __init__(self, number, vf_to_vm, vm_to_vf):
+        self.id, self.lane, self.cpu = number, [], self
+        self.vf_to_vm = Direction(pkt_rate_rx_from_vf=vf_to_vm, lane_cpu=[1])
+        self.vm_to_vf = Direction(pkt_rate_rx_from_vm=vm_to_vf, lane_cpu=[2])
+
+
+class Response:
+    def __init__(self, *relays):
+        self.relay, self.worker = relays, []
+
+
+def test_monitor_without_measured_workers():
+    lines = list(monitor_load.bars([1, 2], Response(Relay(0, 100, 300), Relay(1, 50, 0))))
+    assert lines == [f"CPU 01 [{'#' * 25:<50}] {150:12} pkt/s",
+                     f"CPU 02 [{'#' * 50}] {300:12} pkt/s"]
 
 
 # --- the balancer --------------------------------------------------------------------------------
@@ -202,6 +233,38 @@ def test_balance_is_worth_it_or_not_done():
     assert scheduler.balance([1], {}, weights, places, 0.0) == places
     idle = units(0, 0, 0)
     assert scheduler.balance([1, 2], {}, idle, on(1, idle), 0.0) == on(1, idle)
+
+
+class Daemon:
+    """Answers one after the other."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def stats(self, delay_ms=0):
+        return self.answers.pop(0)
+
+
+def scheduler_of(*answers):
+    one = scheduler.Scheduler.__new__(scheduler.Scheduler)
+    one.daemon = Daemon(*answers)
+    return one
+
+
+def test_scheduler_weighs_by_time_or_by_packets():
+    _, load = scheduler_of(Response(), Response(Relay(3, 100, 300))).loads(10)
+    assert load == {Unit(3, "vf_to_vm"): 100, Unit(3, "vm_to_vf"): 300}
+
+    messages = client.load_messages()
+    answers = [messages.StatsResponse(), messages.StatsResponse()]
+    for cycles, answer in zip((1000, 1700), answers):
+        relay = answer.relay.add(id=3)
+        relay.lane.add(direction=relay.Lane.VF_TO_VM, queue=0, busy_cycles=cycles)
+        relay.lane.add(direction=relay.Lane.VF_TO_VM, queue=1, busy_cycles=2 * cycles)
+        relay.lane.add(direction=relay.Lane.VM_TO_VF, queue=0, busy_cycles=50)
+    answers[1].relay[0].lane.add(direction=relay.Lane.VM_TO_VF, queue=4, busy_cycles=9999)
+    _, load = scheduler_of(*answers).loads(10)
+    assert load == {Unit(3, "vf_to_vm"): 2100, Unit(3, "vm_to_vf"): 0}
 
 
 def test_scheduler_balances_pins_and_releases(running, guest, started):

@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 import wire_client as wire
+from daemon import wait_for
 
 RELAYS = 64
 
@@ -85,6 +86,47 @@ def test_a_device_without_a_guest(running):
     assert now.pkts_tx_to_vm == 0 and now.pkts_dropped_vm_queue_full == 0
     assert now.pkts_dropped_vm_not_connected > 0
     assert now.bytes_dropped_vm_not_connected >= 60 * now.pkts_dropped_vm_not_connected
+
+
+def test_what_lanes_and_workers_cost(daemon, guest):
+    daemon.cpus = "1,2"
+    running = daemon.start("--max-queues=2", "--enable-mrgbuf")
+    daemon.add_ring(3)
+    one = guest(daemon.socket_path(3), queues=4, flows=32, rate=4000)
+    wait_for(lambda: wire.relay(running.stats_ep, 3).vhost.queues == 4)
+    one.wait_received(8000, 20)
+    answer = wire.stats(running.stats_ep)
+    assert answer.cycles_per_s > 1e8
+    assert [worker.cpu for worker in answer.worker] == [1, 2]
+    for worker in answer.worker:
+        assert worker.host_cpu == 1 and worker.shares_cpu and worker.numa_node >= 0
+        assert 0 < worker.busy <= 1 and worker.busy_cycles > 0
+    relay = answer.relay[3]
+    lanes = {(lane.direction, lane.queue): lane for lane in relay.lane}
+    assert {key: lane.targets for key, lane in lanes.items()} == {
+        (wire.LANE_VF_TO_VM, 0): 0b0101, (wire.LANE_VF_TO_VM, 1): 0b1010,
+        **{(wire.LANE_VM_TO_VF, queue): 1 << queue % 2 for queue in range(4)}}
+    assert sum(worker.lanes for worker in answer.worker) == len(lanes)
+    for direction, state, source in ((wire.LANE_VF_TO_VM, relay.vf_to_vm, "vf"),
+                                     (wire.LANE_VM_TO_VF, relay.vm_to_vf, "vm")):
+        mine = [lane for key, lane in lanes.items() if key[0] == direction]
+        assert [lane.cpu for lane in mine] == state.lane_cpu
+        assert all(lane.pkts > 0 and lane.busy_cycles > 0 and 0 < lane.load <= 1 for lane in mine)
+        # Read one after the other, while packets flow.
+        told = getattr(state, f"pkts_rx_from_{source}")
+        assert abs(sum(lane.pkts for lane in mine) - told) < 1000
+    work = sum(lane.busy_cycles for lane in lanes.values())
+    assert work == pytest.approx(sum(worker.busy_cycles for worker in answer.worker), rel=0.2)
+    assert not [relay.id for relay in answer.relay if relay.id != 3 and relay.lane]
+
+    flat = daemon.script("virtioforwarder_stats.py", f"--stats-ep={running.stats_ep}", "--loads")
+    values = dict(line.split("=") for line in flat.stdout.splitlines())
+    keys = list(values)
+    assert keys.index("relay_3.lane.vf_to_vm.0.cpu") > keys.index("relay_3.vm_to_vf.active")
+    assert values["relay_3.lane.vf_to_vm.1.targets"] == "0xa"
+    assert 0 < float(values["worker.cpu_2.busy"]) <= 1
+    assert int(values["cycles_per_s"]) == answer.cycles_per_s
+    assert not [key for key in daemon.stats(3) if "lane" in key or "worker" in key]
 
 
 def test_counters_never_go_back(running):

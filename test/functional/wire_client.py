@@ -143,6 +143,18 @@ def _direction(source, target, queue):
     }
 
 
+LANE_VF_TO_VM, LANE_VM_TO_VF = range(2)
+
+LANE = {
+    1: ("direction", int),
+    2: ("queue", int),
+    3: ("cpu", signed),
+    4: ("load", real),
+    5: ("pkts", int),
+    6: ("busy_cycles", int),
+    7: ("targets", int),
+}
+
 RELAY_STATE = {
     1: ("id", int),
     2: ("active", bool),
@@ -164,18 +176,32 @@ RELAY_STATE = {
                 106: ("no_mbuf", int),
                 107: ("rx_errors", int),
                 108: ("tx_errors", int),
+                120: ("rss_queues", int),
             }
         ),
     ),
     7: ("vf_to_vm", message(_direction("vf", "vm", "vm"))),
     8: ("vm_to_vf", message(_direction("vm", "vf", "vf"))),
     9: ("socket_id", int),
+    100: ("lane[]", message(LANE)),
+}
+
+WORKER = {
+    1: ("cpu", int),
+    2: ("host_cpu", int),
+    3: ("numa_node", signed),
+    4: ("shares_cpu", bool),
+    5: ("busy", real),
+    6: ("busy_cycles", int),
+    7: ("lanes", int),
 }
 
 STATS_RESPONSE = {
     1: ("status", int),
     2: ("relay[]", message(RELAY_STATE)),
     100: ("error_text", text),
+    101: ("worker[]", message(WORKER)),
+    102: ("cycles_per_s", int),
 }
 
 

@@ -129,6 +129,33 @@ void __wrap_control_rates_between(const struct control_counters *before,
 	        .rx_pkts = (float)((double)(after->rx_pkts - before->rx_pkts) / elapsed_s)};
 }
 
+unsigned __wrap_control_lanes_read(const struct control *control, unsigned relay_id,
+                                   struct control_lane out[CONTROL_LANES_MAX])
+{
+	(void)control;
+	out[0] = (struct control_lane){.to_vm = true, .cpu = 2, .pkts = relay_id};
+	return relay_id % 2; /* odd ones have a lane */
+}
+
+unsigned __wrap_control_worker_count(const struct control *control)
+{
+	(void)control;
+	return 2;
+}
+
+void __wrap_control_worker_read(const struct control *control, unsigned index,
+                                struct control_worker *out)
+{
+	(void)control;
+	*out = (struct control_worker){.cpu = 2 + index, .busy = 0.5f};
+}
+
+uint64_t __wrap_control_cycles_per_s(const struct control *control)
+{
+	(void)control;
+	return 2500000000;
+}
+
 /* --- the set-up -------------------------------------------------------------------------- */
 
 static struct {

@@ -427,6 +427,88 @@ START_TEST(stats_of_a_busy_relay)
 }
 END_TEST
 
+START_TEST(stats_of_lanes_and_workers)
+{
+	static struct stats_codec codec;
+	const struct control_lane lanes[] = {
+	        {.to_vm = true, .queue = 2, .cpu = 70, .load = 0.25f, .targets = 0x14},
+	        {.queue = 31, .cpu = 3, .pkts = UINT64_MAX, .busy_cycles = 1ULL << 40}};
+	const struct control_worker worker = {.cpu = 70,
+	                                      .numa_node = -1,
+	                                      .host_cpu = 1,
+	                                      .shares_cpu = true,
+	                                      .n_lanes = 9,
+	                                      .busy = 0.75f,
+	                                      .busy_cycles = 12345};
+	struct control_relay one = reading_make(1), two = reading_make(2);
+	struct control_rates rates = {0};
+	Virtioforwarder__StatsResponse *response;
+
+	one.has_device = two.has_device = one.has_rss = true;
+	one.rss_queues = 3;
+	stats_codec_begin(&codec);
+	stats_codec_add_worker(&codec, &worker);
+	stats_codec_add(&codec, &one, &rates, &rates);
+	stats_codec_add_lanes(&codec, lanes, 1);
+	stats_codec_add(&codec, &two, &rates, &rates);
+	stats_codec_add_lanes(&codec, lanes, 2);
+	response = travel(&codec);
+
+	ck_assert_uint_eq(response->n_worker, 1);
+	ck_assert_uint_eq(response->worker[0]->cpu, 70);
+	ck_assert_uint_eq(response->worker[0]->host_cpu, 1);
+	ck_assert_int_eq(response->worker[0]->numa_node, -1);
+	ck_assert(response->worker[0]->shares_cpu);
+	ck_assert_uint_eq(response->worker[0]->lanes, 9);
+	ck_assert_float_eq(response->worker[0]->busy, 0.75f);
+	ck_assert_uint_eq(response->worker[0]->busy_cycles, 12345);
+
+	ck_assert_uint_eq(response->relay[0]->n_lane, 1);
+	ck_assert_uint_eq(response->relay[1]->n_lane, 2);
+	ck_assert(response->relay[0]->vf->has_rss_queues &&
+	          !response->relay[1]->vf->has_rss_queues);
+	ck_assert_uint_eq(response->relay[0]->vf->rss_queues, 3);
+	const Virtioforwarder__RelayState__Lane *lane = response->relay[0]->lane[0];
+	ck_assert_int_eq(lane->direction, VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VF_TO_VM);
+	ck_assert_uint_eq(lane->queue, 2);
+	ck_assert_int_eq(lane->cpu, 70);
+	ck_assert_float_eq(lane->load, 0.25f);
+	ck_assert_uint_eq(lane->targets, 0x14);
+	lane = response->relay[1]->lane[1];
+	ck_assert_int_eq(lane->direction, VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VM_TO_VF);
+	ck_assert_uint_eq(lane->queue, 31);
+	ck_assert_uint_eq(lane->pkts, UINT64_MAX);
+	ck_assert_uint_eq(lane->busy_cycles, 1ULL << 40);
+	virtioforwarder__stats_response__free_unpacked(response, NULL);
+}
+END_TEST
+
+/* Every relay with every lane there can be, and every worker. */
+START_TEST(stats_hold_all_lanes)
+{
+	static struct stats_codec codec;
+	static const struct control_lane lanes[CONTROL_LANES_MAX];
+	const struct control_worker worker = {0};
+	struct control_rates rates = {0};
+	Virtioforwarder__StatsResponse *response;
+
+	stats_codec_begin(&codec);
+	for (unsigned i = 0; i < LCORES_MAX; i++)
+		stats_codec_add_worker(&codec, &worker);
+	for (unsigned id = 0; id < RELAYS_MAX; id++) {
+		struct control_relay reading = reading_make(id);
+
+		stats_codec_add(&codec, &reading, &rates, &rates);
+		stats_codec_add_lanes(&codec, lanes, CONTROL_LANES_MAX);
+	}
+	response = travel(&codec);
+	ck_assert_uint_eq(response->n_worker, LCORES_MAX);
+	for (unsigned id = 0; id < RELAYS_MAX; id++)
+		ck_assert_uint_eq(response->relay[id]->n_lane, CONTROL_LANES_MAX);
+	virtioforwarder__stats_response__free_unpacked(response, NULL);
+}
+END_TEST
+
 START_TEST(stats_hold_all_relays)
 {
 	static struct stats_codec codec;
@@ -470,6 +552,8 @@ int main(void)
 	tcase_add_test(tcase, decode_holds_bonds_to_their_rules);
 	tcase_add_test(tcase, stats_of_an_idle_relay);
 	tcase_add_test(tcase, stats_of_a_busy_relay);
+	tcase_add_test(tcase, stats_of_lanes_and_workers);
+	tcase_add_test(tcase, stats_hold_all_lanes);
 	tcase_add_test(tcase, stats_hold_all_relays);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);

@@ -214,6 +214,30 @@ START_TEST(takes_as_many_queues_as_there_are)
 }
 END_TEST
 
+/* Entry i of the table serves guest queue i mod n, which VF queue (i mod n) mod 4 takes care of. */
+START_TEST(flows_are_spread_over_the_guests_queues)
+{
+	static const unsigned guest_queues[] = {1, 2, 3, 4, 6, 32};
+	struct rte_eth_rss_reta_entry64 reta[2] = {{.mask = UINT64_MAX}, {.mask = UINT64_MAX}};
+	struct vf_params params = usual;
+
+	params.max_queues = 4;
+	attach_ok("net_null0", &params);
+	for (unsigned i = 0; i < RTE_DIM(guest_queues); i++) {
+		unsigned n = guest_queues[i];
+
+		ck_assert_int_eq(vf_rss_spread(&vf, n), n < 4 ? (int)n : 4);
+		ck_assert_int_eq(rte_eth_dev_rss_reta_query(vf.port_id, reta, 128), 0);
+		for (unsigned j = 0; j < 128; j++)
+			ck_assert_uint_eq(reta[j / 64].reta[j % 64], j % n % 4);
+	}
+	detach_ok();
+	attach_ok("net_ring0", &params);
+	ck_assert_int_eq(vf_rss_spread(&vf, 2), -ENOTSUP);
+	detach_ok();
+}
+END_TEST
+
 START_TEST(jumbo_frames_are_scattered)
 {
 	struct vf_params params = usual;
@@ -498,6 +522,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, sets_up_a_simple_device);
 	tcase_add_test(tcase, takes_as_many_queues_as_there_are);
+	tcase_add_test(tcase, flows_are_spread_over_the_guests_queues);
 	tcase_add_test(tcase, jumbo_frames_are_scattered);
 	tcase_add_test(tcase, knows_what_the_kernels_devices_can);
 	tcase_add_test(tcase, knows_what_memif_can);

@@ -194,6 +194,37 @@ START_TEST(only_lcores_that_there_are)
 }
 END_TEST
 
+/* Every other run of an idle lane; nothing of it counts as work. */
+static unsigned run_idle(const struct lane_work *work)
+{
+	counter_add(&work->lane->counters.rx_pkts, 1);
+	return 0;
+}
+
+START_TEST(only_work_counts_as_busy)
+{
+	struct lane_work works[] = {{.run = run_counting, .lane = &lanes[0], .max_frame = 1000},
+	                            {.run = run_counting, .lane = &lanes[1], .max_frame = 1001},
+	                            {.run = run_idle, .lane = &lanes[2]}};
+	struct worker *busy = &workers->worker[0], *idle = &workers->worker[1];
+
+	start();
+	worker_publish(busy, plan_create(works, 2));
+	worker_publish(idle, plan_create(&works[2], 1));
+	for (int i = 0; i < 3; i++) {
+		wait_for_run(0);
+		wait_for_run(1);
+		wait_for_run(2);
+	}
+	stop();
+	ck_assert_uint_gt(lanes[0].busy_cycles, 0);
+	ck_assert_uint_gt(lanes[1].busy_cycles, 0);
+	ck_assert_uint_eq(busy->busy_cycles, lanes[0].busy_cycles + lanes[1].busy_cycles);
+	ck_assert_uint_eq(idle->busy_cycles, 0);
+	ck_assert_uint_eq(lanes[2].busy_cycles, 0);
+}
+END_TEST
+
 START_TEST(plans_come_and_go_while_they_run)
 {
 	unsigned where[LANES] = {0, 0, 1, 1, 2};
@@ -386,6 +417,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, only_lcores_that_there_are);
+	tcase_add_test(tcase, only_work_counts_as_busy);
 	tcase_add_test(tcase, plans_come_and_go_while_they_run);
 	tcase_add_test(tcase, plans_from_before_the_start);
 	tcase_add_test(tcase, lanes_move);

@@ -1,0 +1,105 @@
+/* What lanes and workers cost, as it is sampled and told.
+ */
+/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+#include <check.h>
+
+#include "control_rig.h"
+
+#define RELAY 5
+
+static struct relay *relay;
+
+static void set_up(void)
+{
+	rig_create(3);
+	rig->workers->cycles_per_s = 1000000;
+	relay = &rig->relays[RELAY];
+	relay->vf = rig_vf(RELAY, 2, 2);
+	relay->vf_phase = VF_ATTACHED;
+	relay->vf_to_vm_pin = 1;
+	relay->vm_to_vf_pin = 2;
+	rig_guest_set(relay, true, 0x1b, 0x3);
+	ck_assert_int_eq(planner_apply(rig->planner), 0);
+}
+
+static void tear_down(void)
+{
+	rig_destroy();
+}
+
+START_TEST(lanes_are_told)
+{
+	struct control_lane lanes[CONTROL_LANES_MAX];
+
+	relay->vf_to_vm[1].counters.rx_pkts = 77;
+	relay->vm_to_vf[1].busy_cycles = 5000;
+	ck_assert_uint_eq(control_lanes_read(rig, RELAY, lanes), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert(lanes[i].to_vm == (i < 2));
+		ck_assert_uint_eq(lanes[i].queue, i % 2);
+		ck_assert_int_eq(lanes[i].cpu, i < 2 ? 2 : 3);
+	}
+	ck_assert_uint_eq(lanes[0].targets, 0x9); /* the guest's first and third */
+	ck_assert_uint_eq(lanes[1].targets, 0x12);
+	ck_assert_uint_eq(lanes[2].targets, 0x1); /* VF queues */
+	ck_assert_uint_eq(lanes[3].targets, 0x2);
+	ck_assert_uint_eq(lanes[1].pkts, 77);
+	ck_assert_uint_eq(lanes[3].busy_cycles, 5000);
+	ck_assert_uint_eq(control_lanes_read(rig, RELAY - 1, lanes), 0);
+
+	rig_guest_set(relay, false, 0, 0);
+	ck_assert_int_eq(planner_apply(rig->planner), 0);
+	ck_assert_uint_eq(control_lanes_read(rig, RELAY, lanes), 2);
+	ck_assert_uint_eq(lanes[0].targets, 0); /* to nobody */
+}
+END_TEST
+
+START_TEST(a_second_is_a_sample)
+{
+	struct control_lane lanes[CONTROL_LANES_MAX];
+	struct control_worker worker;
+
+	for (int i = 0; i < 40; i++) { /* smoothed: until it has settled */
+		relay->vf_to_vm[0].busy_cycles += 500000;
+		rig->workers->worker[1].busy_cycles += 750000;
+		loads_sample(rig, 2.0);
+	}
+	control_lanes_read(rig, RELAY, lanes);
+	ck_assert_float_eq_tol(lanes[0].load, 0.25f, 0.01f);
+	ck_assert_float_eq(lanes[1].load, 0.0f);
+	control_worker_read(rig, 1, &worker);
+	ck_assert_float_eq_tol(worker.busy, 0.375f, 0.001f);
+	ck_assert_uint_eq(worker.busy_cycles, 40 * 750000);
+	ck_assert_uint_eq(worker.n_lanes, 2);
+	ck_assert_uint_eq(worker.cpu, 2);
+	ck_assert(worker.shares_cpu);
+
+	/* The last second alone counts for a worker; and no more than all of it. */
+	loads_sample(rig, 1.0);
+	control_worker_read(rig, 1, &worker);
+	ck_assert_float_eq(worker.busy, 0.0f);
+	rig->workers->worker[1].busy_cycles += 9000000;
+	loads_sample(rig, 1.0);
+	control_worker_read(rig, 1, &worker);
+	ck_assert_float_eq(worker.busy, 1.0f);
+	ck_assert_uint_eq(control_cycles_per_s(rig), 1000000);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("loads");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, lanes_are_told);
+	tcase_add_test(tcase, a_second_is_a_sample);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,187 @@
+/* A VF's RSS table as control has it follow the guest's queues: when the device thread is asked,
+ * and for what. The device thread is the test's: nothing happens before it says so.
+ */
+/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: vf_rss_spread job_submit */
+#include <check.h>
+
+#include "control_rig.h"
+
+#define RELAY 3
+#define PORT  5
+
+static struct job *submitted; /* one at most */
+static unsigned n_asked, spread_over;
+static int answer;
+
+void __wrap_job_submit(struct job_thread *thread, struct job *job);
+int __wrap_vf_rss_spread(const struct vf *vf, unsigned guest_queues);
+
+void __wrap_job_submit(struct job_thread *thread, struct job *job)
+{
+	(void)thread;
+	ck_assert_ptr_null(submitted);
+	submitted = job;
+}
+
+int __wrap_vf_rss_spread(const struct vf *vf, unsigned guest_queues)
+{
+	ck_assert_uint_eq(vf->port_id, PORT);
+	n_asked++;
+	spread_over = guest_queues;
+	return answer;
+}
+
+static void device_works(void)
+{
+	struct job *job = submitted;
+
+	ck_assert_ptr_nonnull(job);
+	submitted = NULL;
+	job->run(job);
+	job->done(job);
+}
+
+static struct relay *relay;
+
+static void set_up(void)
+{
+	submitted = NULL;
+	n_asked = spread_over = 0;
+	answer = 1;
+	rig_create(2);
+	relay = &rig->relays[RELAY];
+	relay->vf = rig_vf(RELAY, PORT, 4);
+	relay->vf.has_rss = true;
+	relay->vf_phase = VF_ATTACHED;
+}
+
+static void tear_down(void)
+{
+	ck_assert_ptr_null(submitted);
+	rig_destroy();
+}
+
+static void guest_has(uint32_t queues)
+{
+	rig_guest_set(relay, queues != 0, queues, queues);
+	relay_rss_follow(rig);
+}
+
+static void expect_spread(unsigned guest_queues)
+{
+	device_works();
+	ck_assert_uint_eq(spread_over, guest_queues);
+	ck_assert_ptr_null(submitted);
+	relay_rss_follow(rig); /* that was it */
+	ck_assert_ptr_null(submitted);
+}
+
+START_TEST(follows_the_guest)
+{
+	guest_has(0); /* as it was attached */
+	guest_has(0xf);
+	ck_assert_ptr_null(submitted);
+	guest_has(0x3);
+	answer = 2;
+	expect_spread(2);
+	ck_assert_uint_eq(relay->rss.vf_queues, 2);
+	guest_has(0x3f);
+	answer = 4;
+	expect_spread(6);
+	ck_assert_uint_eq(relay->rss.vf_queues, 4);
+	guest_has(0); /* it leaves */
+	expect_spread(4);
+	ck_assert_uint_eq(n_asked, 3);
+}
+END_TEST
+
+/* One job at a time, and only the last wish counts. */
+START_TEST(changes_come_faster_than_the_device)
+{
+	guest_has(0x1);
+	for (unsigned queues = 2; queues <= 8; queues++)
+		guest_has((1U << queues) - 1);
+	device_works();
+	ck_assert_uint_eq(spread_over, 1);
+	expect_spread(8);
+	ck_assert_uint_eq(n_asked, 2);
+
+	guest_has(0x1);
+	guest_has(0xff); /* and back, before anything has happened */
+	device_works();
+	expect_spread(8);
+}
+END_TEST
+
+START_TEST(a_refusal_is_not_asked_for_again)
+{
+	answer = -ENOTSUP;
+	guest_has(0x3);
+	expect_spread(2);
+	ck_assert_uint_eq(relay->rss.vf_queues, 0);
+	guest_has(0x1);
+	expect_spread(1);
+	ck_assert_uint_eq(n_asked, 2);
+}
+END_TEST
+
+START_TEST(leaves_other_vfs_alone)
+{
+	relay->vf.has_rss = false;
+	guest_has(0x1);
+	relay->vf.has_rss = true;
+	relay->vf_phase = VF_DETACHING;
+	guest_has(0x1);
+	relay->vf_phase = VF_ABSENT;
+	guest_has(0x1);
+	ck_assert_ptr_null(submitted);
+}
+END_TEST
+
+START_TEST(the_vf_leaves_meanwhile)
+{
+	guest_has(0x1);
+	relay->vf_phase = VF_LEAVING;
+	guest_has(0x3);
+	device_works();
+	ck_assert_uint_eq(relay->rss.vf_queues, 0);
+	ck_assert_uint_eq(relay->rss.set_up_for, 0);
+	relay_rss_follow(rig);
+	ck_assert_ptr_null(submitted);
+	relay->vf_phase = VF_ATTACHED; /* the next one */
+	relay_rss_follow(rig);
+	expect_spread(2);
+}
+END_TEST
+
+START_TEST(nothing_more_at_the_end)
+{
+	guest_has(0x1);
+	rig->quiesced = true;
+	guest_has(0x3);
+	device_works();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("relay_rss");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, follows_the_guest);
+	tcase_add_test(tcase, changes_come_faster_than_the_device);
+	tcase_add_test(tcase, a_refusal_is_not_asked_for_again);
+	tcase_add_test(tcase, leaves_other_vfs_alone);
+	tcase_add_test(tcase, the_vf_leaves_meanwhile);
+	tcase_add_test(tcase, nothing_more_at_the_end);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
