@@ -63,7 +63,7 @@ $(BUILD)/flags.mk: Makefile
 		{ echo "run scripts/install-build-deps first" >&2; exit 1; }
 	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PACKAGES))"; \
 	   echo "PKG_LIBS := $$(pkg-config --libs $(PACKAGES))"; } > $@
-NO_BUILD := help deps demo check check-full check-vm rpm deb clean format lint check-layers
+NO_BUILD := help deps demo check check-full check-vm check-deb rpm deb clean format lint check-layers
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/flags.mk
 endif
@@ -137,6 +137,7 @@ help:
 #: make demo         install what is missing, build, and show a guest's packets cross a relay
 #: make check        install what is missing, build, run the unit and functional tests (root or sudo)
 #: make check-full   make check, and the slow suites behind it
+#: make check-deb    install, upgrade and purge the Debian package in a minimal Debian
 #: make check-vm     the same on SR-IOV NICs that QEMU emulates, in a virtual machine (no root needed)
 #: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
 #: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
@@ -154,7 +155,7 @@ deps:
 
 # These two are all that a newcomer has to type: they install, and build in a make of its own,
 # since the flags are not known before the packages are there.
-.PHONY: demo check check-full check-vm
+.PHONY: demo check check-full check-vm check-deb
 demo:
 	@scripts/install-build-deps --check --build --demo >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --demo
@@ -178,6 +179,12 @@ check-vm:
 		scripts/install-build-deps --build --vm
 	@$(MAKE) --no-print-directory all tools
 	@test/vm/run
+
+check-deb:
+	@scripts/install-build-deps --check --package >/dev/null 2>&1 || \
+		scripts/install-build-deps --package
+	@DEB_BUILD_OPTIONS=nocheck $(MAKE) --no-print-directory deb
+	@test/deb/run
 
 .PHONY: bench
 bench: all

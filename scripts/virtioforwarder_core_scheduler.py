@@ -8,10 +8,11 @@ left alone, and so is a direction whose queues several workers share. All pins o
 released when this ends (on SIGTERM, SIGINT or SIGHUP).
 
 The daemon balances by itself (VIO4WD_CORE_SCHED_ENABLE); this is for those who want to do it
-otherwise.
+otherwise. Its service takes what is not given here from /etc/default/virtioforwarder.
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -43,29 +44,38 @@ def level(text):
     return int(text)
 
 
+def variable(name, default=None):
+    """What the service's configuration says, unless that is nothing."""
+    return os.environ.get(name) or default
+
+
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     workers.add_endpoint_options(parser)
+    for option, name in (("stats_ep", "STATS"), ("sched_ep", "CORE_SCHED")):
+        parser.set_defaults(
+            **{option: variable(f"VIRTIOFWD_ZMQ_{name}_EP", parser.get_default(option))}
+        )
     parser.add_argument(
         "--poll-interval",
         type=workers.seconds,
-        default=5.0,
+        default=variable("VIO4WD_CORE_SCHED_POLL_INTERVAL", "5"),
         metavar="S",
         help="seconds between two looks; default: %(default)s",
     )
     parser.add_argument(
         "--loglevel",
         type=level,
-        default=INFO,
+        default=variable("VIO4WD_CORE_SCHED_LOG_LEVEL", str(INFO)),
         metavar="LEVEL",
         help="print messages up to this syslog severity, 0 to 7; default: %(default)s",
     )
     parser.add_argument(
         "--sensitivity",
         type=sensitivity,
-        default=0.25,
+        default=variable("VIO4WD_CORE_SCHED_SENSITIVITY", "0.25"),
         metavar="F",
         help="move only if that takes away at least this share of the busiest worker's excess over "
         "the mean; at 0 any gain counts; default: %(default)s",
@@ -73,6 +83,7 @@ def arguments():
     parser.add_argument(
         "--global-numa-opt",
         action="store_true",
+        default=bool(variable("VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT")),
         help="balance over all NUMA nodes instead of within each",
     )
     client.add_curve_options(parser)

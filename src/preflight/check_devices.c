@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <string.h>
 
@@ -228,6 +229,26 @@ static void check_uio(struct preflight *p, struct checked_vf *vf)
 	finding_remedy(finding, "bind it to vfio-pci, or boot with iommu=pt");
 }
 
+/* The service's sandbox leaves that right out unless it is asked for. */
+static void check_uio_rights(struct preflight *p, struct checked_vf *vf)
+{
+	char label[64];
+
+	if (!pci_driver_is_uio(vf->function.driver) || preflight_has_capability(p, CAP_SYS_ADMIN) ||
+	    !checked_vf_condemn(vf))
+		return;
+	checked_vf_label(vf, label, sizeof(label));
+	struct finding *finding = report_add(p->report, FINDING_VF, "vf.uio_not_allowed");
+	finding_what(finding, "%s is bound to %s, and CAP_SYS_ADMIN is missing", label,
+	             vf->function.driver);
+	finding_why(finding,
+	            "the VF is to be given physical addresses, which the kernel tells only "
+	            "those who have it");
+	finding_remedy(finding, "bind it to vfio-pci, or add the drop-in "
+	                        "/usr/share/virtio-forwarder/igb_uio.conf to the service, as its "
+	                        "first lines say");
+}
+
 static void check_iommu(struct preflight *p)
 {
 	bool on = has_groups(p->place->sysfs), wanted = false, with_vfio = false;
@@ -237,6 +258,7 @@ static void check_iommu(struct preflight *p)
 		enum pci_state state = vf->verdict.state;
 
 		check_uio(p, vf);
+		check_uio_rights(p, vf);
 		with_vfio |= vf->function.iommu_group >= 0;
 		if (state != PCI_UNBOUND && state != PCI_KERNEL_DRIVER && state != PCI_NO_GROUP)
 			continue;

@@ -271,3 +271,17 @@ def test_detached_from_the_terminal(daemon):
     finally:
         os.kill(pid, signal.SIGTERM)
     wait_for(lambda: not os.path.exists(daemon.pid_file()), 5)
+
+
+def test_watchdog_is_fed(daemon, monkeypatch):
+    """Four times in a row, by workers that sleep and by workers that poll."""
+    monkeypatch.setenv("WATCHDOG_USEC", "500000")
+    with daemon.launch() as notify:
+        notify.settimeout(20 * SLOW)
+        while b"READY=1" not in notify.recv(4096).split(b"\n"):
+            pass
+        for _ in range(4):
+            assert notify.recv(4096) == b"WATCHDOG=1"
+        daemon.add_ring(0)
+        for _ in range(4):
+            assert notify.recv(4096) == b"WATCHDOG=1"

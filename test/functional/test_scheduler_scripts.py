@@ -318,3 +318,24 @@ def test_scheduler_lets_others_take_its_pins(running, guest, started):
 def test_scheduler_checks_its_arguments(daemon, args):
     done = daemon.script(SCHEDULER, args)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_scheduler_reads_its_service_s_configuration(monkeypatch):
+    monkeypatch.setattr(sys, "argv", [SCHEDULER, "--poll-interval=3"])
+    values = {
+        "VIO4WD_CORE_SCHED_POLL_INTERVAL": "7",
+        "VIO4WD_CORE_SCHED_SENSITIVITY": "0.5",
+        "VIO4WD_CORE_SCHED_LOG_LEVEL": "",
+        "VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT": "y",
+        "VIRTIOFWD_ZMQ_STATS_EP": "ipc:///run/s",
+        "VIRTIOFWD_ZMQ_CORE_SCHED_EP": "ipc:///run/c",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    args = scheduler.arguments()
+    assert (args.poll_interval, args.sensitivity, args.loglevel) == (3.0, 0.5, 6)
+    assert (args.global_numa_opt, args.stats_ep, args.sched_ep) == (True, "ipc:///run/s", "ipc:///run/c")
+    for name in values:
+        monkeypatch.delenv(name)
+    args = scheduler.arguments()
+    assert (args.poll_interval, args.sensitivity, args.global_numa_opt) == (3.0, 0.25, False)

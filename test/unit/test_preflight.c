@@ -400,6 +400,21 @@ START_TEST(igb_uio_behind_a_translating_iommu)
 }
 END_TEST
 
+START_TEST(igb_uio_takes_physical_addresses)
+{
+	rebind("0000:01:10.0", "igb_uio");
+	tree_file("proc/self/status", "CapEff:\t00000000ffdfffff\n"); /* no CAP_SYS_ADMIN */
+	const struct finding *finding = finds("vf.uio_not_allowed", FINDING_WARNING);
+	what_says(finding, "bound to igb_uio");
+	remedy_says(finding, "drop-in /usr/share/virtio-forwarder/igb_uio.conf");
+	rebind("0000:01:10.1", "igb_uio");
+	run();
+	ck_assert_int_eq(find("vf.uio_not_allowed")->severity, FINDING_ERROR);
+	tree_file("proc/self/status", ALL_RIGHTS);
+	finds_nothing();
+}
+END_TEST
+
 START_TEST(a_pf_in_the_hands_of_vfio)
 {
 	rebind("0000:01:00.0", "vfio-pci");
@@ -816,6 +831,7 @@ int main(void)
 	tcase_add_test(tcase, a_group_that_is_not_viable);
 	tcase_add_test(tcase, without_an_iommu);
 	tcase_add_test(tcase, igb_uio_behind_a_translating_iommu);
+	tcase_add_test(tcase, igb_uio_takes_physical_addresses);
 	tcase_add_test(tcase, a_pf_in_the_hands_of_vfio);
 	tcase_add_test(tcase, a_node_without_workers);
 	tcase_add_test(tcase, a_cpuset_that_is_narrower);

@@ -46,6 +46,7 @@ def test_installed(vm, service):
         vm.sh(f"/usr/{directory}/virtio-forwarder/virtioforwarder_port_control.py --help")
     assert vm.sh("stat -c '%U:%G %a' /tmp/virtio-forwarder") == "root:kvm 775\n"
     vm.sh("systemd-analyze verify --man=no virtio-forwarder.service vio4wd_core_scheduler.service")
+    assert service.systemctl("is-enabled", "virtio-forwarder-bind") == "static"
     assert vm.sh("rpm --verify --nodeps virtio-forwarder | grep -v ' c ' || :") == ""
 
 
@@ -58,7 +59,7 @@ def test_sandbox(vm, service, running):
     effective = int(fields["CapEff"], 16)
     assert effective & dac_override and not effective & sys_admin, fields["CapEff"]
     assert "for virtio-forwarder.service: " in vm.sh(
-        "systemd-analyze security --no-pager --threshold=36 virtio-forwarder.service")
+        "systemd-analyze security --no-pager --threshold=34 virtio-forwarder.service")
 
 
 def test_crash(service, running):
@@ -137,6 +138,48 @@ def test_daemon_serves_sockets(vm, service, guest, vfs, kvm):
     one.wait_received(500, timeout=30)
     one.finish_clean()
     assert not service.dropped(0)
+
+
+@pytest.fixture
+def spare(vm):
+    """The VF that nothing else uses, on the kernel's driver."""
+    vf, autoprobe = vm.nics[0].spare, f"/sys/bus/pci/devices/{vm.nics[0].address}/sriov_drivers_autoprobe"
+    vm.sh(f"modprobe igbvf; echo 1 > {autoprobe}; echo {vf.address} > /sys/bus/pci/drivers/igbvf/bind")
+    yield vf
+    vm.sh(f"echo 0 > {autoprobe}")
+    vf.unbind()
+
+
+def test_bound_as_long_as_the_service_is_wanted(vm, service, vfs, spare):
+    """A crash or a restart hands no VF back; stopping hands back what was bound, and nothing else."""
+    service.configure(BIND_VFIO_PCI=f"{spare.address},{vfs[0].address}",
+                      STATIC_VFS=static_vfs([vfs[0], spare]))
+
+    def binding():
+        return vm.sh("systemctl show --value -p InvocationID,ActiveState virtio-forwarder-bind").split()
+
+    service.start()
+    assert spare.driver() == "vfio-pci"
+    service.wait_states(1, "DPDK_ADDED", "VIRTIO_UNINIT")
+    bound = binding()
+    assert "active" in bound
+    for how in ("crash", "restart"):
+        pid = service.pid()
+        if how == "crash":
+            service.systemctl("kill", "--signal=KILL", UNIT)
+        else:
+            service.systemctl("restart", UNIT)
+        service.wait_another(pid)
+        service.wait_states(1, "DPDK_ADDED", "VIRTIO_UNINIT")
+        assert binding() == bound
+    service.stop()
+    wait_for(lambda: spare.driver() == "igbvf", 30, "the VF is given back")
+    assert vfs[0].driver() == "vfio-pci"
+    # What cannot be bound does not keep the others from their guests.
+    service.configure(BIND_VFIO_PCI="nosuchdevice", STATIC_VFS=static_vfs(vfs[:1]))
+    service.start()
+    service.wait_states(0, "DPDK_ADDED", "VIRTIO_UNINIT")
+    assert "nosuchdevice" in vm.sh("journalctl -q -o cat -u virtio-forwarder-bind -n 5")
 
 
 def test_core_scheduler(service, running):
