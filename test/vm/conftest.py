@@ -27,7 +27,8 @@ def pytest_sessionstart(session):
     for pattern in (os.path.join(IMAGE, "root.img"), os.path.join(PACKAGES, "*.x86_64.rpm")):
         if not glob.glob(pattern):
             pytest.exit(f"{pattern} is not there: run make check-vm", 2)
-    shutil.rmtree(RESULTS, ignore_errors=True)
+    if "VM_SECOND_TRY" not in os.environ:  # else the logs of the first are still wanted
+        shutil.rmtree(RESULTS, ignore_errors=True)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -47,6 +48,8 @@ def pytest_runtest_makereport(item, call):
 def save(vm, name):
     """Copies what is of interest out of the VM; the folder. A dead one leaves its console."""
     folder = os.path.join(RESULTS, re.sub(r"[^A-Za-z0-9_.-]", "_", name))
+    if "VM_SECOND_TRY" in os.environ:
+        folder += ".again"
     os.makedirs(folder, exist_ok=True)
     try:
         vm.sh("dmesg >/host/results/dmesg.txt; journalctl -b --no-pager >/host/results/journal.txt;"
