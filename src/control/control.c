@@ -170,7 +170,7 @@ static struct control *control_allocate(const struct config *config, struct loop
 	memset(control, 0, size);
 	control->config = config;
 	control->loop = loop;
-	control->event_fd = -1;
+	control->event_fd = control->link_fd = -1;
 	return control;
 }
 
@@ -214,6 +214,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	relay_mac_start(control);
 	if (saved_start(control) < 0)
 		goto fail_memory;
+	relay_host_start(control);
 	start_balancing(control);
 	return control;
 fail_memory:
@@ -274,6 +275,7 @@ static void control_free(struct control *control)
 	rte_mempool_free(control->discard_pool);
 	if (control->workers != NULL)
 		workers_destroy(control->workers);
+	relay_host_stop(control);
 	if (control->event_fd >= 0) {
 		loop_remove_fd(control->loop, control->event_fd);
 		close(control->event_fd);

@@ -132,6 +132,7 @@ struct relay {
 	bool detach_wanted; /* somebody asked to remove what is being attached */
 	bool restored;      /* from the saved state, and nobody has asked for it since */
 	uint64_t changed;   /* number of its last change that is to be saved, see saved.c */
+	bool ask_host;      /* the PF's settings may have changed: relay_host.c */
 	struct waiter_list add_waiters, remove_waiters;
 	struct vf_health health;          /* of the VF that is attached */
 	struct control_vf_losses losses;  /* of all VFs before it */
@@ -185,6 +186,7 @@ struct control {
 	struct cpu_watch *cpu_watch;
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
 	struct guest_params guest_params; /* what all guests' sockets have in common */
+	int link_fd;                      /* link_watch.h's, -1 = none */
 	int event_fd;                     /* eventfd: there are guest_events or lost_events */
 	_Atomic uint64_t guest_events;    /* bit r: relay r's guest has changed; any thread sets */
 	_Atomic uint64_t lost_events;     /* bit r: relay r's VF was lost; any thread sets */
@@ -249,6 +251,13 @@ void relay_guest_refuse_all(struct control *control);
 /* The workers have stopped. False when a peer keeps the vhost library busy: then its thread lives
  * on, and nothing that it may still touch can be freed. */
 bool relay_guest_close_all(struct control *control);
+
+/* --- relay_host.c --- */
+
+void relay_host_start(struct control *control);
+void relay_host_stop(struct control *control);
+/* What the PF of the relay's VF has answered, when relay->ask_host was set. VF_ATTACHED only. */
+void relay_host_told(struct relay *relay, const struct vf_host *host);
 
 /* --- relay_mac.c --- */
 

@@ -240,6 +240,7 @@ static void attach_done(struct job *job)
 	relay->vf_phase = VF_ATTACHED;
 	relay->mac.asked = false;
 	relay->rss.set_up_for = relay->rss.vf_queues = 0;
+	relay->ask_host = true; /* what it did meanwhile went unheard */
 	relay->lost = false;
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {

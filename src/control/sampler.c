@@ -1,6 +1,7 @@
 /* Once a second: the relays' packet rates and what everything costs (loads.c), and the VFs' health
  * (link, the NIC's own losses) by a job on the device thread, since some drivers ask the NIC for it
- * and wait. Control thread only, but for health_run.
+ * and wait; so does the PF, when relay_host.c wants to know what it says. Control thread only, but
+ * for health_run.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@ struct health_entry {
 	unsigned relay_id;
 	struct vf vf;
 	struct vf_health health;
+	bool ask_host;
+	struct vf_host host; /* if asked */
 };
 
 struct sampler {
@@ -80,8 +83,13 @@ static void health_run(struct job *job)
 {
 	struct sampler *sampler = sampler_of_job(job);
 
-	for (unsigned i = 0; i < sampler->n_entries; i++)
-		vf_health_read(&sampler->entries[i].vf, &sampler->entries[i].health);
+	for (unsigned i = 0; i < sampler->n_entries; i++) {
+		struct health_entry *entry = &sampler->entries[i];
+
+		vf_health_read(&entry->vf, &entry->health);
+		if (entry->ask_host)
+			vf_host_read(&entry->vf, &entry->host);
+	}
 	vf_pools_reclaim();
 }
 
@@ -101,6 +109,8 @@ static void health_done(struct job *job)
 			log_notice("relay %u: the link of %s is %s", relay->id, relay->device.name,
 			           entry->health.link_up ? "up" : "down");
 		relay->health = entry->health;
+		if (entry->ask_host)
+			relay_host_told(relay, &entry->host);
 	}
 }
 
@@ -110,13 +120,15 @@ static void ask_health(struct sampler *sampler)
 		return;
 	sampler->n_entries = 0;
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *relay = &sampler->control->relays[i];
+		struct relay *relay = &sampler->control->relays[i];
 		struct health_entry *entry = &sampler->entries[sampler->n_entries];
 
 		if (relay->vf_phase != VF_ATTACHED)
 			continue;
 		entry->relay_id = i;
 		entry->vf = relay->vf;
+		entry->ask_host = relay->ask_host;
+		relay->ask_host = false;
 		sampler->n_entries++;
 	}
 	sampler->health_busy = true;

@@ -87,6 +87,7 @@ static int start(struct vf *vf, const struct rte_ether_addr *pf_mac, unsigned re
 		          vf_reason(rc));
 		return -1;
 	}
+	vf_host_read(vf, &vf->host);
 	if (vf->has_rss) {
 		rc = vf_rss_spread(vf, vf->n_queues);
 		if (rc < 0)

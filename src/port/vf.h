@@ -5,6 +5,7 @@
 #ifndef PORT_VF_H
 #define PORT_VF_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,6 +36,15 @@ struct vf_params {
 	bool no_huge;
 };
 
+/* What the VF's host has decided about it, as far as its PF is in sight. */
+struct vf_host {
+	unsigned pf_ifindex; /* 0 = not in sight: then nothing else is known */
+	char pf[IF_NAMESIZE];
+	bool needs_pf;             /* nothing reaches VFs of this kind while their PF is down */
+	bool pf_up;                /* always, unless needs_pf */
+	struct rte_ether_addr mac; /* zeros: none, or not told */
+};
+
 struct vf {
 	struct device_spec spec;
 	uint16_t port_id;
@@ -47,6 +57,7 @@ struct vf {
 	struct rte_ether_addr mac;       /* its default address now */
 	struct rte_ether_addr first_mac; /* … and as it came */
 	struct rte_ether_addr extra_mac; /* vf_mac_set's additional one, zeros = none */
+	struct vf_host host;             /* as control heard last */
 	bool mac_by_host;                /* first_mac is not the VF's own choice, but its PF's */
 	bool promiscuous;                /* as far as its driver knows */
 	bool has_rss;
@@ -115,6 +126,9 @@ static inline bool vf_has_mac(const struct vf *vf, const struct rte_ether_addr *
 int vf_rss_spread(const struct vf *vf, unsigned guest_queues);
 
 void vf_health_read(const struct vf *vf, struct vf_health *out);
+
+/* Asks the PF, which may take it a while. */
+void vf_host_read(const struct vf *vf, struct vf_host *out);
 
 /* Frees pools of detached VFs whose mbufs have come back since; returns how many still wait. */
 unsigned vf_pools_reclaim(void);

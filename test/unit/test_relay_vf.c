@@ -863,6 +863,73 @@ START_TEST(a_vf_that_was_reset_comes_back)
 }
 END_TEST
 
+static const struct vf_host good_host = {
+        .pf_ifindex = 5, .pf = "eno1", .needs_pf = true, .pf_up = true, .mac.addr_bytes = {2}};
+
+/* A VF, and what its PF says at first. */
+static void have_with_host(void)
+{
+	have(0, 0);
+	ck_assert(rig->relays[0].ask_host);
+	rig->relays[0].vf.mac = good_host.mac;
+	rig->relays[0].vf.host = good_host;
+	relay_host_told(&rig->relays[0], &good_host);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+}
+
+static void expect_another_attach(void)
+{
+	device_works();
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert_uint_eq(n_attaches, 2);
+}
+
+START_TEST(a_vf_whose_pf_was_down_is_attached_anew)
+{
+	struct vf_host host = good_host;
+
+	have_with_host();
+	host.pf_up = false;
+	for (int i = 0; i < 2; i++) {
+		relay_host_told(&rig->relays[0], &host);
+		ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	}
+	relay_host_told(&rig->relays[0], &good_host);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
+	expect_another_attach();
+}
+END_TEST
+
+START_TEST(a_vf_with_a_new_mac_is_attached_anew)
+{
+	struct vf_host host = good_host;
+
+	have_with_host();
+	host.mac.addr_bytes[5] = 7;
+	relay_host_told(&rig->relays[0], &host);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
+	expect_another_attach();
+}
+END_TEST
+
+START_TEST(a_mac_that_is_ours_or_none_is_no_news)
+{
+	struct vf_host host = good_host, none = good_host, unseen = {.pf_up = true};
+
+	have_with_host();
+	host.mac.addr_bytes[5] = 7;
+	rig->relays[0].vf.mac = host.mac; /* --sync-mac's doing */
+	relay_host_told(&rig->relays[0], &host);
+	none.mac = (struct rte_ether_addr){0};
+	relay_host_told(&rig->relays[0], &none);
+	relay_host_told(&rig->relays[0], &unseen);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert(device_idle());
+}
+END_TEST
+
 START_TEST(a_vf_that_has_left_is_waited_for)
 {
 	struct answer answer;
@@ -1151,6 +1218,9 @@ int main(void)
 	tcase_add_test(tcase, everything_is_counted);
 	tcase_add_test(tcase, out_of_memory_is_waited_out);
 	tcase_add_test(tcase, a_vf_that_was_reset_comes_back);
+	tcase_add_test(tcase, a_vf_whose_pf_was_down_is_attached_anew);
+	tcase_add_test(tcase, a_vf_with_a_new_mac_is_attached_anew);
+	tcase_add_test(tcase, a_mac_that_is_ours_or_none_is_no_news);
 	tcase_add_test(tcase, a_vf_that_has_left_is_waited_for);
 	tcase_add_test(tcase, somebody_knows_that_it_is_back);
 	tcase_add_test(tcase, a_lost_vf_may_be_removed);

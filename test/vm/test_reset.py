@@ -1,6 +1,6 @@
-"""What the host does to a VF that a relay uses: its PF trusts it, its link goes, it is unbound from
-vfio-pci, it leaves the machine. The relay goes on, or comes back once the VF does, without anybody's
-help; and the relays beside it do not notice.
+"""What the host does to a VF that a relay uses: its PF goes down, gives it another MAC or trusts it,
+its link goes, it is unbound from vfio-pci, it leaves the machine. The relay goes on, or comes back
+once the VF does, without anybody's help; and the relays beside it do not notice.
 """
 
 import re
@@ -41,6 +41,52 @@ def comes_back(one):
     one.command("start")
     one.wait_received(200, timeout=BACK)
     one.finish_clean()
+
+
+def test_pf_goes_down_and_up(vm, daemon, pair):
+    """At once, and after a while."""
+    pf = vm.nics[0].pf
+    for seconds in (0, 5):
+        vm.sh(f"ip link set {pf} down; sleep {seconds}; ip link set {pf} up")
+        for one in pair:
+            one.wait_received(100, timeout=BACK)
+    for relay, one in enumerate(pair):
+        comes_back(one)
+        state = daemon.relay(relay)
+        assert state.vf.link_up and state.vf.mac.lower() == vm.nics[0].vfs[relay].mac
+    assert daemon.log_count(f"{pf}, the PF of .* is down") == 4
+
+
+def test_pf_is_down_when_the_vf_is_added(vm, daemon, guest, vfs):
+    """An operator's order of doing things. The VF comes with any MAC, until its PF can be asked."""
+    pf = vm.nics[0].pf
+    vm.sh(f"ip link set {pf} down")
+    daemon.start(f"--add-pci-vf={vfs[0].address}=0")
+    one = guest(daemon.socket_path(0), vfs[0], timeout=PATIENCE)
+    wait_for(lambda: daemon.log_has(f"{pf}, the PF of {vfs[0].address}, is down"), 20, "a warning")
+    vm.sh(f"ip link set {pf} up")
+    comes_back(one)
+    assert daemon.relay(0).vf.mac.lower() == vfs[0].mac
+
+
+def test_the_host_changes_the_vfs_mac(vm, daemon, pair, guest, vfs):
+    """What has the new MAC is reached by it; and the daemon tells which one the VF has."""
+    beside, one = pair
+    one.kill9()
+    old, vfs[1].mac = vfs[1].mac, "02:00:00:00:00:7f"
+    try:
+        vfs[1].set("mac", vfs[1].mac)
+        vm.nics[0].peer.reflect(vfs[1])
+        wait_for(lambda: (daemon.relay(1).vf or vfs[0]).mac.lower() == vfs[1].mac, 20,
+                 "the new MAC in the statistics")
+        comes_back(guest(daemon.socket_path(1), vfs[1], timeout=PATIENCE))
+    finally:
+        vfs[1].mac = old
+        vfs[1].set("mac", old)
+    comes_back(guest(daemon.socket_path(1), vfs[1], timeout=PATIENCE))
+    assert daemon.relay(1).vf.mac.lower() == old
+    beside.finish_clean()
+    assert not daemon.dropped(0)
 
 
 def test_trust_is_given_and_taken(daemon, pair, vfs):

@@ -1,0 +1,96 @@
+/* What hosts do to their VFs by the PF while relays use them: take it down and up again, which some
+ * VFs do not survive, or give the VF another MAC address, which many a driver reads at its start
+ * only. In both cases the VF is attached anew. Control thread only.
+ *
+ * The kernel tells when something about an interface changes; what it is, the PF is asked for with
+ * the VFs' next health. NICs that tell their VFs themselves (RTE_ETH_EVENT_INTR_RESET) may be
+ * quicker, and do no harm.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "control/relay.h"
+#include "sys/link_watch.h"
+
+/* Noted at once: it may be up again before anybody asks. */
+static void pf_went_down(struct relay *relay)
+{
+	if (!relay->vf.host.pf_up)
+		return;
+	relay->vf.host.pf_up = false;
+	log_warn("relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
+	         relay->id, relay->vf.host.pf, relay->device.name, relay->vf.host.pf);
+}
+
+static void on_links(void *context)
+{
+	struct control *control = context;
+	struct link_event event;
+	int rc;
+
+	while ((rc = link_watch_next(control->link_fd, &event)) > 0)
+		for (unsigned i = 0; i < RELAYS_MAX; i++) {
+			struct relay *relay = &control->relays[i];
+
+			if (relay->vf_phase != VF_ATTACHED ||
+			    relay->vf.host.pf_ifindex != event.ifindex)
+				continue;
+			relay->ask_host = true;
+			if (!event.up && relay->vf.host.needs_pf)
+				pf_went_down(relay);
+		}
+	if (rc < 0) {
+		log_warn("the kernel tells no more of changes to PFs: %s", strerror(-rc));
+		relay_host_stop(control);
+	}
+}
+
+void relay_host_told(struct relay *relay, const struct vf_host *host)
+{
+	const struct vf_host before = relay->vf.host;
+
+	if (host->pf_ifindex == 0)
+		return;
+	if (!host->pf_up) {
+		pf_went_down(relay);
+		return;
+	}
+	relay->vf.host = *host;
+	if (!before.pf_up) {
+		log_notice("relay %u: %s, the PF of %s, is up again", relay->id, host->pf,
+		           relay->device.name);
+		relay_vf_lost(relay);
+	} else if (!rte_is_zero_ether_addr(&host->mac) &&
+	           !rte_is_same_ether_addr(&before.mac, &host->mac) &&
+	           !vf_has_mac(&relay->vf, &host->mac)) {
+		char text[VF_MAC_TEXT_MAX];
+
+		log_notice("relay %u: the host gives %s the MAC address %s", relay->id,
+		           relay->device.name, vf_mac_format(&host->mac, text));
+		relay_vf_lost(relay);
+	}
+}
+
+void relay_host_start(struct control *control)
+{
+	int fd = link_watch_open();
+
+	if (fd >= 0 && loop_add_fd(control->loop, fd, on_links, control) == 0) {
+		control->link_fd = fd;
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	log_warn("the kernel does not tell of changes to PFs: a VF whose PF goes down and up may "
+	         "have to be removed and added again");
+}
+
+void relay_host_stop(struct control *control)
+{
+	if (control->link_fd < 0)
+		return;
+	loop_remove_fd(control->loop, control->link_fd);
+	close(control->link_fd);
+	control->link_fd = -1;
+}

@@ -1,0 +1,46 @@
+/* What a VF's host decides about it. See struct vf_host in vf.h. */
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "port/vf.h"
+#include "sys/pci_sysfs.h"
+#include "sys/pf_netlink.h"
+#include "sys/sysfs.h"
+
+/* VFs that nothing reaches while their PF is down, and that have to be reset once it is up; other
+ * NICs' VFs go on (doc/hardware.md names the sources). */
+static const char *const needing_their_pf[] = {"net_e1000_igb_vf", "net_ixgbe_vf"};
+
+static bool needs_pf(uint16_t port_id)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port_id, &info) == 0)
+		for (size_t i = 0; i < RTE_DIM(needing_their_pf); i++)
+			if (strcmp(info.driver_name, needing_their_pf[i]) == 0)
+				return true;
+	return false;
+}
+
+void vf_host_read(const struct vf *vf, struct vf_host *out)
+{
+	struct pci_function function;
+	struct pf_vf pf_vf;
+	int64_t flags;
+
+	*out = (struct vf_host){.pf_up = true};
+	if (!vf->spec.is_pci || pci_sysfs_read(SYSFS_ROOT, &vf->spec.pci, &function) < 0 ||
+	    !function.is_vf || !function.has_pf || function.pf_netdev[0] == '\0')
+		return;
+	out->pf_ifindex = if_nametoindex(function.pf_netdev);
+	memcpy(out->pf, function.pf_netdev, sizeof(out->pf));
+	out->needs_pf = needs_pf(vf->port_id);
+	if (out->needs_pf &&
+	    sysfs_read_number(&flags, SYSFS_ROOT, "class/net/%s/flags", function.pf_netdev) == 0)
+		out->pf_up = flags & IFF_UP;
+	if (pf_netlink_read_vf(function.pf_netdev, function.vf_index, &pf_vf) == 0 && pf_vf.has_mac)
+		memcpy(&out->mac, pf_vf.mac, sizeof(out->mac));
+}
