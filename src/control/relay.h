@@ -256,6 +256,8 @@ bool relay_guest_close_all(struct control *control);
 
 void relay_host_start(struct control *control);
 void relay_host_stop(struct control *control);
+/* The relay's VF is attached. */
+void relay_host_attached(struct relay *relay);
 /* What the PF of the relay's VF has answered, when relay->ask_host was set. VF_ATTACHED only. */
 void relay_host_told(struct relay *relay, const struct vf_host *host);
 

@@ -13,14 +13,19 @@
 #include "control/relay.h"
 #include "sys/link_watch.h"
 
+static void warn_of_pf(const struct relay *relay)
+{
+	log_warn("relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
+	         relay->id, relay->vf.host.pf, relay->device.name, relay->vf.host.pf);
+}
+
 /* Noted at once: it may be up again before anybody asks. */
 static void pf_went_down(struct relay *relay)
 {
 	if (!relay->vf.host.pf_up)
 		return;
 	relay->vf.host.pf_up = false;
-	log_warn("relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
-	         relay->id, relay->vf.host.pf, relay->device.name, relay->vf.host.pf);
+	warn_of_pf(relay);
 }
 
 static void on_links(void *context)
@@ -44,6 +49,13 @@ static void on_links(void *context)
 		log_warn("the kernel tells no more of changes to PFs: %s", strerror(-rc));
 		relay_host_stop(control);
 	}
+}
+
+void relay_host_attached(struct relay *relay)
+{
+	relay->ask_host = true; /* what happened since vf_attach asked went unheard */
+	if (relay->vf.host.needs_pf && !relay->vf.host.pf_up)
+		warn_of_pf(relay);
 }
 
 void relay_host_told(struct relay *relay, const struct vf_host *host)

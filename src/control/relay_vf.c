@@ -240,7 +240,6 @@ static void attach_done(struct job *job)
 	relay->vf_phase = VF_ATTACHED;
 	relay->mac.asked = false;
 	relay->rss.set_up_for = relay->rss.vf_queues = 0;
-	relay->ask_host = true; /* what it did meanwhile went unheard */
 	relay->lost = false;
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {
@@ -260,6 +259,7 @@ static void attach_done(struct job *job)
 	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
 	           relay->device.name, relay->vf.port_id, relay->vf.n_queues, relay->vf.mtu,
 	           relay->vf.numa_node);
+	relay_host_attached(relay);
 	control_replan(relay->control);
 	saved_changed(relay);
 	saved_answer_all(&relay->add_waiters);
