@@ -95,6 +95,7 @@ void relay_pair_vf_gone(struct relay *relay, const char *error)
 	if (relay->pair_phase == PAIR_MADE && !relay->control->quiesced) {
 		log_warn("relay %u: %s ends too, as %s does not come back", relay->id,
 		         relay->socket_path, relay->device.name);
+		relay->pair_unwanted = true; /* its socket may still be opening */
 		begin_removal(relay);
 		return;
 	}

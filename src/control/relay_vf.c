@@ -153,6 +153,13 @@ void relay_vf_unplanned(struct control *control)
 	}
 }
 
+/* With dynamic sockets it is the pair that is saved. */
+static void vf_changed(struct relay *relay)
+{
+	if (!control_dynamic_sockets(relay->control))
+		saved_changed(relay);
+}
+
 static void begin_detach(struct relay *relay)
 {
 	relay->vf_phase = VF_LEAVING;
@@ -251,7 +258,7 @@ static void attach_done(struct job *job)
 	if (!node_is_acceptable(relay, &err)) {
 		log_err("relay %u: refused (--same-numa): %s", relay->id, err.text);
 		begin_detach(relay);
-		saved_changed(relay);
+		vf_changed(relay);
 		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
 		                     err.text);
 		return;
@@ -261,7 +268,7 @@ static void attach_done(struct job *job)
 	           relay->vf.numa_node);
 	relay_host_attached(relay);
 	control_replan(relay->control);
-	saved_changed(relay);
+	vf_changed(relay);
 	saved_answer_all(&relay->add_waiters);
 	if (relay->lost_early)
 		relay_vf_lost(relay);
@@ -495,7 +502,7 @@ void control_remove_vf(struct control *control, const struct control_vf_request 
 void relay_vf_leave(struct relay *relay)
 {
 	relay->lost = false; /* and does not come back */
-	saved_changed(relay);
+	vf_changed(relay);
 	switch (relay->vf_phase) {
 	case VF_LOST:
 		loop_timer_stop(&relay->retry);

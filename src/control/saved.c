@@ -29,8 +29,7 @@ struct saved {
 	struct job_thread *thread;
 	char path[PATH_MAX];
 	char boot_id[BOOT_ID_MAX];
-	struct state state; /* being written, or written; control: wo while not `writing` */
-	struct state next;  /* control's scratch */
+	struct state state; /* control: wo while not `writing` */
 	uint64_t changed;   /* number of the last change */
 	uint64_t number;    /* of the last change in `state` */
 	uint64_t written;   /* of the last change in the file */
@@ -171,16 +170,8 @@ static void write_done(struct job *job)
 
 static void begin_write(struct saved *saved)
 {
-	read_off(saved->control, &saved->next);
+	read_off(saved->control, &saved->state);
 	saved->number = saved->changed;
-	/* What is as in the file need not be written. */
-	if (saved->written > 0 && !saved->failing &&
-	    memcmp(&saved->next, &saved->state, sizeof(saved->state)) == 0) {
-		saved->written = saved->number;
-		answer_waiters(saved);
-		return;
-	}
-	memcpy(&saved->state, &saved->next, sizeof(saved->state));
 	saved->writing = true;
 	saved->job.run = write_run;
 	saved->job.done = write_done;
@@ -281,8 +272,8 @@ int saved_start(struct control *control)
 		return -ENOMEM;
 	}
 	control->saved = saved;
-	if (load(saved, &saved->next))
-		restore_state(control, &saved->next);
+	if (load(saved, &saved->state))
+		restore_state(control, &saved->state);
 	write_soon(saved); /* what the configuration has overruled is gone, and we know that we can
 	                    */
 	return 0;

@@ -33,7 +33,6 @@ struct state_relay {
 	char socket[GUEST_PATH_MAX]; /* "" without dynamic sockets */
 };
 
-/* Zeroed where nothing is, so that two can be compared as memory. */
 struct state {
 	bool dynamic_sockets;
 	unsigned n_relays, n_pins;
