@@ -390,7 +390,7 @@ END_TEST
 START_TEST(no_relay_is_idle)
 {
 	struct answer answer;
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < RELAYS_MAX; i++) {
 		snprintf(name, sizeof(name), "%d", i);

@@ -66,7 +66,7 @@ START_TEST(what_is_written_is_read)
 	struct stat st;
 
 	for (int i = 0; i < 3; i++) {
-		char text[16];
+		char text[24];
 
 		snprintf(text, sizeof(text), "content %d", i);
 		ck_assert_int_eq(whole_file_write(path, text, strlen(text), &err), 0);
