@@ -138,6 +138,7 @@ def exchange(args, endpoint, body, timeout_s=TIMEOUT_S, wait=True):
     socket.linger = 0
     try:
         _curve_apply(zmq, socket, args)
+        socket.ipv6 = "[" in endpoint
         socket.connect(endpoint)
         socket.send(body if isinstance(body, bytes) else body.SerializeToString())
         if not wait:

@@ -66,6 +66,8 @@ static void reload(void)
 		dpdk_env_set_log_level(level);
 		log_notice("log reopened, level %d", level);
 	}
+	if (rpc_reload(daemon_state.rpc, &err) < 0)
+		log_err("clients' keys unchanged: %s", err.text);
 	notify_ready();
 }
 

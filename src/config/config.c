@@ -138,28 +138,17 @@ static int check_sockets(const struct config *cfg, const struct sources *sources
 	return blame(sources, "vhost-path", err);
 }
 
-/* tcp beyond the loopback takes keys. While this build has none, such an endpoint stays closed:
- * an open door would be worse than none, and what is not available yet does not stop the daemon. */
-static int check_remote(struct config *cfg, const struct sources *sources, const char *option,
-                        char **endpoint, struct error *err)
+/* tcp beyond the loopback takes keys. */
+static int check_remote(const struct config *cfg, const struct sources *sources, const char *option,
+                        const char *endpoint, struct error *err)
 {
-	if (*endpoint == NULL || !address_is_remote(*endpoint))
+	if (endpoint == NULL || !address_is_remote(endpoint) || cfg->zmq_curve_dir != NULL)
 		return 0;
-	if (cfg->zmq_curve_dir == NULL) {
-		error_set(err, EINVAL,
-		          "%s can be reached from other machines: use an ipc endpoint or the "
-		          "loopback, or give --zmq-curve-dir",
-		          *endpoint);
-		return blame(sources, option, err);
-	}
-	if (!schema_find_option("zmq-curve-dir")->planned)
-		return 0;
-	if (value_warn(cfg, "--%s: %s is not opened, since it would have no keys yet", option,
-	               *endpoint) < 0)
-		return out_of_memory(err);
-	free(*endpoint);
-	*endpoint = NULL;
-	return 0;
+	error_set(err, EINVAL,
+	          "%s can be reached from other machines: use an ipc endpoint or the loopback, or "
+	          "give --zmq-curve-dir",
+	          endpoint);
+	return blame(sources, option, err);
 }
 
 static int check_endpoints(struct config *cfg, const struct sources *sources, struct error *err)
@@ -175,7 +164,7 @@ static int check_endpoints(struct config *cfg, const struct sources *sources, st
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (check_remote(cfg, sources, all[i].option, all[i].endpoint, err) < 0)
+		if (check_remote(cfg, sources, all[i].option, *all[i].endpoint, err) < 0)
 			return -err->code;
 		for (size_t j = 0; j < i && *all[i].endpoint != NULL; j++) {
 			if (*all[j].endpoint == NULL ||

@@ -244,10 +244,10 @@ const struct schema_row schema[] = {
          .need = NEED_VALUE,
          .argument = "DIR",
          .group = GROUP_ENDPOINTS,
-         .planned = true,
          .offset = AT(zmq_curve_dir),
-         .help = "Directory of server.key and clients/*.pub (Z85 text), for tcp endpoints that are "
-                 "not on the loopback."},
+         .help = "Directory of server.key and clients/*.pub (Z85 text): tcp endpoints are for "
+                 "clients with these keys, and need not be on the loopback. SIGHUP reads the "
+                 "clients' keys again."},
         {.option = "ovsdb-sock",
          .letter = 'O',
          .variable = "VIRTIOFWD_OVSDB_SOCK_PATH",

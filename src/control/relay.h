@@ -94,13 +94,14 @@ struct relay_mac {
 	struct error why;
 
 	bool busy;
-	bool asked;        /* an answer for this VF is there, or under way */
-	bool warned;       /* this guest's operator */
-	unsigned session;  /* the guest's */
-	uint64_t guest;    /* as struct lane's heard: the address that it uses, 0 = not known yet */
-	uint64_t used_ms;  /* when it used the VF's last, 0 = not yet */
-	uint64_t asked_ms; /* when the device thread was asked last */
-	uint64_t hold_ms;  /* how long from then on another address has to wait */
+	bool asked;       /* an answer for this VF is there, or under way */
+	bool warned;      /* this guest's operator */
+	unsigned session; /* the guest's */
+	uint64_t guest;   /* as struct lane's heard: the address that it uses, 0 = not known yet */
+	uint64_t used_ms; /* when it used the VF's last, 0 = not yet */
+	unsigned n_strange; /* how often only others were heard since then */
+	uint64_t asked_ms;  /* when the device thread was asked last */
+	uint64_t hold_ms;   /* how long from then on another address has to wait */
 };
 
 /* Bringing the VF's RSS table in line with the guest's queues; see relay_rss.c. */

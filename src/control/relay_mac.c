@@ -8,8 +8,9 @@
  * comes later than the guest, needs no code of its own.
  *
  * A guest may send what it likes. While it uses the VF's address too, others of its are taken for
- * those of machines behind it, which no VF can be programmed for; and the longer it goes on
- * changing its address, the longer the next change has to wait.
+ * those of machines behind it, which no VF can be programmed for; the first address that a guest is
+ * heard to use may be such a one, and is given up easily while it is not heard again. And the
+ * longer it goes on changing its address, the longer the next change has to wait.
  */
 #include <string.h>
 
@@ -19,8 +20,10 @@
 
 #define LISTEN_MS 250
 
-/* The VF's address counts as used by the guest until that long after it was heard. */
-#define USED_MS 3000U
+/* An address that the VF has, and the guest was heard to use, is given up for another when that was
+ * heard so many times, for that long, without the former. */
+#define STRANGE_MIN 4
+#define USED_MS     3000U
 
 /* Between two addresses of a guest: first, at most, and after how long without one as at first. */
 #define HOLD_FIRST_MS   1000U
@@ -93,6 +96,7 @@ static void begin_session(struct relay *relay)
 	mac->session = relay->guest.sessions;
 	mac->guest = 0;
 	mac->used_ms = 0;
+	mac->n_strange = 0;
 	mac->warned = false;
 	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
 		__atomic_store_n(&relay->vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
@@ -101,7 +105,8 @@ static void begin_session(struct relay *relay)
 static void hear_lanes(struct relay *relay, uint64_t now_ms)
 {
 	struct relay_mac *mac = &relay->mac;
-	uint64_t foreign = 0;
+	uint64_t strange = 0;
+	bool used = false;
 
 	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++) {
 		uint64_t heard =
@@ -111,14 +116,20 @@ static void hear_lanes(struct relay *relay, uint64_t now_ms)
 		if (heard == 0)
 			continue;
 		if (relay->vf_phase != VF_ATTACHED || !vf_has_mac(&relay->vf, &address)) {
-			foreign = heard;
+			strange = heard;
 			continue;
 		}
 		mac->guest = heard;
 		mac->used_ms = now_ms;
+		mac->n_strange = 0;
+		used = true;
 	}
-	if (foreign != 0 && (mac->used_ms == 0 || now_ms - mac->used_ms >= USED_MS))
-		mac->guest = foreign;
+	if (used || strange == 0)
+		return;
+	mac->n_strange++;
+	if (mac->used_ms == 0 ||
+	    (now_ms - mac->used_ms >= USED_MS && mac->n_strange >= STRANGE_MIN))
+		mac->guest = strange;
 }
 
 /* Whether it is time to see to the address that the guest uses. */

@@ -105,9 +105,9 @@ enum vf_mac_outcome {
 };
 
 /* The guest uses this unicast address: has the VF receive for it, unless it does already. Without
- * may_program nothing is changed, and the outcome says what the guest has to expect. The VF's
- * default address is replaced; if that cannot be, an address is added to it (and replaced by the
- * next call). May ask the PF's kernel driver. */
+ * may_program nothing is changed, and the outcome says what the guest has to expect. The address
+ * is added to the VF's (the next call replaces it); its default address is replaced where its
+ * driver knows no additional ones. May ask the PF's kernel driver. */
 enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, bool may_program,
                                struct error *why);
 

@@ -161,12 +161,12 @@ static bool is_bond(const struct vf *vf)
 	return string_starts_with(vf->spec.name, "net_bonding");
 }
 
-/* Known to receive whatever is on the wire. */
+/* Known to receive whatever is on the wire; software devices filter nothing. */
 static bool is_open(const struct vf *vf, const struct consent *consent)
 {
-	if (!vf->promiscuous || is_bond(vf))
-		return false;
-	return !consent->is_vf || (consent->seen && consent->vf.trusted);
+	if (consent->is_vf)
+		return vf->promiscuous && consent->seen && consent->vf.trusted;
+	return !is_bond(vf) && (vf->promiscuous || !vf->spec.is_pci);
 }
 
 /* Sets the default address. 0 when the VF has it; *known when there is no doubt about that. */
@@ -178,7 +178,6 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 
 	if (rc == 0)
 		rc = rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
-	*known = !is_bond(vf);
 	if (rc != 0 || !trait.hides_refusals)
 		return rc;
 	struct consent consent = consent_read(&vf->spec);
@@ -190,30 +189,26 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 	return -EACCES;
 }
 
-static void drop_extra(struct vf *vf)
-{
-	if (!rte_is_zero_ether_addr(&vf->extra_mac))
-		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &vf->extra_mac);
-	vf->extra_mac = (struct rte_ether_addr){0};
-}
-
-/* Replaces the default address, or, if that cannot be, the additional one. */
+/* Adds the address, or, with a driver that has no additional ones, replaces the default address:
+ * a driver may take the old one away before it learns that its PF does not want the new one. */
 static int program(struct vf *vf, const struct rte_ether_addr *mac, struct driver_trait trait,
                    bool *known)
 {
 	struct rte_ether_addr extra = *mac;
 
-	drop_extra(vf);
-	int rc = set_default(vf, mac, trait, known);
-	if (rc == 0) {
+	if (!rte_is_zero_ether_addr(&vf->extra_mac))
+		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &vf->extra_mac);
+	vf->extra_mac = (struct rte_ether_addr){0};
+	int rc = rte_eth_dev_mac_addr_add(vf->port_id, &extra, 0);
+	*known = !is_bond(vf);
+	if (rc == 0)
+		vf->extra_mac = *mac;
+	if (rc != -ENOTSUP)
+		return rc;
+	rc = set_default(vf, mac, trait, known);
+	if (rc == 0)
 		vf->mac = *mac;
-		return 0;
-	}
-	if (rte_eth_dev_mac_addr_add(vf->port_id, &extra, 0) != 0)
-		return rc; /* of the two the more telling one */
-	*known = true;
-	vf->extra_mac = *mac;
-	return 0;
+	return rc;
 }
 
 const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX])

@@ -3,12 +3,15 @@
 #include "rpc/binding.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "base/log.h"
 #include "base/parse.h"
 #include "config/address.h"
+#include "rpc/curve_keys.h"
+#include "rpc/zap.h"
 #include "sys/open_files.h"
 
 #define IPC_PREFIX "ipc://"
@@ -58,18 +61,45 @@ static int ipc_prepare(struct binding *binding, void *socket, const char *addres
 	return 0;
 }
 
-static int tcp_prepare(void *socket, const char *address, struct error *err)
+/* Peers that vanish without a word are noticed within two minutes. */
+static int tcp_keepalive(void *socket, const char *address, struct error *err)
+{
+	const int yes = 1, idle_s = 60, interval_s = 15, count = 4;
+
+	if (option_set(socket, ZMQ_TCP_KEEPALIVE, &yes, sizeof(yes), address, err) < 0 ||
+	    option_set(socket, ZMQ_TCP_KEEPALIVE_IDLE, &idle_s, sizeof(idle_s), address, err) < 0 ||
+	    option_set(socket, ZMQ_TCP_KEEPALIVE_INTVL, &interval_s, sizeof(interval_s), address,
+	               err) < 0)
+		return -err->code;
+	return option_set(socket, ZMQ_TCP_KEEPALIVE_CNT, &count, sizeof(count), address, err);
+}
+
+static int tcp_prepare(void *socket, const char *address, const struct endpoint_access *access,
+                       struct error *err)
 {
 	const int yes = 1;
 
+	if (tcp_keepalive(socket, address, err) < 0 ||
+	    option_set(socket, ZMQ_IPV6, &yes, sizeof(yes), address, err) < 0)
+		return -err->code;
+	if (access->curve_secret != NULL) {
+		if (option_set(socket, ZMQ_CURVE_SERVER, &yes, sizeof(yes), address, err) < 0 ||
+		    option_set(socket, ZMQ_CURVE_SECRETKEY, access->curve_secret, CURVE_KEY_TEXT,
+		               address, err) < 0)
+			return -err->code;
+		return option_set(socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN), address,
+		                  err);
+	}
 	if (address_is_remote(address))
 		return error_set(err, EINVAL,
-		                 "endpoint %s: tcp is for the loopback addresses only, as in "
-		                 "tcp://127.0.0.1:5555; use ipc://, whose path has permissions",
+		                 "endpoint %s: without keys (--zmq-curve-dir) tcp is for the "
+		                 "loopback addresses only, as in tcp://127.0.0.1:5555; or use "
+		                 "ipc://, whose path has permissions",
 		                 address);
-	log_warn("endpoint %s: every user of this host can use it; ipc:// has permissions",
+	log_warn("endpoint %s: every user of this host can use it; ipc:// has permissions, "
+	         "--zmq-curve-dir keys",
 	         address);
-	return option_set(socket, ZMQ_IPV6, &yes, sizeof(yes), address, err);
+	return 0;
 }
 
 int binding_make(struct binding *binding, void *socket, const char *address,
@@ -81,7 +111,7 @@ int binding_make(struct binding *binding, void *socket, const char *address,
 	if (string_starts_with(address, IPC_PREFIX))
 		rc = ipc_prepare(binding, socket, address, access, err);
 	else if (string_starts_with(address, "tcp://"))
-		rc = tcp_prepare(socket, address, err);
+		rc = tcp_prepare(socket, address, access, err);
 	else
 		rc = error_set(err, EINVAL,
 		               "endpoint %s: ipc://PATH or tcp://127.0.0.1:PORT is wanted",

@@ -1,5 +1,6 @@
 /* Binds an endpoint's ZeroMQ socket to its address, with what keeps the wrong ones out: the path's
- * permissions and the peer's credentials for ipc, the loopback for tcp. Control thread.
+ * permissions and the peer's credentials for ipc, keys or the loopback for tcp.
+ * Control thread.
  */
 #ifndef RPC_BINDING_H
 #define RPC_BINDING_H
@@ -15,6 +16,9 @@ struct endpoint_access {
 	unsigned connections_max; /* of one endpoint; > 0 */
 	bool has_group; /* that may use ipc paths, besides root and the daemon's user … */
 	gid_t group;    /* … this one */
+	/* Z85 text, of the daemon's secret key: then tcp is for clients with keys, and need not be
+	 * the loopback. Or NULL. Used during the call only. */
+	const char *curve_secret;
 };
 
 struct binding {
@@ -22,7 +26,7 @@ struct binding {
 	int listening_fd; /* ZeroMQ's, of an ipc path */
 };
 
-/* address is "ipc://<absolute path>" or "tcp://<loopback>:<port>". 0, or -errno with err; then
+/* address is "ipc://<absolute path>" or "tcp://<address>:<port>". 0, or -errno with err; then
  * there is nothing to release. */
 int binding_make(struct binding *binding, void *socket, const char *address,
                  const struct endpoint_access *access, struct error *err);

@@ -404,6 +404,14 @@ void endpoint_close(struct endpoint *endpoint)
 		free(endpoint);
 }
 
+bool endpoint_has_keys(const struct endpoint *endpoint)
+{
+	int mechanism = ZMQ_NULL;
+
+	zmq_getsockopt(endpoint->socket, ZMQ_MECHANISM, &mechanism, &(size_t){sizeof(mechanism)});
+	return mechanism == ZMQ_CURVE;
+}
+
 struct clients *endpoint_clients(struct endpoint *endpoint)
 {
 	return endpoint->clients;

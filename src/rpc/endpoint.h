@@ -6,6 +6,7 @@
 #ifndef RPC_ENDPOINT_H
 #define RPC_ENDPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <protobuf-c/protobuf-c.h>
@@ -50,7 +51,7 @@ struct endpoint_counts {
 	uint64_t undelivered; /* answers whose client had gone or does not read */
 };
 
-/* address is "ipc://<absolute path>" or "tcp://<loopback>:<port>". NULL with err filled. */
+/* address is "ipc://<absolute path>" or "tcp://<address>:<port>". NULL with err filled. */
 struct endpoint *endpoint_open(void *zmq_context, const char *address,
                                const struct endpoint_access *access,
                                const struct endpoint_service *service, void *service_context,
@@ -67,5 +68,6 @@ void endpoint_drop(struct endpoint_reply *reply);
 
 void endpoint_counts_read(const struct endpoint *endpoint, struct endpoint_counts *out);
 struct clients *endpoint_clients(struct endpoint *endpoint);
+bool endpoint_has_keys(const struct endpoint *endpoint); /* is tcp, for clients with keys */
 
 #endif

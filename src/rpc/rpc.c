@@ -2,17 +2,21 @@
 #include "rpc/rpc.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
+#include "base/log.h"
 #include "config/config.h"
 #include "rpc/config_service.h"
 #include "rpc/core_sched.h"
+#include "rpc/curve_keys.h"
 #include "rpc/endpoint.h"
 #include "rpc/memory_guard.h"
 #include "rpc/port_control.h"
 #include "rpc/stats.h"
+#include "rpc/zap.h"
 #include "sys/accounts.h"
 #include "sys/open_files.h"
 
@@ -26,6 +30,9 @@ struct rpc {
 	struct stats *stats;
 	struct config_service config;
 	struct endpoint *endpoints[SERVICES]; /* NULL: not configured */
+	const char *curve_dir;                /* NULL: none */
+	struct curve_keys curve_keys;
+	struct zap *zap; /* NULL without keys */
 	struct memory_guard memory_guard;
 };
 
@@ -42,10 +49,29 @@ static unsigned connections_max_find(void)
 	return share > CONNECTIONS_MIN ? share : CONNECTIONS_MIN;
 }
 
-static int access_make(const struct config *config, struct endpoint_access *access,
-                       struct error *err)
+/* The keys, and whoever asks for them. */
+static int keys_start(struct rpc *rpc, const struct config *config, struct loop *loop,
+                      struct error *err)
 {
-	*access = (struct endpoint_access){.connections_max = connections_max_find()};
+	rpc->curve_dir = config->zmq_curve_dir;
+	if (rpc->curve_dir == NULL)
+		return 0;
+	if (curve_keys_load(rpc->curve_dir, &rpc->curve_keys, err) < 0)
+		return error_prefix(err, "option --zmq-curve-dir: ");
+	if (rpc->curve_keys.n_clients == 0)
+		log_warn("%s/clients has no *.pub: no client can use the tcp endpoints",
+		         rpc->curve_dir);
+	rpc->zap = zap_start(rpc->zmq, loop, &rpc->curve_keys, err);
+	return rpc->zap == NULL ? -err->code : 0;
+}
+
+static int access_make(const struct rpc *rpc, const struct config *config,
+                       struct endpoint_access *access, struct error *err)
+{
+	*access = (struct endpoint_access){
+	        .connections_max = connections_max_find(),
+	        .curve_secret = rpc->curve_dir != NULL ? rpc->curve_keys.secret : NULL,
+	};
 	if (config->zmq_group == NULL)
 		return 0;
 	access->has_group = true;
@@ -98,10 +124,9 @@ static int open_endpoints(struct rpc *rpc, const struct config *config, struct c
 	        [CONFIG] = {config->zmq_config_ep, &config_service, &rpc->config},
 	        [CORE_SCHED] = {config->zmq_core_sched_ep, &core_sched_service, control},
 	};
-
 	struct endpoint_access access;
 
-	if (access_make(config, &access, err) < 0)
+	if (access_make(rpc, config, &access, err) < 0)
 		return -err->code;
 	for (unsigned i = 0; i < SERVICES; i++) {
 		if (wanted[i].address == NULL)
@@ -130,7 +155,8 @@ struct rpc *rpc_start(const struct config *config, struct control *control, stru
 		error_set(err, errno, "cannot open the endpoints: %s", strerror(errno));
 		goto fail;
 	}
-	if (open_endpoints(rpc, config, control, loop, err) < 0)
+	if (keys_start(rpc, config, loop, err) < 0 ||
+	    open_endpoints(rpc, config, control, loop, err) < 0)
 		goto fail;
 	memory_guard_start(&rpc->memory_guard, loop, &memory_guard_ops, rpc);
 	return rpc;
@@ -138,6 +164,31 @@ struct rpc *rpc_start(const struct config *config, struct control *control, stru
 fail:
 	rpc_stop(rpc);
 	return NULL;
+}
+
+int rpc_reload(struct rpc *rpc, struct error *err)
+{
+	struct curve_keys keys;
+	bool same;
+
+	if (rpc->curve_dir == NULL)
+		return 0;
+	if (curve_keys_load(rpc->curve_dir, &keys, err) < 0)
+		return -err->code;
+	if (memcmp(keys.secret, rpc->curve_keys.secret, sizeof(keys.secret)) != 0)
+		log_warn("%s/server.key has changed: that takes a restart", rpc->curve_dir);
+	same = curve_keys_same_clients(&keys, &rpc->curve_keys);
+	memcpy(keys.secret, rpc->curve_keys.secret, sizeof(keys.secret));
+	curve_keys_free(&rpc->curve_keys);
+	rpc->curve_keys = keys;
+	log_notice("%zu clients have keys", keys.n_clients);
+	explicit_bzero(&keys, sizeof(keys));
+
+	/* Keys are asked for when a client connects: those whose key has gone must not stay. */
+	for (unsigned i = 0; !same && i < SERVICES; i++)
+		if (rpc->endpoints[i] != NULL && endpoint_has_keys(rpc->endpoints[i]))
+			clients_cut(endpoint_clients(rpc->endpoints[i]), CLIENTS_ALL);
+	return 0;
 }
 
 void rpc_stop(struct rpc *rpc)
@@ -148,6 +199,8 @@ void rpc_stop(struct rpc *rpc)
 	stats_destroy(rpc->stats); /* drops replies, which its endpoint must still see */
 	for (unsigned i = 0; i < SERVICES; i++)
 		endpoint_close(rpc->endpoints[i]);
+	zap_stop(rpc->zap);
+	curve_keys_free(&rpc->curve_keys);
 	if (rpc->zmq != NULL)
 		zmq_ctx_term(rpc->zmq); /* at once: all sockets are closed, none lingers */
 	free(rpc);

@@ -16,6 +16,10 @@ struct rpc;
 struct rpc *rpc_start(const struct config *config, struct control *control, struct loop *loop,
                       struct error *err);
 
+/* Reads the clients' keys again (--zmq-curve-dir), and cuts off those who are connected when they
+ * have changed. 0, or -errno with err: then the old ones hold. */
+int rpc_reload(struct rpc *rpc, struct error *err);
+
 /* Closes the endpoints and removes their ipc paths, at once: requests that still wait get no
  * answer. What control finishes later is ignored, so this may come before control_quiesce and
  * control_destroy. Harmless on NULL. */

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from daemon import Daemon
+from daemon import Daemon, wait_for
 
 
 @pytest.fixture
@@ -76,3 +76,53 @@ def test_the_wire_goes_away_and_comes_back(two_kernels):
     wire.set_up("vf0", "10.9.0.1/24")
     assert ping(wire, "10.9.0.2", 5, interval=0.2)[1] >= 3
     assert ping(wire, "10.9.0.2") == (20, 20)
+
+
+def link_address(namespace, iface):
+    return namespace.run("cat", f"/sys/class/net/{iface}/address").stdout.strip()
+
+
+@pytest.mark.parametrize("options", [[], ["--sync-mac"]], ids=["", "sync-mac"])
+def test_the_guests_mac(two_kernels, options):
+    """Learnt and told. A tap receives for any address, so nothing need be done; and its own is the
+    wire's end's, which would be a poor choice to change."""
+    daemon, wire, inside = two_kernels("", *options)
+    before = link_address(wire, "vf0")
+    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    for mac in (link_address(inside, "g0"), "02:00:00:12:34:56"):
+        inside.run("ip", "link", "set", "g0", "address", mac)
+        wire.run("ip", "neigh", "flush", "dev", "vf0")
+        wait_for(lambda: ping(inside, "10.9.0.1", 2, interval=0.2)[1], 20, "an answer")
+        wait_for(lambda: daemon.relay(2).vhost.mac == mac, 10, "the address in the statistics")  # noqa: B023
+        assert ping(wire, "10.9.0.2") == (20, 20)
+    assert link_address(wire, "vf0") == before
+    assert "MAC address" not in daemon.log_text()
+
+
+RANDOM_SOURCES = """
+import os, socket, time
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+    raw.bind(("g0", 0))
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        for i in range(20):
+            raw.send(b"\\xff" * 6 + os.urandom(6) + b"\\x88\\xb5" + bytes(46))
+        time.sleep(0.01)
+"""
+
+
+def test_a_guest_with_many_macs(two_kernels):
+    """Whatever it sends: the log stays as it is, groups' addresses are not taken for its own, and
+    traffic goes on."""
+    daemon, wire, inside = two_kernels("", "--sync-mac")
+    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    wait_for(lambda: daemon.relay(2).vhost.mac, 10, "the guest's first address")
+    lines = len(daemon.log_text().splitlines())
+    flood = inside.popen("/usr/bin/python3", "-c", RANDOM_SOURCES)
+    seen = set()
+    while flood.poll() is None:
+        seen.add(daemon.relay(2).vhost.mac)
+    assert flood.returncode == 0
+    assert len(seen) > 1 and not any(int(mac[:2], 16) & 1 for mac in seen), seen
+    assert ping(wire, "10.9.0.2") == (20, 20)
+    assert len(daemon.log_text().splitlines()) == lines, daemon.log_tail()

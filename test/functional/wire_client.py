@@ -290,7 +290,11 @@ class Client:
         self.context = zmq.Context()
         self.socket = self.context.socket(kind)
         self.socket.linger = 0
+        self.prepare(endpoint)
         self.socket.connect(endpoint)
+
+    def prepare(self, endpoint):
+        """For clients that need more than that before they connect."""
 
     def __enter__(self):
         return self

@@ -313,6 +313,39 @@ START_TEST(the_vfs_address_beside_others)
 }
 END_TEST
 
+/* A word from them now and then, in a long silence of the guest's. */
+START_TEST(strangers_that_are_heard_at_times)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		pass_ms(TICK, &own);
+		pass_ms(10000, NULL);
+		for (unsigned k = 0; k < 3; k++) {
+			pass_ms(TICK, &guests);
+			pass_ms(4000, NULL);
+		}
+	}
+	expect_asked(0);
+	expect_guest(&own);
+}
+END_TEST
+
+/* The first that was heard was a stranger. */
+START_TEST(finds_the_address_that_is_used_most)
+{
+	pass_ms(TICK, &others);
+	expect_asked(1);
+	pass_ms(2000, &guests);
+	expect_asked(1);
+	for (unsigned i = 0; i < 20; i++) {
+		pass_ms(TICK, &others);
+		pass_ms(4000, NULL);
+		pass_ms(TICK, &guests);
+	}
+	expect_asked(0);
+	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+}
+END_TEST
+
 START_TEST(a_guest_that_changes_its_address)
 {
 	pass_ms(10000, &own);
@@ -470,6 +503,8 @@ int main(void)
 	tcase_add_test(tcase, advice_that_was_taken);
 	tcase_add_test(tcase, nothing_is_said_where_nothing_is_needed);
 	tcase_add_test(tcase, the_vfs_address_beside_others);
+	tcase_add_test(tcase, strangers_that_are_heard_at_times);
+	tcase_add_test(tcase, finds_the_address_that_is_used_most);
 	tcase_add_test(tcase, a_guest_that_changes_its_address);
 	tcase_add_loop_test(tcase, a_hostile_guest_wears_itself_out, 0, 2);
 	tcase_add_test(tcase, a_hostile_guest_is_warned_of_at_times);

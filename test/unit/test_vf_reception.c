@@ -360,28 +360,37 @@ START_TEST(honest_drivers_tell_of_refusals)
 }
 END_TEST
 
-START_TEST(an_additional_address_does_as_well)
+START_TEST(an_additional_address_is_preferred)
 {
 	honest_driver(0);
-	host_sets_mac();
 	attach();
 	expect(VF_MAC_PROGRAMMED, &guests, true);
-	expect_mac(&hosts);
+	expect_mac(&own);
 	ck_assert(rte_is_same_ether_addr(&vf.extra_mac, &guests));
 	ck_assert(rte_is_same_ether_addr(&nic.extra, &guests));
-	ck_assert(vf_has_mac(&vf, &guests) && vf_has_mac(&vf, &hosts));
+	ck_assert(vf_has_mac(&vf, &guests) && vf_has_mac(&vf, &own));
 
 	/* The next one takes its place: a VF has few. */
 	expect(VF_MAC_PROGRAMMED, &others, true);
 	ck_assert(rte_is_same_ether_addr(&nic.extra, &others));
 	ck_assert_uint_eq(nic.n_removes, 1);
+	ck_assert(!vf_has_mac(&vf, &guests));
+	ck_assert_uint_eq(nic.n_sets, 0);
+}
+END_TEST
 
-	/* … or none is needed any more. */
-	nic.trusted = true;
-	expect(VF_MAC_PROGRAMMED, &guests, true);
-	expect_mac(&guests);
-	ck_assert(rte_is_zero_ether_addr(&nic.extra));
+/* Some drivers would delete the VF's own address first. */
+START_TEST(an_address_that_cannot_be_added_does_not_replace_the_vfs)
+{
+	honest_driver(-EIO);
+	host_sets_mac();
+	attach();
+	expect(VF_MAC_DECLINED, &guests, true);
+	ck_assert_uint_eq(nic.n_sets, 0);
 	ck_assert(rte_is_zero_ether_addr(&vf.extra_mac));
+	expect_mac(&hosts);
+	expect_text("cannot be programmed");
+	expect_text(trust_remedy);
 }
 END_TEST
 
@@ -427,7 +436,7 @@ START_TEST(promiscuous_if_trusted)
 	expect(VF_MAC_NOT_NEEDED, &guests, false); /* it arrives anyway */
 	ck_assert_uint_eq(nic.n_sets, 0);
 	expect(VF_MAC_PROGRAMMED, &guests, true); /* for what it sends */
-	ck_assert_uint_eq(nic.n_sets, 1);
+	ck_assert_uint_eq(nic.n_adds, 1);
 }
 END_TEST
 
@@ -478,17 +487,45 @@ START_TEST(devices_that_are_no_vfs_receive_anything)
 }
 END_TEST
 
-START_TEST(devices_that_are_no_vfs_but_cannot)
+START_TEST(a_whole_device_that_cannot_be_promiscuous)
 {
 	nic.driver = "net_any";
 	nic.is_vf = false;
 	nic.promisc_rc = -ENOTSUP;
-	ck_assert_int_eq(device_spec_parse("net_null0", &vf.spec, &why), 0);
 	attach();
 	expect(VF_MAC_DECLINED, &guests, false);
 	expect_text("give the guest that address, or --sync-mac");
 	expect(VF_MAC_PROGRAMMED, &guests, true);
 	expect_mac(&guests);
+}
+END_TEST
+
+START_TEST(software_devices_filter_nothing)
+{
+	nic.driver = "net_memif";
+	nic.is_vf = false;
+	nic.promisc_rc = -ENOTSUP;
+	ck_assert_int_eq(device_spec_parse("net_memif0", &vf.spec, &why), 0);
+	attach();
+	expect(VF_MAC_NOT_NEEDED, &guests, false);
+	expect(VF_MAC_NOT_NEEDED, &guests, true);
+}
+END_TEST
+
+START_TEST(nobody_asks_a_bonds_members)
+{
+	nic.driver = "net_bonding";
+	nic.is_vf = false;
+	memcpy(vf.spec.name, "net_bonding7", sizeof("net_bonding7"));
+	vf.spec.is_pci = false;
+	attach();
+	expect(VF_MAC_DECLINED, &guests, false);
+	expect(VF_MAC_UNCONFIRMED, &guests, true);
+	expect_mac(&guests);
+	expect_text("members");
+	nic.add_rc = 0;
+	expect(VF_MAC_UNCONFIRMED, &others, true);
+	ck_assert(rte_is_same_ether_addr(&vf.extra_mac, &others));
 }
 END_TEST
 
@@ -510,7 +547,8 @@ int main(void)
 	tcase_add_loop_test(tcase, nobody_knows_without_the_pf, 0, 3);
 	tcase_add_test(tcase, honest_drivers_are_believed);
 	tcase_add_test(tcase, honest_drivers_tell_of_refusals);
-	tcase_add_test(tcase, an_additional_address_does_as_well);
+	tcase_add_test(tcase, an_additional_address_is_preferred);
+	tcase_add_test(tcase, an_address_that_cannot_be_added_does_not_replace_the_vfs);
 	tcase_add_test(tcase, given_back_as_it_came);
 	tcase_add_loop_test(tcase, igb_vfs_are_never_promiscuous, 0, 2);
 	tcase_add_test(tcase, promiscuous_if_trusted);
@@ -518,7 +556,9 @@ int main(void)
 	tcase_add_test(tcase, trust_that_was_taken_away);
 	tcase_add_test(tcase, promiscuity_that_nobody_can_know_of);
 	tcase_add_loop_test(tcase, devices_that_are_no_vfs_receive_anything, 0, 3);
-	tcase_add_test(tcase, devices_that_are_no_vfs_but_cannot);
+	tcase_add_test(tcase, a_whole_device_that_cannot_be_promiscuous);
+	tcase_add_test(tcase, software_devices_filter_nothing);
+	tcase_add_test(tcase, nobody_asks_a_bonds_members);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -320,6 +320,8 @@ class KernelGuest:
         vm.sh(f"ip netns add {name}")
         self.sh(f"ip link set lo up; ip link add g0 address {vf.mac} type veth peer name g1;"
                 f" ethtool -K g0 tx off >/dev/null; ip address add {ip}/24 dev g0;"
+                # g1 is a wire, and not to speak for itself.
+                " echo 1 >/proc/sys/net/ipv6/conf/g1/disable_ipv6;"
                 " ip link set g0 up; ip link set g1 promisc on up")
         args = ["dpdk-testpmd", "--no-huge", "--no-pci", "--no-telemetry", "--single-file-segments",
                 f"--lcores=0@({cpus}),1@({cpus})", f"--file-prefix={name}", "-m", "256",
