@@ -59,7 +59,7 @@ static void mac_run(struct job *job)
 static void log_programmed(const struct relay *relay)
 {
 	const struct relay_mac *mac = &relay->mac;
-	bool beside = rte_is_same_ether_addr(&mac->vf.extra_mac, &mac->wanted);
+	bool beside = vf_mac_equal(&mac->vf.extra_mac, &mac->wanted);
 	char guests[VF_MAC_TEXT_MAX], vfs[VF_MAC_TEXT_MAX];
 
 	log_notice("relay %u: %s takes the guest's MAC address %s %s its %s%s%s", relay->id,
@@ -143,9 +143,40 @@ static bool is_due(const struct relay *relay, uint64_t now_ms)
 		return false;
 	if (!mac->asked)
 		return true;
-	if (rte_is_same_ether_addr(&mac->wanted, &wanted))
+	if (vf_mac_equal(&mac->wanted, &wanted))
 		return now_ms - mac->asked_ms >= DECLINED_AGAIN_MS;
 	return now_ms - mac->asked_ms >= mac->hold_ms;
+}
+
+/* Another relay whose guest uses the same address, and whose VF has it: NULL = none. */
+static const struct relay *find_user(const struct relay *relay)
+{
+	const struct rte_ether_addr mac = address_of(relay->mac.guest);
+
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		const struct relay *other = &relay->control->relays[i];
+
+		if (other != relay && other->vf_phase == VF_ATTACHED && other->guest.connected &&
+		    other->mac.session == other->guest.sessions &&
+		    other->mac.guest == relay->mac.guest && vf_has_mac(&other->vf, &mac))
+			return other;
+	}
+	return NULL;
+}
+
+/* No guest takes another's address away. */
+static void refuse_used(struct relay *relay, const struct relay *user)
+{
+	const struct rte_ether_addr mac = address_of(relay->mac.guest);
+	char text[VF_MAC_TEXT_MAX];
+
+	if (relay->mac.warned)
+		return;
+	relay->mac.warned = true;
+	log_write_limited(&relay->guest_log, LOG_WARNING,
+	                  "relay %u: the guest uses the MAC address %s, which is that of relay "
+	                  "%u's guest and VF; %s does not get it while that is there",
+	                  relay->id, vf_mac_format(&mac, text), user->id, relay->device.name);
 }
 
 static void submit(struct relay *relay, uint64_t now_ms)
@@ -155,7 +186,7 @@ static void submit(struct relay *relay, uint64_t now_ms)
 
 	if (mac->hold_ms == 0 || now_ms - mac->asked_ms >= HOLD_FORGET_MS)
 		mac->hold_ms = HOLD_FIRST_MS;
-	else if (!rte_is_same_ether_addr(&mac->wanted, &wanted))
+	else if (!vf_mac_equal(&mac->wanted, &wanted))
 		mac->hold_ms = RTE_MIN(mac->hold_ms * 2, HOLD_LONGEST_MS);
 	mac->asked_ms = now_ms;
 	mac->asked = true;
@@ -181,7 +212,12 @@ static void on_listen(void *context)
 		if (relay->mac.session != relay->guest.sessions)
 			begin_session(relay);
 		hear_lanes(relay, now_ms);
-		if (is_due(relay, now_ms))
+		if (!is_due(relay, now_ms))
+			continue;
+		const struct relay *user = find_user(relay);
+		if (user != NULL)
+			refuse_used(relay, user);
+		else
 			submit(relay, now_ms);
 	}
 	loop_timer_start(control->loop, &control->mac_timer, LISTEN_MS, on_listen, control);

@@ -137,12 +137,12 @@ static void hear(struct lane *lane, const struct rte_mbuf *pkt)
 	const struct rte_ether_hdr *header = rte_pktmbuf_mtod(pkt, const struct rte_ether_hdr *);
 	uint64_t address = 0;
 
-	if (rte_pktmbuf_data_len(pkt) < sizeof(*header) ||
-	    !rte_is_valid_assigned_ether_addr(&header->src_addr))
+	if (rte_pktmbuf_data_len(pkt) < sizeof(*header))
 		return;
 	for (unsigned i = 0; i < RTE_ETHER_ADDR_LEN; i++)
 		address = address << 8 | header->src_addr.addr_bytes[i];
-	__atomic_store_n(&lane->heard, address | LANE_HEARD, __ATOMIC_RELAXED);
+	if (address != 0 && !rte_is_multicast_ether_addr(&header->src_addr))
+		__atomic_store_n(&lane->heard, address | LANE_HEARD, __ATOMIC_RELAXED);
 }
 
 /* A frame a second or so: control asks no more often. */

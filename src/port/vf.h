@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_ether.h>
 #include <rte_mempool.h>
@@ -114,10 +115,17 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 /* "02:00:00:00:00:01", in text, which is returned. Any thread. */
 const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX]);
 
+/* Not rte_is_same_ether_addr: that reads 16-bit words, which compilers take for something else than
+ * the bytes that were written. */
+static inline bool vf_mac_equal(const struct rte_ether_addr *a, const struct rte_ether_addr *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
 /* Any thread that owns vf. */
 static inline bool vf_has_mac(const struct vf *vf, const struct rte_ether_addr *mac)
 {
-	return rte_is_same_ether_addr(&vf->mac, mac) || rte_is_same_ether_addr(&vf->extra_mac, mac);
+	return vf_mac_equal(&vf->mac, mac) || vf_mac_equal(&vf->extra_mac, mac);
 }
 
 /* Has the VF's RSS table spread flows evenly over so many guest queues, at least 1, of which VF

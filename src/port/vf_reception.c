@@ -35,6 +35,8 @@ static const struct {
         {"net_ixgbe_vf", {.hides_refusals = true}},
 };
 
+static const struct rte_ether_addr no_mac;
+
 /* The PF's word on a VF. */
 struct consent {
 	bool is_vf; /* else the rest says nothing, and there is nobody to ask */
@@ -129,8 +131,7 @@ int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsign
 	vf->first_mac = vf->mac;
 	/* The PF may have held an address that an earlier driver of the VF chose, and forgets that
 	 * one when the VF is reset: then the VF comes with another. */
-	vf->mac_by_host =
-	        !rte_is_zero_ether_addr(pf_mac) && rte_is_same_ether_addr(pf_mac, &vf->mac);
+	vf->mac_by_host = !vf_mac_equal(pf_mac, &no_mac) && vf_mac_equal(pf_mac, &vf->mac);
 
 	struct consent consent = consent_read(&vf->spec);
 	if (consent.seen && consent.vf.has_link && consent.vf.link == PF_VF_LINK_DOWN)
@@ -196,9 +197,9 @@ static int program(struct vf *vf, const struct rte_ether_addr *mac, struct drive
 {
 	struct rte_ether_addr extra = *mac;
 
-	if (!rte_is_zero_ether_addr(&vf->extra_mac))
+	if (!vf_mac_equal(&vf->extra_mac, &no_mac))
 		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &vf->extra_mac);
-	vf->extra_mac = (struct rte_ether_addr){0};
+	vf->extra_mac = no_mac;
 	int rc = rte_eth_dev_mac_addr_add(vf->port_id, &extra, 0);
 	*known = !is_bond(vf);
 	if (rc == 0)
@@ -299,6 +300,6 @@ void vf_reception_restore(const struct vf *vf)
 {
 	struct rte_ether_addr first = vf->first_mac, now;
 
-	if (rte_eth_macaddr_get(vf->port_id, &now) == 0 && !rte_is_same_ether_addr(&now, &first))
+	if (rte_eth_macaddr_get(vf->port_id, &now) == 0 && !vf_mac_equal(&now, &first))
 		(void)rte_eth_dev_default_mac_addr_set(vf->port_id, &first);
 }

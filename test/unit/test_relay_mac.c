@@ -1,6 +1,7 @@
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
 /* WRAP: vf_mac_set job_submit loop_timer_start loop_timer_stop loop_now_ms log_write
  */
+/* WRAP: log_write_limited */
 /* The guest's MAC address as control sees to it: what is learnt, when the device thread is asked,
  * and how little a hostile guest can make of it. Lanes, clock and device thread are the test's.
  */
@@ -25,6 +26,7 @@ void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64
                              loop_fn callback, void *context);
 void __wrap_loop_timer_stop(struct loop_timer *timer);
 void __wrap_log_write(int severity, const char *format, ...);
+void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...);
 
 uint64_t __wrap_loop_now_ms(void)
 {
@@ -55,6 +57,17 @@ void __wrap_log_write(int severity, const char *format, ...)
 	va_end(args);
 	n_warnings += severity == LOG_WARNING;
 	n_notices += severity == LOG_NOTICE;
+}
+
+void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
+{
+	va_list args;
+
+	ck_assert_ptr_eq(limit, &rig->relays[RELAY].guest_log);
+	va_start(args, format);
+	vsnprintf(last_line, sizeof(last_line), format, args);
+	va_end(args);
+	n_warnings += severity == LOG_WARNING;
 }
 
 /* --- the device thread --------------------------------------------------------------------------
@@ -223,8 +236,8 @@ START_TEST(its_first_frame_is_enough)
 	device_works();
 	expect_asked(1);
 	ck_assert(asked_to_program);
-	ck_assert(rte_is_same_ether_addr(&asked_for, &guests));
-	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&asked_for, &guests));
+	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
 	ck_assert_uint_eq(n_notices, 1);
 	ck_assert_ptr_nonnull(
 	        strstr(last_line, "02:00:00:00:00:02 instead of its 02:00:00:00:00:01"));
@@ -239,7 +252,7 @@ START_TEST(all_bits_of_an_address_count)
 	speaks_on(GUEST_QUEUES_MAX - 1, &others); /* on whichever lane */
 	tick();
 	device_works();
-	ck_assert(rte_is_same_ether_addr(&asked_for, &others));
+	ck_assert(vf_mac_equal(&asked_for, &others));
 	expect_asked(1);
 }
 END_TEST
@@ -342,7 +355,7 @@ START_TEST(finds_the_address_that_is_used_most)
 		pass_ms(TICK, &guests);
 	}
 	expect_asked(0);
-	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
 }
 END_TEST
 
@@ -353,10 +366,10 @@ START_TEST(a_guest_that_changes_its_address)
 	expect_asked(0);
 	pass_ms(1000, &guests);
 	expect_asked(1);
-	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
 	pass_ms(10000, &own);
 	expect_asked(1);
-	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &own));
+	ck_assert(vf_mac_equal(&relay->vf.mac, &own));
 }
 END_TEST
 
@@ -433,10 +446,10 @@ START_TEST(a_vf_that_comes_back_is_programmed_again)
 	relay->vf_phase = VF_LOST;
 	pass_ms(1000, NULL);
 	attach_vf();
-	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &own));
+	ck_assert(vf_mac_equal(&relay->vf.mac, &own));
 	pass_ms(TICK, NULL); /* it need not say it again */
 	expect_asked(1);
-	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
 }
 END_TEST
 
@@ -472,10 +485,35 @@ START_TEST(a_vf_that_has_gone_meanwhile)
 	device_works();
 	expect_asked(1);
 	ck_assert_uint_eq(n_notices, 0);
-	ck_assert(rte_is_same_ether_addr(&relay->vf.mac, &own));
+	ck_assert(vf_mac_equal(&relay->vf.mac, &own));
 	attach_vf();
 	pass_ms(TICK, NULL);
 	expect_asked(1);
+}
+END_TEST
+
+START_TEST(no_guest_takes_anothers_address)
+{
+	struct relay *victim = &rig->relays[RELAY + 1];
+
+	victim->vf = rig_vf(RELAY + 1, 1, 1);
+	victim->vf.mac = others;
+	victim->vf_phase = VF_ATTACHED;
+	rig_guest_set(victim, true, 1, 1);
+	victim->guest.sessions = 1;
+	tick();
+	victim->vm_to_vf[0].heard = LANE_HEARD | 0xfedcba987654; /* and not a word more */
+	tick();
+	pass_ms(100000, &others);
+	expect_asked(0);
+	ck_assert_uint_eq(n_warnings, 1);
+	ck_assert_ptr_nonnull(strstr(last_line, "relay 4's guest"));
+
+	/* Until it has gone. */
+	rig_guest_set(victim, false, 0, 0);
+	pass_ms(TICK, &others);
+	expect_asked(1);
+	ck_assert(vf_mac_equal(&relay->vf.mac, &others));
 }
 END_TEST
 
@@ -513,6 +551,7 @@ int main(void)
 	tcase_add_test(tcase, what_was_declined_may_do_with_the_next_vf);
 	tcase_add_test(tcase, a_vf_that_comes_after_the_guest);
 	tcase_add_test(tcase, a_vf_that_has_gone_meanwhile);
+	tcase_add_test(tcase, no_guest_takes_anothers_address);
 	tcase_add_test(tcase, nothing_begins_in_a_shutdown);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
