@@ -140,6 +140,7 @@ help:
 #: make check-deb    install, upgrade and purge the Debian package in a minimal Debian
 #: make check-vm     the same on SR-IOV NICs that QEMU emulates, in a virtual machine (no root needed)
 #: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
+#: make bench-scale  what a packet costs, and whom, with one relay on 1, 2 and 4 workers
 #: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
 #: make install      to $(DESTDIR)$(PREFIX)
 #: make rpm          build/rpm/*.rpm
@@ -189,6 +190,10 @@ check-deb:
 .PHONY: bench
 bench: all
 	test/bench/bench.py
+
+.PHONY: bench-scale
+bench-scale: all tools
+	test/bench/bench_scale.py
 
 # --- keeping it clean -------------------------------------------------------------------------
 

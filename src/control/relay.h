@@ -183,7 +183,7 @@ struct control {
 	struct planner *planner;
 	struct sampler *sampler;
 	struct watchdog *watchdog;
-	struct saved *saved;              /* NULL: nothing is saved */
+	struct saved *saved; /* NULL: nothing is saved */
 	struct cpu_watch *cpu_watch;
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
 	struct guest_params guest_params; /* what all guests' sockets have in common */
