@@ -89,8 +89,10 @@ def measure(args, workers, vf_queues):
     cpus = args.worker_cpus.split(",")
     with tempfile.TemporaryDirectory(prefix="bench-scale-") as directory:
         daemon, guest = Daemon(directory), None
-        # net_ring has a ring for each lcore, used or not.
-        daemon.lcores = "0@0," + ",".join(f"{i + 1}@{cpus[i % len(cpus)]}" for i in range(QUEUES))
+        # On one CPU the main lcore shares it too, so that a worker which is alone gives way when it
+        # is idle as two do. net_ring has a ring for each lcore, used or not.
+        daemon.lcores = f"0@{cpus[0] if len(cpus) == 1 else 0}," + ",".join(
+            f"{i + 1}@{cpus[i % len(cpus)]}" for i in range(QUEUES))
         daemon.cpus = ",".join(str(i + 1) for i in range(workers))
         try:
             daemon.start("--enable-mrgbuf", f"--max-queues={vf_queues}", "--loglevel=4")
