@@ -218,6 +218,23 @@ static int driver_detach(const char *sysfs, const char *name)
 	               : sysfs_write_text(sysfs, name, DEVICE "/driver/unbind", name);
 }
 
+/* Gives it to a driver of that name. A PF's sriov_drivers_autoprobe that is off keeps all drivers
+ * from its VFs but an override's: then that is what has bound it before. */
+static int driver_attach(const char *sysfs, const char *name, const char *driver)
+{
+	int rc = sysfs_write_text(sysfs, name, "bus/pci/drivers/%s/bind", driver);
+
+	if (is_bound_to(sysfs, name, driver))
+		return 0;
+	if (rc != -ENODEV || sysfs_write_text(sysfs, driver, DEVICE "/driver_override", name) < 0)
+		return rc < 0 ? rc : -EIO;
+	rc = sysfs_write_text(sysfs, name, "bus/pci/drivers/%s/bind", driver);
+	if (is_bound_to(sysfs, name, driver))
+		return 0;
+	(void)sysfs_write_text(sysfs, "\n", DEVICE "/driver_override", name);
+	return rc < 0 ? rc : -EIO;
+}
+
 int pci_bind_take(const char *sysfs, const struct pci_function *function, struct error *err)
 {
 	char name[PCI_ADDRESS_TEXT_MAX];
@@ -233,8 +250,8 @@ int pci_bind_take(const char *sysfs, const struct pci_function *function, struct
 		return 0;
 
 	(void)sysfs_write_text(sysfs, "\n", DEVICE "/driver_override", name);
-	if (is_bound_to(sysfs, name, ""))
-		(void)sysfs_write_text(sysfs, name, "bus/pci/drivers_probe");
+	if (function->driver[0] != '\0' && is_bound_to(sysfs, name, ""))
+		(void)driver_attach(sysfs, name, function->driver);
 	return error_set(err, rc < 0 ? -rc : EIO, "%s cannot be bound to " PCI_BIND_DRIVER ": %s",
 	                 name, rc < 0 ? reason(rc) : "the driver refuses it, and dmesg says why");
 }
@@ -287,10 +304,11 @@ int pci_bind_give_back(const char *sysfs, const char *dev, const struct pci_addr
 		                 reason(rc));
 	if (driver[0] == '\0')
 		return 0;
-	rc = sysfs_write_text(sysfs, name, "bus/pci/drivers/%s/bind", driver);
-	if (is_bound_to(sysfs, name, driver))
+	rc = driver_attach(sysfs, name, driver);
+	if (rc == 0)
 		return 0;
-	return error_set(err, rc < 0 ? -rc : EIO,
-	                 "%s cannot be bound to %s again (%s) and has no driver now: modprobe %s",
-	                 name, driver, rc < 0 ? reason(rc) : "dmesg says why", driver);
+	return error_set(err, -rc,
+	                 "%s cannot be bound to %s again (%s) and has no driver now: modprobe %s, "
+	                 "and dmesg says more",
+	                 name, driver, reason(rc), driver);
 }

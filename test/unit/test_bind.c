@@ -72,11 +72,21 @@ static const char *override_of(const char *name)
 	return override;
 }
 
+/* As the kernel has it for VFs. */
+static bool can_probe(const char *name)
+{
+	int64_t autoprobe = 1;
+
+	(void)sysfs_read_number(&autoprobe, kernel.sysfs,
+	                        "bus/pci/devices/%s/physfn/sriov_drivers_autoprobe", name);
+	return autoprobe != 0 || strcmp(override_of(name), "(null)") != 0;
+}
+
 static int probe(const char *name)
 {
 	const char *driver = override_of(name);
 
-	if (driver_of(name)[0] != '\0')
+	if (driver_of(name)[0] != '\0' || !can_probe(name))
 		return 0;
 	if (strcmp(driver, "(null)") == 0)
 		driver = "igbvf";
@@ -133,6 +143,8 @@ int __wrap_sysfs_write_text(const char *root, const char *text, const char *form
 	if (sscanf(path, "bus/pci/drivers/%63[^/]/bind", attribute) == 1) {
 		if (!has_driver(attribute))
 			return -ENOENT;
+		if (!can_probe(value))
+			return -ENODEV;
 		drive(value, attribute);
 		return 0;
 	}
@@ -363,9 +375,34 @@ START_TEST(a_refusal_of_vfio_is_undone)
 	kernel.vfio_refuses = true;
 	ck_assert_int_eq(run_bind("ens1f0"), 1);
 	complains("0000:01:10.0 cannot be bound to vfio-pci: the driver refuses it, and dmesg");
-	drivers_are("igbvf", "igbvf", "igbvf");
+	drivers_are("igbvf", "igbvf", "");
 	ck_assert_str_eq(override_of("0000:01:10.0"), "(null)");
 	ck_assert(!has_record());
+}
+END_TEST
+
+/* sriov_drivers_autoprobe is off, and igbvf has the VF by an override. */
+START_TEST(gives_back_where_only_overrides_count)
+{
+	tree_file(device_path(PF, "sriov_drivers_autoprobe"), "0\n");
+	tree_file(device_path("0000:01:10.0", "driver_override"), "igbvf\n");
+	ck_assert_int_eq(run_bind("ens1f0"), 0);
+	drivers_are("vfio-pci", "vfio-pci", "vfio-pci");
+	ck_assert_int_eq(run_unbind(), 0);
+	drivers_are("igbvf", "igbvf", "");
+	ck_assert_str_eq(override_of("0000:01:10.0"), "igbvf");
+	ck_assert_str_eq(override_of("0000:01:10.2"), "(null)");
+}
+END_TEST
+
+START_TEST(a_driver_that_is_gone_is_told_of)
+{
+	ck_assert_int_eq(run_bind("01:10.0"), 0);
+	ck_assert_int_eq(unlink(tree_path("sys/bus/pci/drivers/igbvf/bind")), 0);
+	ck_assert_int_eq(rmdir(tree_path("sys/bus/pci/drivers/igbvf")), 0);
+	ck_assert_int_eq(run_unbind(), 1);
+	complains("0000:01:10.0 cannot be bound to igbvf again");
+	complains("modprobe igbvf");
 }
 END_TEST
 
@@ -479,6 +516,21 @@ START_TEST(makes_vfs_where_there_are_none)
 }
 END_TEST
 
+START_TEST(autoprobe_that_is_off_stays_off)
+{
+	int64_t autoprobe = 1;
+
+	remove_vfs();
+	drop_groups();
+	tree_file(device_path(PF, "sriov_drivers_autoprobe"), "0\n");
+	ck_assert_int_eq(run_bind("ens1f0:1"), 0);
+	ck_assert_int_eq(sysfs_read_number(&autoprobe, kernel.sysfs,
+	                                   "bus/pci/devices/" PF "/sriov_drivers_autoprobe"),
+	                 0);
+	ck_assert_int_eq(autoprobe, 0);
+}
+END_TEST
+
 START_TEST(does_not_change_the_number_of_vfs)
 {
 	ck_assert_int_eq(run_bind("ens1f0:4"), 1);
@@ -553,6 +605,14 @@ START_TEST(damaged_records_are_refused)
 	tree_link("run/bound", "../elsewhere");
 	ck_assert_int_eq(run_unbind(), 1);
 	complains("cannot read the record");
+	/* The daemon's user may own the directory; what it writes there root does not follow. */
+	if (geteuid() == 0) {
+		ck_assert_int_eq(unlink(tree_path("run/bound")), 0);
+		tree_file("run/bound", "0000:01:10.0 igbvf\n");
+		ck_assert_int_eq(chown(tree_path("run/bound"), 12345, (gid_t)-1), 0);
+		ck_assert_int_eq(run_unbind(), 1);
+		complains("not a file of this user's");
+	}
 	ck_assert_uint_eq(kernel.writes, 0);
 }
 END_TEST
@@ -582,11 +642,14 @@ int main(void)
 	tcase_add_test(tcase, leaves_usable_drivers);
 	tcase_add_test(tcase, one_that_fails_does_not_stop_the_others);
 	tcase_add_test(tcase, a_refusal_of_vfio_is_undone);
+	tcase_add_test(tcase, gives_back_where_only_overrides_count);
+	tcase_add_test(tcase, a_driver_that_is_gone_is_told_of);
 	tcase_add_test(tcase, needs_root_and_the_module);
 	tcase_add_test(tcase, wants_an_iommu_or_somebody_who_does_not);
 	tcase_add_test(tcase, tells_of_a_group_that_is_not_viable);
 	tcase_add_test(tcase, spares_whole_devices_in_use);
 	tcase_add_test(tcase, makes_vfs_where_there_are_none);
+	tcase_add_test(tcase, autoprobe_that_is_off_stays_off);
 	tcase_add_test(tcase, does_not_change_the_number_of_vfs);
 	tcase_add_test(tcase, knows_interfaces_without_sriov);
 	tcase_add_test(tcase, nothing_to_bind_is_no_error);

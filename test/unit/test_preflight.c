@@ -229,7 +229,7 @@ static const struct fault {
         {"sys/devices/system/cpu/cpu1/topology/thread_siblings_list", "1,5\n", "1,6\n",
          "cpu.shared_core", FINDING_WARNING, "CPUs 1,5", "lscpu -e", NULL},
 #if defined(__x86_64__)
-        {"proc/cpuinfo", "flags\t: fpu pni sse4_1 sse4_2x popcnt\n",
+        {"proc/cpuinfo", "flags\t: fpu pni xssse3 sse4_1 sse4_2x popcnt\n",
          "flags\t: pni ssse3 sse4_1 popcnt sse4_2\n", "cpu.instructions", FINDING_ERROR,
          "ssse3, sse4_2", "host-passthrough", NULL},
 #endif
@@ -333,6 +333,10 @@ START_TEST(vfs_to_bind_are_checked_without_a_relay)
 	what_says(find("vf.unbound"), "VF 0000:01:10.1");
 	ck_assert_ptr_null(strstr(find("vf.unbound")->what, "relay"));
 	remedy_says(find("bind.no_vfs"), "ens1f0 has 2 VFs of the 3 that are named");
+	/* Nobody knows yet whether they will want memory. */
+	tree_file(FREE_PAGES(1), "0\n");
+	run();
+	ck_assert_ptr_null(find("numa.no_pages"));
 }
 END_TEST
 
@@ -459,6 +463,14 @@ START_TEST(a_cpuset_that_is_narrower)
 }
 END_TEST
 
+START_TEST(one_reason_is_enough)
+{
+	option("--cpus=1,2");
+	rebind("0000:01:10.1", "igbvf");
+	finds("vf.kernel_driver", FINDING_WARNING);
+}
+END_TEST
+
 START_TEST(lcores_are_looked_up)
 {
 	option("--eal=--lcores 0@0,1@1,2@2,5@9");
@@ -557,6 +569,26 @@ START_TEST(no_pages_for_the_first_relay)
 }
 END_TEST
 
+START_TEST(no_pages_where_all_vfs_are)
+{
+	tree_file(VF(0) "/numa_node", "1\n");
+	finds_nothing();
+	tree_file(FREE_PAGES(1), "0\n");
+	what_says(finds("numa.no_pages", FINDING_ERROR), "its 2 VFs");
+}
+END_TEST
+
+START_TEST(a_kernel_without_numa)
+{
+	machine.vf1 = "net_null0=1";
+	tree_file("sys/devices/system/node/online", "0\n");
+	ck_assert_int_eq(unlink(tree_path(FREE_PAGES(0))), 0);
+	finds("hugepages.none", FINDING_ERROR);
+	tree_file("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "256\n");
+	finds_nothing();
+}
+END_TEST
+
 START_TEST(the_estimate_is_the_pools)
 {
 	for (unsigned jumbo = 0; jumbo <= 1; jumbo++) {
@@ -623,7 +655,11 @@ START_TEST(limits_that_are_low)
 	what_says(find("limit.locked_memory"), "64 kB");
 	remedy_says(find("limit.locked_memory"), "LimitMEMLOCK=infinity");
 	ck_assert_uint_eq(machine.report.count, 2);
-	tree_file("proc/self/limits", LIMITS("524288", "unlimited"));
+	tree_file("proc/self/limits", LIMITS("524288", "65536"));
+	finds("limit.locked_memory", FINDING_ERROR);
+	/* vfio alone locks */
+	machine.vf0 = "net_null0=0";
+	machine.vf1 = "net_null1=1";
 	finds_nothing();
 }
 END_TEST
@@ -835,12 +871,15 @@ int main(void)
 	tcase_add_test(tcase, a_pf_in_the_hands_of_vfio);
 	tcase_add_test(tcase, a_node_without_workers);
 	tcase_add_test(tcase, a_cpuset_that_is_narrower);
+	tcase_add_test(tcase, one_reason_is_enough);
 	tcase_add_test(tcase, lcores_are_looked_up);
 	tcase_add_test(tcase, hugetlbfs_has_to_be_mounted);
 	tcase_add_test(tcase, a_page_size_may_go_unsaid);
 	tcase_add_test(tcase, hugetlbfs_twice_at_one_place);
 	tcase_add_test(tcase, hugetlbfs_of_somebody_else);
 	tcase_add_test(tcase, no_pages_for_the_first_relay);
+	tcase_add_test(tcase, no_pages_where_all_vfs_are);
+	tcase_add_test(tcase, a_kernel_without_numa);
 	tcase_add_test(tcase, the_estimate_is_the_pools);
 	tcase_add_test(tcase, another_instance);
 	tcase_add_test(tcase, endpoints_of_others);
