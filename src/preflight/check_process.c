@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "sys/accounts.h"
 #include "sys/pid_file.h"
 #include "sys/socket_file.h"
 
@@ -75,8 +76,25 @@ static void check_endpoint(struct preflight *p, const char *name, const char *en
 	               path);
 }
 
+static void check_group(struct preflight *p)
+{
+	struct error err;
+	gid_t group;
+
+	if (p->config->zmq_group == NULL ||
+	    account_find_group(p->config->zmq_group, &group, &err) == 0)
+		return;
+	struct finding *finding = report_add(p->report, FINDING_ERROR, "endpoint.unknown_group");
+	finding_what(finding, "%s", err.text);
+	finding_why(finding,
+	            "its members are to use the endpoints, and the daemon refuses to start");
+	finding_remedy(finding, "groupadd --system it, or give --zmq-group (VIRTIOFWD_ZMQ_GROUP) a "
+	                        "group that getent knows");
+}
+
 static void check_endpoints(struct preflight *p)
 {
+	check_group(p);
 	check_endpoint(p, "zmq-port-control-ep", p->config->zmq_port_control_ep);
 	check_endpoint(p, "zmq-stats-ep", p->config->zmq_stats_ep);
 	check_endpoint(p, "zmq-core-sched-ep", p->config->zmq_core_sched_ep);

@@ -693,12 +693,15 @@ START_TEST(accounts_that_are_unknown)
 {
 	option("--vhost-username=no-such-user");
 	option("--vhost-groupname=no-such-group");
+	option("--zmq-group=no-such-users");
 	run();
+	what_says(find("endpoint.unknown_group"), "no-such-users");
+	remedy_says(find("endpoint.unknown_group"), "VIRTIOFWD_ZMQ_GROUP");
 	what_says(find("sockets.unknown_owner"), "no-such-user");
 	remedy_says(find("sockets.unknown_owner"), "VIRTIOFWD_SOCKET_OWNER");
 	what_says(find("sockets.unknown_group"), "no-such-group");
 	ck_assert_int_eq(find("sockets.unknown_group")->severity, FINDING_ERROR);
-	ck_assert_uint_eq(machine.report.count, 2);
+	ck_assert_uint_eq(machine.report.count, 3);
 }
 END_TEST
 
