@@ -83,7 +83,9 @@ static void mac_done(struct job *job)
 		          mac->why.text);
 		mac->warned = true;
 	}
-	relay->vf = mac->vf;
+	/* Nothing else: what else is known of the VF may have changed meanwhile. */
+	relay->vf.mac = mac->vf.mac;
+	relay->vf.extra_mac = mac->vf.extra_mac;
 }
 
 /* --- control's ------------------------------------------------------------------------------- */

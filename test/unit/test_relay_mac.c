@@ -232,8 +232,10 @@ START_TEST(its_first_frame_is_enough)
 	speaks(&guests);
 	tick();
 	ck_assert_ptr_nonnull(submitted);
-	tick(); /* one thing at a time */
+	tick();                        /* one thing at a time */
+	relay->vf.host.pf_ifindex = 7; /* what control hears meanwhile stays */
 	device_works();
+	ck_assert_uint_eq(relay->vf.host.pf_ifindex, 7);
 	expect_asked(1);
 	ck_assert(asked_to_program);
 	ck_assert(vf_mac_equal(&asked_for, &guests));

@@ -109,6 +109,7 @@ def test_warned_when_the_guest_cannot_be_reached(daemon, start, send, peer, vf, 
 
     # The other remedy.
     vf.vm.sh(re.search(r"'(ip link set [^']* mac [^']*)'", line).group(1))
+    wait_for(lambda: daemon.relay(0).vf and daemon.relay(0).vf.mac == GUEST.mac, 90, "the VF's new address")
     peer.wait_answer(one)
     assert peer.ping(one.ip, count=20) == 20
     assert len(re.findall(WARNING, daemon.log_text())) == 1
