@@ -101,7 +101,7 @@ $(BINARY): $(MAIN_OBJECT) $(ARCHIVE)
 $(MAN_PAGE): doc/virtio-forwarder.8.in $(BINARY)
 	$(Q)$(BINARY) --man < $< > $@
 
-# A unit test names the functions that it replaces in a line `WRAP: name name …`.
+# A unit test, or a fuzz target, names the functions that it replaces in a line `WRAP: name name …`.
 wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | head -n 5),-Wl,--wrap=$(f))
 $(BUILD)/unit/%: test/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -312,7 +312,7 @@ FUZZ_BUILD   := $(BUILD)/fuzz
 $(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(ARCHIVE)
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -fsanitize=fuzzer $< -o $@ \
-		$(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond
+		$(call wraps,$<) $(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond
 
 .PHONY: fuzz
 fuzz:

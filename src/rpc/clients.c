@@ -26,10 +26,11 @@
 #include "base/parse.h"
 #include "control/loop.h"
 
-#define BUCKETS    256   /* of the connections by descriptor */
-#define SILENT_MS  15000 /* longer than any answer takes, a statistics' delay included */
-#define REQUEST_MS 1000  /* longer than it takes from connecting to a request's arrival */
-#define TCP_KEY    (UINT64_C(1) << 63)
+#define BUCKETS       256   /* of the connections by descriptor */
+#define SILENT_MS     15000 /* longer than any answer takes, a statistics' delay included */
+#define REQUEST_MS    1000  /* longer than it takes from connecting to a request's arrival */
+#define FLOODED_BYTES 16384
+#define TCP_KEY       (UINT64_C(1) << 63)
 
 struct connection {
 	LIST_ENTRY(connection) by_fd;
@@ -126,20 +127,21 @@ static bool is_ours(const struct clients *clients, int fd)
 	}
 }
 
-static bool has_unread(int fd)
+/* Whether more waits to be read than one that waits for answers has sent. */
+static bool is_flooded(int fd)
 {
 	int bytes = 0;
 
-	return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+	return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > FLOODED_BYTES;
 }
 
 static void connection_cut(struct clients *clients, struct connection *connection,
-                           bool only_if_unread)
+                           bool only_if_flooded)
 {
 	int fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
 	bool ours = fd >= 0 && is_ours(clients, fd);
 
-	if (ours && (!only_if_unread || has_unread(fd))) {
+	if (ours && (!only_if_flooded || is_flooded(fd))) {
 		shutdown(fd, SHUT_RDWR);
 		connection->cut = true;
 		connection->client->n_connections--;

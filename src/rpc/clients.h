@@ -25,7 +25,7 @@ struct clients_counts {
 
 /* How hard to look for those who make us keep too much; see memory_guard.h. */
 enum clients_blame {
-	CLIENTS_FLOODING, /* connections from which more waits to be read */
+	CLIENTS_FLOODING, /* connections from which a lot waits to be read */
 	CLIENTS_SILENT,   /* connections that have sent no whole request yet, or none for long */
 	CLIENTS_BUSIEST,  /* all of the client that has sent most requests lately */
 	CLIENTS_ALL,

@@ -180,11 +180,19 @@ static void request_refuse(struct endpoint *endpoint, const struct envelope *env
 	                          why);
 }
 
+ProtobufCMessage *endpoint_request_unpack(const struct endpoint_service *service,
+                                          struct arena *arena, const void *bytes, size_t size)
+{
+	ProtobufCAllocator allocator = {unpack_alloc, unpack_free, arena};
+
+	arena_init(arena, UNPACK_MEMORY_MAX);
+	return protobuf_c_message_unpack(service->request_type, &allocator, size, bytes);
+}
+
 static void request_handle(struct endpoint *endpoint, const struct envelope *envelope,
                            zmq_msg_t *body, struct connection *connection)
 {
 	struct arena arena;
-	ProtobufCAllocator allocator = {unpack_alloc, unpack_free, &arena};
 	ProtobufCMessage *request;
 	struct endpoint_reply *reply = SLIST_FIRST(&endpoint->free_replies);
 
@@ -193,9 +201,8 @@ static void request_handle(struct endpoint *endpoint, const struct envelope *env
 		               "too many requests wait for their answers; try again later");
 		return;
 	}
-	arena_init(&arena, UNPACK_MEMORY_MAX);
-	request = protobuf_c_message_unpack(endpoint->service->request_type, &allocator,
-	                                    zmq_msg_size(body), zmq_msg_data(body));
+	request = endpoint_request_unpack(endpoint->service, &arena, zmq_msg_data(body),
+	                                  zmq_msg_size(body));
 	if (request == NULL) {
 		request_refuse(endpoint, envelope, ENDPOINT_MALFORMED,
 		               "the frame holds no message of this service, or one that lacks "

@@ -44,6 +44,13 @@ struct endpoint_service {
 	               const char *why);
 };
 
+struct arena;
+
+/* The request in the bytes, or NULL when there is none. Its memory is the arena's, which is
+ * initialised here and is the caller's to free in either case. */
+ProtobufCMessage *endpoint_request_unpack(const struct endpoint_service *service,
+                                          struct arena *arena, const void *bytes, size_t size);
+
 struct endpoint_counts {
 	uint64_t requests; /* well-formed ones */
 	uint64_t malformed;

@@ -12,16 +12,16 @@
 #define LOOK_MS      20
 #define IDLE_LOOK_MS 100 /* while nobody is connected */
 
-/* What is done in which round, as long as it is too much. ZeroMQ takes a moment to let go of what
- * it kept for those who have been cut off. */
+/* What is done in which rounds, as long as it is too much: first what hits none but the guilty,
+ * and all else only when it does not grow any more, and so has time. */
 static const struct {
-	unsigned round;
+	unsigned first, last;
 	enum clients_blame blame;
 } steps[] = {
-        {0, CLIENTS_FLOODING}, {2, CLIENTS_FLOODING}, {4, CLIENTS_SILENT},
-        {8, CLIENTS_BUSIEST},  {12, CLIENTS_ALL},
+        {0, 59, CLIENTS_FLOODING}, {5, 5, CLIENTS_SILENT}, {55, 55, CLIENTS_SILENT},
+        {60, 60, CLIENTS_BUSIEST}, {70, 70, CLIENTS_ALL},
 };
-#define ROUNDS_MAX  20 /* then it is none of the clients' doing */
+#define ROUNDS_MAX  80 /* then it is none of the clients' doing */
 #define CALM_ROUNDS 10 /* for ZeroMQ to let go of the rest */
 
 /* The process's own memory without what is shared, in bytes; 0 when it cannot be told. */
@@ -50,7 +50,7 @@ static size_t heap_find(void)
 static void relieve(struct memory_guard *guard)
 {
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (steps[i].round == guard->rounds)
+		if (guard->rounds >= steps[i].first && guard->rounds <= steps[i].last)
 			guard->ops->cut(guard->context, steps[i].blame);
 	guard->rounds++;
 }

@@ -5,8 +5,6 @@ import contextlib
 import os
 import random
 import resource
-import statistics
-import subprocess
 import threading
 import time
 

@@ -194,7 +194,7 @@ def test_waiting_requests_are_bounded(running):
             client.send(b"", wire.stats_request([1], delay=1500))
         for n in range(140):
             answer = wire.Record(client.receive(3), wire.STATS_RESPONSE)
-            assert answer.status == (wire.ENOMEM if n < 140 - 128 else wire.STATS_OK), n
+            assert answer.status == (wire.ENOMEM if n < 140 - 64 else wire.STATS_OK), n
 
 
 def test_answers_within_50_ms_while_devices_come_and_go(running):
