@@ -5,6 +5,7 @@
  * WRAP: control_dynamic_sockets control_relay_read control_relay_rates control_rates_between
  * WRAP: control_pin_read control_pins_update control_worker_count control_worker_read
  * WRAP: control_balance_explain endpoint_drop endpoint_reply_share control_dpdk_version
+ * WRAP: control_lanes_read control_cycles_per_s
  */
 #include <errno.h>
 #include <stdint.h>
@@ -154,6 +155,22 @@ void __wrap_control_relay_read(const struct control *control, unsigned relay_id,
 	out->vhost_socket = "/tmp/virtio-forwarder3.sock";
 	snprintf(out->device_label, sizeof(out->device_label), "0000:05:08.1");
 	out->vf_to_vm.n_lanes = out->vm_to_vf.n_lanes = GUEST_QUEUES_MAX;
+}
+
+unsigned __wrap_control_lanes_read(const struct control *control, unsigned relay_id,
+                                   struct control_lane out[CONTROL_LANES_MAX])
+{
+	(void)control;
+	must(relay_id < RELAYS_MAX);
+	for (unsigned i = 0; i < CONTROL_LANES_MAX; i++)
+		out[i] = (struct control_lane){.queue = i, .targets = UINT32_MAX};
+	return relay_id == 3 ? CONTROL_LANES_MAX : 0;
+}
+
+uint64_t __wrap_control_cycles_per_s(const struct control *control)
+{
+	(void)control;
+	return UINT64_MAX;
 }
 
 void __wrap_control_relay_rates(const struct control *control, unsigned relay_id,

@@ -3,6 +3,7 @@
  * WRAP: control_dynamic_sockets control_relay_read control_relay_rates control_rates_between
  * WRAP: control_pin_read control_pins_update control_worker_count control_worker_read
  * WRAP: control_balance_explain endpoint_drop endpoint_reply_share control_dpdk_version
+ * WRAP: control_lanes_read control_cycles_per_s
  */
 #include "../fuzz/fuzz_request.c"
 #include "../fuzz/replay.h"

@@ -107,6 +107,7 @@ START_TEST(without_descriptors_newcomers_are_dropped)
 	close(3 + LIMIT / 2);
 	ck_assert_int_ge(accept4(rig.listener, NULL, NULL, 0), 0);
 	ck_assert(!is_hung_up(client));
+	close_range(3 + LIMIT / 2, LIMIT, 0); /* what watches this process wants some, too */
 }
 END_TEST
 
@@ -125,6 +126,7 @@ START_TEST(the_last_quarter_is_not_for_clients)
 	fd = accept4(rig.listener, NULL, NULL, 0);
 	ck_assert_int_ge(fd, LIMIT - LIMIT / 4);
 	ck_assert(!is_hung_up(client));
+	close_range(LIMIT / 2, LIMIT, 0);
 }
 END_TEST
 
