@@ -22,7 +22,6 @@ enum { /* IANA's protocol numbers */
        NEXT_UDP = 17,
        NEXT_DCCP = 33,
        NEXT_ROUTING = 43,
-       NEXT_FRAGMENT = 44,
        NEXT_ESP = 50,
        NEXT_AH = 51,
        NEXT_DESTINATION = 60,
@@ -109,7 +108,8 @@ static uint64_t hash_ipv4(uint64_t macs, const uint8_t *ip, uint32_t left)
 	return mix_ports(hash, ip[9], ip + header, left - header);
 }
 
-/* The length of an extension header of which 8 bytes can be read; 0: it is none. */
+/* The length of an extension header of which 8 bytes can be read; 0: it is none that leads on to
+ * the ports. A fragment's does not, though the first fragment has them. */
 static uint32_t extension_length(uint8_t next, const uint8_t *at)
 {
 	switch (next) {
@@ -141,8 +141,6 @@ static uint64_t hash_ipv6(uint64_t macs, const uint8_t *ip, uint32_t left)
 	for (unsigned i = 0; i <= EXTENSION_MAX; i++) {
 		uint32_t length;
 
-		if (next == NEXT_FRAGMENT)
-			return hash;
 		if (has_ports(next))
 			return mix_ports(hash, next, ip + at, left - at);
 		if (left - at < 8)
