@@ -130,7 +130,7 @@ def prepare_numa(vm):
     vm.sh("for node in 0 1; do echo 128 >"
           " /sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages; done")
     vm.buses = [1, 65]
-    vm.nics = [prepare_nic(vm, number, f"wire{number}", f"10.{number}.0.1", 1) for number in (0, 1)]
+    vm.nics = [prepare_nic(vm, number, f"wire{number}", f"10.{number}.0.1", 2) for number in (0, 1)]
 
 
 FLAVOURS = {

@@ -1,6 +1,10 @@
 """Two NUMA nodes with a NIC each. CPUs 0 and 1 are node 0's, 2 and 3 node 1's."""
 
+import time
+
 import pytest
+
+from rig import wait_for
 
 FLAVOUR = "numa"
 
@@ -73,3 +77,66 @@ def test_no_hugepages_on_the_node(vm, daemon, vf_of):
         assert daemon.relay(1).socket_id == 1
     finally:
         vm.sh(f"echo {before} > {path}")
+
+
+# --- the balancer, under traffic ---------------------------------------------------------------------
+
+NODE_OF = {1: 0, 2: 1, 3: 1}  # of the workers' CPUs
+
+
+@pytest.fixture
+def balanced(vm, daemon, guest, vf_of):
+    """balanced(nodes, variable, …) starts a daemon that balances once a second, and a guest for each
+    relay, whose VF is one of the node that the list names."""
+    def start(nodes, *variables, **options):
+        daemon.cpus = ",".join(map(str, NODE_OF))
+        vm.write(f"{daemon.dir}/variables", "\n".join([
+            "VIO4WD_CORE_SCHED_ENABLE=true", "VIO4WD_CORE_SCHED_POLL_INTERVAL=1",
+            "VIO4WD_CORE_SCHED_SENSITIVITY=0", "VIO4WD_CORE_SCHED_LOG_LEVEL=7", *variables, ""]))
+        vfs = [vm.nics[node].vfs[nodes[:relay].count(node)] for relay, node in enumerate(nodes)]
+        daemon.start(f"--config={daemon.dir}/variables",
+                     *[f"--add-pci-vf={vf.address}={relay}" for relay, vf in enumerate(vfs)])
+        guests = [guest(daemon.socket_path(relay), vf, **options) for relay, vf in enumerate(vfs)]
+        for one in guests:
+            one.wait_received(100, timeout=40)
+        return guests
+
+    return start
+
+
+def lanes(daemon, relays):
+    """The CPUs that work for each relay."""
+    return [{cpu for cpu in [*state.vf_to_vm.lane_cpu, *state.vm_to_vf.lane_cpu] if cpu >= 0}
+            for state in daemon.relays(list(range(relays)))]
+
+
+def nodes_of(cpus):
+    return {NODE_OF[cpu] for cpu in cpus}
+
+
+def finish(guests):
+    """Moving lanes costs no packet."""
+    for one in guests:
+        one.finish_clean()
+
+
+def test_the_balancer_keeps_lanes_on_their_vf_s_node(daemon, balanced):
+    nodes = [0, 1, 0, 1]
+    guests = balanced(nodes)
+    begin = time.monotonic()
+    used = set()
+    while time.monotonic() - begin < 8:
+        for node, cpus in zip(nodes, lanes(daemon, len(nodes))):
+            assert nodes_of(cpus) == {node}, (node, cpus)
+            used |= cpus
+    assert used == set(NODE_OF)  # both workers of node 1 have something to do
+    finish(guests)
+
+
+def test_with_the_global_view_they_may_leave_it(daemon, balanced):
+    """All traffic is node 0's, whose one worker has twice as many idle colleagues on node 1."""
+    guests = balanced([0, 0], "VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT=y")
+    wait_for(lambda: {0, 1} <= nodes_of(set().union(*lanes(daemon, 2))), 60, "a lane on node 1")
+    for one in guests:
+        one.wait_received(200, timeout=40)
+    finish(guests)
