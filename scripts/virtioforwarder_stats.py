@@ -109,6 +109,17 @@ def flat(relay, hide_zeros):
             for _, value in present(state, name):
                 if value or not hide_zeros:
                     yield f"{direction}.{cpu}{name}", value
+    yield from flat_bond(relay.vf, hide_zeros)
+
+
+def flat_bond(vf, hide_zeros):
+    """What there is of a bond's members, behind all other lines of the relay."""
+    for name, value in present(vf, "bond_mode"):
+        yield f"vf.{name}", value
+    for number, member in enumerate(vf.member):
+        for field, value in member.ListFields():
+            if value or not (hide_zeros and field.type == field.TYPE_UINT64):
+                yield f"vf.member_{number}.{field.name}", value
 
 
 def flat_loads(relay, hide_zeros):

@@ -6,12 +6,11 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-
-#define BOND_MEMBERS_MAX 8
+#include "config/config.h"
 
 bool bond_is_named(const char *text); /* true for a device string of net_bonding */
 
-/* Checks the whole text; 0 and *relay_id, or -EINVAL with err. */
-int bond_check(const char *text, unsigned *relay_id, struct error *err);
+/* The whole text; 0, or -EINVAL with err. */
+int bond_parse(const char *text, struct static_vf *out, struct error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/bond_spec.h"
 #include "base/cpu_set.h"
 #include "base/device_spec.h"
 #include "base/error.h"
@@ -20,6 +21,7 @@
 
 struct static_vf {
 	struct device_spec device;
+	struct bond_spec bond; /* without members: a single device */
 	unsigned relay_id;
 };
 
@@ -54,8 +56,7 @@ struct config {
 	bool jumbo, mrgbuf, tso;
 	struct static_vf static_vfs[RELAYS_MAX];
 	size_t n_static_vfs;
-	uint64_t static_bond_relays; /* bit n: relay n was to have a bond */
-	char *vfio_vf_token;         /* a UUID, or NULL: off */
+	char *vfio_vf_token; /* a UUID, or NULL: off */
 	bool vhost_client, zero_copy, dynamic_sockets, same_numa;
 	bool no_huge;
 	char **eal_args; /* --eal, split as a shell splits plain words; NULL-terminated or NULL */

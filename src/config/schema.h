@@ -26,7 +26,7 @@ enum schema_type {
 	SCHEMA_BIND,       /* char *: a comma list of PCI addresses and network devices */
 	SCHEMA_BINARY,     /* no field: accepted, and compared with our own name */
 	SCHEMA_PINS,       /* list: pins, n_pins */
-	SCHEMA_STATIC_VF,  /* list: static_vfs, static_bond_relays */
+	SCHEMA_STATIC_VF,  /* list: static_vfs */
 	SCHEMA_WORDS,      /* list: eal_args */
 };
 

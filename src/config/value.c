@@ -340,9 +340,6 @@ static int apply_pins(struct config *cfg, const char *word, struct error *err)
 static int refuse_occupied(const struct config *cfg, const char *word, unsigned relay_id,
                            struct error *err)
 {
-	if ((cfg->static_bond_relays >> relay_id & 1) != 0)
-		return error_set(err, EINVAL, "\"%s\": relay %u has a bond already", word,
-		                 relay_id);
 	for (size_t i = 0; i < cfg->n_static_vfs; i++) {
 		if (cfg->static_vfs[i].relay_id == relay_id)
 			return error_set(err, EINVAL, "\"%s\": relay %u has %s already", word,
@@ -351,36 +348,28 @@ static int refuse_occupied(const struct config *cfg, const char *word, unsigned 
 	return 0;
 }
 
-static int apply_bond(struct config *cfg, const char *word, struct error *err)
-{
-	unsigned relay_id;
-
-	if (bond_check(word, &relay_id, err) < 0 || refuse_occupied(cfg, word, relay_id, err) < 0)
-		return -err->code;
-	cfg->static_bond_relays |= UINT64_C(1) << relay_id;
-	if (value_warn(cfg, "%s: bonds are not available yet in this build: relay %u stays empty",
-	               word, relay_id) < 0)
-		return out_of_memory(err);
-	return 0;
-}
-
 static int apply_static_vf(struct config *cfg, const char *word, struct error *err)
 {
-	struct static_vf vf;
+	struct static_vf vf = {0};
+	int rc;
 
 	if (cfg->dynamic_sockets)
 		return error_set(err, EINVAL,
 		                 "excludes --dynamic-sockets (-d), where clients make the relays "
 		                 "with ADD_SOCK: leave one of the two out");
 	if (bond_is_named(word))
-		return apply_bond(cfg, word, err);
-	if (static_vf_parse(word, &vf.device, &vf.relay_id, err) < 0 ||
-	    refuse_occupied(cfg, word, vf.relay_id, err) < 0)
+		rc = bond_parse(word, &vf, err);
+	else
+		rc = static_vf_parse(word, &vf.device, &vf.relay_id, err);
+	if (rc < 0 || refuse_occupied(cfg, word, vf.relay_id, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < cfg->n_static_vfs; i++) {
-		if (device_spec_equal(&cfg->static_vfs[i].device, &vf.device))
-			return error_set(err, EINVAL, "\"%s\": %s is relay %u's already", word,
-			                 vf.device.name, cfg->static_vfs[i].relay_id);
+		const struct static_vf *other = &cfg->static_vfs[i];
+
+		if (bond_spec_overlap(&other->device, &other->bond, &vf.device, &vf.bond))
+			return error_set(err, EINVAL,
+			                 "\"%s\": %s, or a member of it, is relay %u's already",
+			                 word, vf.device.name, other->relay_id);
 	}
 	cfg->static_vfs[cfg->n_static_vfs++] = vf; /* there are as many as relay ids */
 	return 0;

@@ -100,10 +100,11 @@ static void on_guest_event(void *context, unsigned relay_id)
 	post_event(control, &control->guest_events, relay_id);
 }
 
-static void on_vf_lost(void *context, unsigned relay_id)
+static void on_vf_lost(void *context, unsigned relay_id, unsigned member)
 {
 	struct control *control = context;
 
+	atomic_fetch_or(&control->relays[relay_id].lost_members, 1U << member);
 	post_event(control, &control->lost_events, relay_id);
 }
 
@@ -409,10 +410,8 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	read_direction(relay, LANE_VF_TO_VM, &out->vf_to_vm);
 	read_direction(relay, LANE_VM_TO_VF, &out->vm_to_vf);
 	out->guest_queues = (unsigned)__builtin_popcount(relay->guest.tx_queues);
-	out->losses.missed = relay->losses.missed + relay->health.missed;
-	out->losses.no_mbuf = relay->losses.no_mbuf + relay->health.no_mbuf;
-	out->losses.rx_errors = relay->losses.rx_errors + relay->health.rx_errors;
-	out->losses.tx_errors = relay->losses.tx_errors + relay->health.tx_errors;
+	out->losses = relay->losses;
+	losses_add(&out->losses, &relay->health.counts);
 	out->has_guest_mac = relay_mac_read(relay, out->guest_mac);
 	if (!out->has_device)
 		return;
@@ -425,6 +424,7 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->has_rss = relay->vf.has_rss;
 	out->rss_queues = relay->rss.vf_queues > 0 ? relay->rss.vf_queues : relay->vf.n_queues;
 	memcpy(out->mac, relay->vf.mac.addr_bytes, sizeof(out->mac));
+	relay_bond_read(relay, out);
 }
 
 void control_relay_rates(const struct control *control, unsigned relay_id,

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bond_spec.h"
 #include "base/cpu_set.h"
 #include "base/device_spec.h"
 #include "base/error.h"
@@ -49,6 +50,7 @@ struct control_vf_request {
 	unsigned relay_id; /* any value: checked */
 	bool has_device;   /* false: remove what is there (REMOVE only) */
 	struct device_spec device;
+	struct bond_spec bond; /* its members if device is a bond; a removal may go without */
 	bool conditional;
 };
 
@@ -68,6 +70,7 @@ struct control_sock_request {
 	const char *path; /* NULL: not given (removal only); valid during the call */
 	bool has_device;  /* always for an addition */
 	struct device_spec device;
+	struct bond_spec bond; /* as above */
 	bool conditional;
 };
 
@@ -149,6 +152,17 @@ struct control_lane {   /* that is polled */
 /* Of both directions, at most. */
 #define CONTROL_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
 
+struct control_member { /* of a bond */
+	char label[DEVICE_NAME_MAX];
+	bool present; /* false: it was lost, and is taken back when it is there again */
+	bool active;  /* the bond uses it: as its mode and the link allow */
+	bool link_up;
+	uint32_t link_speed_mbps; /* 0 = unknown */
+	/* counted by the NIC since the bond was added */
+	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
+	struct control_vf_losses losses;
+};
+
 struct control_direction {
 	bool active;
 	const char *internal_state; /* string literal: "DPDK_READY", "VIRTIO_UNINIT", … */
@@ -178,6 +192,9 @@ struct control_relay {
 	struct control_vf_losses losses;
 	bool has_guest_mac;   /* the guest has sent something */
 	uint8_t guest_mac[6]; /* that it uses; of several the VF's, or the one heard last */
+	unsigned bond_mode;
+	unsigned n_members; /* 0 = the device is no bond */
+	struct control_member members[BOND_MEMBERS_MAX];
 };
 
 /* relay_id < RELAYS_MAX. */

@@ -146,12 +146,23 @@ static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
 	}
 }
 
+/* A lane without a guest, for a bond that sends by itself. */
+static void wish_tx_polls(struct planner *planner, struct relay *relay)
+{
+	struct lane_work *work = add_wish(planner, relay, LANE_VM_TO_VF, 0, 0);
+
+	work->run = burst_nobody_to_lacp;
+	work->port_id = relay->vf.port_id;
+}
+
 static void wish_vm_to_vf(struct planner *planner, struct relay *relay)
 {
 	bool has_vf = relay->vf_phase == VF_ATTACHED;
 	uint16_t from[GUEST_QUEUES_MAX];
-	unsigned n_from = list_queues(relay->guest.tx_queues, from);
+	unsigned n_from = relay->guest.connected ? list_queues(relay->guest.tx_queues, from) : 0;
 
+	if (n_from == 0 && has_vf && relay->vf.needs_tx_polls)
+		wish_tx_polls(planner, relay);
 	for (unsigned i = 0; i < n_from; i++) {
 		uint16_t queue = from[i];
 		uint16_t target = has_vf ? queue % relay->vf.n_queues : queue;
@@ -163,7 +174,8 @@ static void wish_vm_to_vf(struct planner *planner, struct relay *relay)
 		work->pool = planner->control->discard_pool;
 		if (!has_vf)
 			continue;
-		work->run = burst_vm_to_vf;
+		work->run = relay->vf.needs_tx_polls ? burst_vm_to_lacp : burst_vm_to_vf;
+		work->send = relay->vf.send;
 		work->pool = relay->vf.pool;
 		work->port_id = relay->vf.port_id;
 		work->vf_queue = target;
@@ -215,8 +227,7 @@ static void make_wishes(struct planner *planner)
 
 		if (relay->vf_phase == VF_ATTACHED)
 			wish_vf_to_vm(planner, relay);
-		if (relay->guest.connected)
-			wish_vm_to_vf(planner, relay);
+		wish_vm_to_vf(planner, relay);
 		forget_places(planner, relay, first);
 	}
 }

@@ -60,11 +60,23 @@ struct vf_job {
 	struct job job;
 	struct relay *relay;
 	struct device_spec spec;
-	struct vf_params params;
-	atomic_bool cancelled; /* control: wo, device thread: ro; before it has begun */
-	struct vf vf;          /* in for a detach, out for an attach */
+	struct vf_params params; /* its bond is the relay's, which does not change meanwhile */
+	atomic_bool cancelled;   /* control: wo, device thread: ro; before it has begun */
+	struct vf vf;            /* in for a detach, out for an attach */
 	struct vf_leftover leftover;
 	struct vf_health health; /* the last reading before a detach */
+	struct error err;
+	int rc;
+};
+
+/* Taking members out of a bond that runs, and taking them back. */
+struct mend_job {
+	struct job job;
+	struct relay *relay;
+	struct vf_params params;
+	struct vf vf; /* in and out */
+	unsigned lost;
+	struct vf_mended mended;
 	struct error err;
 	int rc;
 };
@@ -121,6 +133,7 @@ struct relay {
 
 	enum vf_phase vf_phase;
 	struct device_spec device; /* unless VF_ABSENT */
+	struct bond_spec bond;     /* likewise; without members unless device is a bond */
 	struct vf vf;              /* VF_ATTACHED to VF_DETACHING */
 	struct vf_job vf_job;      /* the device thread's while attaching or detaching */
 	struct relay_rss rss;
@@ -128,12 +141,16 @@ struct relay {
 	bool abandoned;           /* nobody wants the attach under way any more: undo it */
 	bool lost;                /* attach it again when it is detached */
 	bool lost_early;          /* its PF has reset it before we heard that it is attached */
-	struct loop_timer retry;  /* VF_LOST: the next attach */
+	struct loop_timer retry;  /* VF_LOST: the next attach; VF_ATTACHED: the next mending */
 	unsigned retry_ms;
 	bool detach_wanted; /* somebody asked to remove what is being attached */
 	bool restored;      /* from the saved state, and nobody has asked for it since */
 	uint64_t changed;   /* number of its last change that is to be saved, see saved.c */
 	bool ask_host;      /* the PF's settings may have changed: relay_host.c */
+	_Atomic uint32_t lost_members; /* bit i: the bond's member i was lost; any thread sets */
+	bool mending;                  /* a mend job is under way: a detach has to wait for it */
+	struct mend_job mend_job;      /* the device thread's while mending */
+	struct vf_counts member_past[BOND_MEMBERS_MAX]; /* of members before they were lost */
 	struct waiter_list add_waiters, remove_waiters;
 	struct vf_health health;          /* of the VF that is attached */
 	struct control_vf_losses losses;  /* of all VFs before it */
@@ -213,8 +230,13 @@ void control_read_counters(const struct relay *relay, enum lane_direction direct
 void relay_vf_start_static(struct control *control);
 /* After the plans were published: what is VF_LEAVING is in none of them any more. */
 void relay_vf_unplanned(struct control *control);
-/* The VF of the relay was reset or has gone. */
+/* The VF of the relay, or members of its bond, were reset or have gone. */
 void relay_vf_lost(struct relay *relay);
+/* All of it has: detaches it, and attaches it when it is there again. */
+void relay_vf_return(struct relay *relay);
+/* Of relay->device. */
+void relay_vf_attach(struct relay *relay);
+struct vf_params relay_vf_params(struct relay *relay);
 /* Detach everything, for the shutdown. */
 void relay_vf_detach_all(struct control *control);
 
@@ -223,11 +245,33 @@ void relay_vf_detach_all(struct control *control);
 void relay_vf_leave(struct relay *relay);
 /* Attaches what a client once had added, now or when it is there, until it is removed. VF_ABSENT
  * only. */
-void relay_vf_restore(struct relay *relay, const struct device_spec *device);
+void relay_vf_restore(struct relay *relay, const struct device_spec *device,
+                      const struct bond_spec *bond);
 /* Whether a client's VF is there, or is to be there again. */
 bool relay_vf_is_kept(const struct relay *relay);
+/* --- relay_request.c --- */
+
+#define RELAY_REMOVE_SOURCE "virtio_forwarder_remove_vf2()"
+const char *relay_add_source(const struct bond_spec *bond);
 /* Whose the device is, NULL = nobody's. */
 struct relay *relay_of_device(struct control *control, const struct device_spec *device);
+/* Who keeps a relay from having the device and, if it is a bond, its members: it has one of them
+ * already. */
+struct relay *relay_using(struct control *control, const struct device_spec *device,
+                          const struct bond_spec *bond);
+/* Whether that is what the relay has. */
+bool relay_has_exactly(const struct relay *relay, const struct device_spec *device,
+                       const struct bond_spec *bond);
+
+/* --- relay_bond.c --- */
+
+/* The bond has been attached; some of its members may be absent. */
+void relay_bond_attached(struct relay *relay);
+/* Takes out what is lost, takes back what is there. Of a bond that is VF_ATTACHED. */
+void relay_bond_mend(struct relay *relay);
+void relay_bond_read(const struct relay *relay, struct control_relay *out);
+void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts);
+void counts_add(struct vf_counts *sum, const struct vf_counts *counts);
 
 /* --- relay_rss.c --- */
 
@@ -276,7 +320,8 @@ void relay_pair_opened(struct relay *relay, const char *error);
 void relay_pair_closed(struct relay *relay);
 void relay_pair_vf_gone(struct relay *relay, const char *error);
 /* Makes a pair that there was before. Both ends closed and absent only. */
-void relay_pair_restore(struct relay *relay, const struct device_spec *device, const char *path);
+void relay_pair_restore(struct relay *relay, const struct device_spec *device,
+                        const struct bond_spec *bond, const char *path);
 /* For the shutdown: nobody is answered any more. */
 void relay_pair_forget_all(struct control *control);
 

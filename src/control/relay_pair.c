@@ -25,6 +25,7 @@ enum add_code {
 	ADD_SOCKET_REGISTERED = 1,
 	ADD_NO_RELAY = 2,
 	ADD_DEVICE = 3,
+	ADD_BOND = 4,
 	ADD_SOCKET = 5,
 };
 
@@ -128,14 +129,20 @@ void relay_pair_opened(struct relay *relay, const char *error)
 	}
 }
 
+/* What it is called when the device is to blame. */
+static enum add_code device_code(const struct relay *relay)
+{
+	return relay->bond.n_members > 0 ? ADD_BOND : ADD_DEVICE;
+}
+
 static void on_attached(void *context, const struct control_result *result)
 {
 	struct relay *relay = context;
 
 	if (!result->ok) {
-		roll_back(relay, ADD_DEVICE, "%s", result->text);
+		roll_back(relay, device_code(relay), "%s", result->text);
 	} else if (relay->pair_unwanted) {
-		roll_back(relay, ADD_DEVICE, "removed again before it was ready");
+		roll_back(relay, device_code(relay), "removed again before it was ready");
 	} else {
 		relay->pair_phase = PAIR_OPENING;
 		relay_guest_open(relay);
@@ -145,7 +152,11 @@ static void on_attached(void *context, const struct control_result *result)
 static void begin_pair(struct relay *relay, const struct control_sock_request *request)
 {
 	struct control_vf_request attach = {
-	        .relay_id = relay->id, .has_device = true, .device = request->device};
+	        .relay_id = relay->id,
+	        .has_device = true,
+	        .device = request->device,
+	        .bond = request->bond,
+	};
 
 	relay->pair_phase = PAIR_ATTACHING;
 	relay->pair_unwanted = false;
@@ -159,7 +170,7 @@ static void on_add_late(void *context)
 {
 	struct waiter *waiter = context;
 	struct relay *relay = waiter->relay;
-	enum add_code code = relay->pair_phase == PAIR_ATTACHING ? ADD_DEVICE : ADD_SOCKET;
+	enum add_code code = relay->pair_phase == PAIR_ATTACHING ? device_code(relay) : ADD_SOCKET;
 
 	if (relay->pair_phase == PAIR_REMOVING)
 		code = (enum add_code)relay->pair_failure.code;
@@ -167,7 +178,7 @@ static void on_add_late(void *context)
 	        waiter->done, waiter->context, add_source, code,
 	        "relay %u: %s is not ready after %u ms, so the relay is given up; see the log, "
 	        "and try again",
-	        relay->id, code == ADD_DEVICE ? "the device" : "the socket", CONTROL_ANSWER_MS);
+	        relay->id, code == ADD_SOCKET ? "the socket" : "the device", CONTROL_ANSWER_MS);
 	waiter_free(waiter);
 	if (LIST_EMPTY(&relay->pair_adders))
 		relay->pair_unwanted = true;
@@ -225,7 +236,7 @@ static void add_again(struct relay *relay, control_done_fn done, void *context)
 void control_add_sock(struct control *control, const struct control_sock_request *request,
                       control_done_fn done, void *context)
 {
-	const struct relay *holder = relay_of_device(control, &request->device);
+	const struct relay *holder = relay_using(control, &request->device, &request->bond);
 	struct relay *there, *relay;
 	struct error err;
 
@@ -241,15 +252,16 @@ void control_add_sock(struct control *control, const struct control_sock_request
 		return;
 	}
 	there = relay_at(control, request->path);
-	if (there != NULL && there == holder && (request->conditional || there->restored)) {
+	if (there != NULL && (request->conditional || there->restored) &&
+	    relay_has_exactly(there, &request->device, &request->bond)) {
 		there->restored = false; /* somebody has asked */
 		add_again(there, done, context);
 		return;
 	}
 	if (holder != NULL) {
 		answer_error(done, context, add_source, ADD_DEVICE_IN_USE,
-		             "%s belongs to relay %u with the socket %s; remove that first",
-		             holder->device.name, holder->id, holder->socket_path);
+		             "relay %u has %s with the socket %s; remove that first", holder->id,
+		             holder->device.name, holder->socket_path);
 		return;
 	}
 	if (there != NULL) {
@@ -291,6 +303,12 @@ static struct relay *relay_meant(struct control *control,
 	*why = "no relay has it";
 	if (there == NULL && holder == NULL)
 		return NULL;
+	if (holder != NULL && request->bond.n_members > 0 &&
+	    !bond_spec_same_members(&holder->bond, &request->bond)) {
+		*code = REMOVE_MISMATCH;
+		*why = "the bond has other members; its name alone is enough";
+		return NULL;
+	}
 	if (request->path != NULL && request->has_device && there != holder) {
 		*code = REMOVE_MISMATCH;
 		*why = "the socket and the device are not one relay's; give one of them, or those "
@@ -340,7 +358,8 @@ void control_remove_sock(struct control *control, const struct control_sock_requ
 		relay_vf_leave(relay); /* on_attached hears of it */
 }
 
-void relay_pair_restore(struct relay *relay, const struct device_spec *device, const char *path)
+void relay_pair_restore(struct relay *relay, const struct device_spec *device,
+                        const struct bond_spec *bond, const char *path)
 {
 	struct error err;
 
@@ -353,7 +372,7 @@ void relay_pair_restore(struct relay *relay, const struct device_spec *device, c
 	relay->pair_unwanted = false;
 	relay->pair_phase = PAIR_MADE; /* both ends come each in its time */
 	relay_guest_open(relay);
-	relay_vf_restore(relay, device);
+	relay_vf_restore(relay, device, bond);
 }
 
 void relay_pair_forget_all(struct control *control)

@@ -1,7 +1,7 @@
-/* The life of a relay's VF: requests to add and remove it, the jobs that carry them out on the
- * device thread, and the answers. Control thread only, but for the two *_run functions.
+/* The life of a relay's VF: the jobs that attach and detach it on the device thread, and what
+ * becomes of it when it is lost. What is asked for, and answered, is relay_request.c's. Control
+ * thread only, but for the two *_run functions.
  *
- * A request is answered when its work is done or after CONTROL_ANSWER_MS, whichever comes first.
  * An attach that nobody waits for any more is undone, since its client was told that it failed; a
  * detach goes on to its end.
  */
@@ -19,60 +19,6 @@
 #define RETRY_FIRST_MS   100U
 #define RETRY_LONGEST_MS 10000U
 
-static const char add_source[] = "virtio_forwarder_add_vf2()";
-static const char remove_source[] = "virtio_forwarder_remove_vf2()";
-
-/* The wire contract's codes that are not vf.h's. */
-enum {
-	CODE_BAD_ID = 1,
-	CODE_OCCUPIED = 8,
-	CODE_OTHER_DEVICE = 3,
-	CODE_NOTHING_ATTACHED = 4,
-	CODE_TIMED_OUT = 5,
-};
-
-/* --- answers ------------------------------------------------------------------------------- */
-
-static void on_add_late(void *context)
-{
-	struct waiter *waiter = context;
-	struct relay *relay = waiter->relay;
-
-	answer_error(waiter->done, waiter->context, add_source, VF_ERROR_PROBE,
-	             "relay %u: %s is not ready after %u ms%s; see the log, and try again",
-	             relay->id, relay->device.name, CONTROL_ANSWER_MS,
-	             relay->owner == CONTROL_OWNER_CLIENT && !relay->lost
-	                     ? ", so the attach is given up"
-	                     : "");
-	waiter_free(waiter);
-	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
-	    relay->owner == CONTROL_OWNER_CLIENT && !relay->lost) {
-		relay->abandoned = true;
-		atomic_store(&relay->vf_job.cancelled, true);
-	}
-}
-
-static void on_remove_late(void *context)
-{
-	struct waiter *waiter = context;
-
-	answer_error(waiter->done, waiter->context, remove_source, CODE_TIMED_OUT,
-	             "relay %u: the removal takes longer than %u ms; it goes on", waiter->relay->id,
-	             CONTROL_ANSWER_MS);
-	waiter_free(waiter);
-}
-
-/* -ENOMEM, answered already. */
-static int wait_for(struct relay *relay, struct waiter_list *waiters, loop_fn on_late,
-                    const char *source, control_done_fn done, void *context)
-{
-	int rc = waiter_add(waiters, relay, on_late, done, context);
-
-	if (rc < 0)
-		answer_error(done, context, source, VF_ERROR_NO_MEMPOOL, "out of memory");
-	return rc;
-}
-
 /* --- detach -------------------------------------------------------------------------------- */
 
 static void detach_run(struct job *job)
@@ -84,11 +30,9 @@ static void detach_run(struct job *job)
 	vf_job->rc = vf_detach(&vf_job->vf, &vf_job->leftover, &vf_job->err);
 }
 
-static void begin_attach(struct relay *relay);
-
 static void on_retry(void *context)
 {
-	begin_attach(context);
+	relay_vf_attach(context);
 }
 
 /* A VF that was reset is back at once; one that left the machine may come back, or never. */
@@ -103,7 +47,8 @@ static void wait_for_return(struct relay *relay)
 static void answer_gone(struct relay *relay, const char *error)
 {
 	if (error != NULL)
-		waiters_answer_error(&relay->remove_waiters, remove_source, VF_ERROR_DETACH, error);
+		waiters_answer_error(&relay->remove_waiters, RELAY_REMOVE_SOURCE, VF_ERROR_DETACH,
+		                     error);
 	else
 		saved_answer_all(&relay->remove_waiters);
 	relay_pair_vf_gone(relay, error);
@@ -115,10 +60,9 @@ static void detach_done(struct job *job)
 	struct relay *relay = vf_job->relay;
 
 	relay->vf_phase = VF_ABSENT;
-	relay->losses.missed += vf_job->health.missed;
-	relay->losses.no_mbuf += vf_job->health.no_mbuf;
-	relay->losses.rx_errors += vf_job->health.rx_errors;
-	relay->losses.tx_errors += vf_job->health.tx_errors;
+	losses_add(&relay->losses, &vf_job->health.counts);
+	for (unsigned i = 0; i < relay->vf.n_members; i++)
+		counts_add(&relay->member_past[i], &vf_job->health.members[i].counts);
 	memset(&relay->health, 0, sizeof(relay->health));
 	relay->leftover.rx_pkts += vf_job->leftover.pkts;
 	relay->leftover.rx_bytes += vf_job->leftover.bytes;
@@ -141,7 +85,7 @@ void relay_vf_unplanned(struct control *control)
 		struct relay *relay = &control->relays[i];
 		struct vf_job *vf_job = &relay->vf_job;
 
-		if (relay->vf_phase != VF_LEAVING)
+		if (relay->vf_phase != VF_LEAVING || relay->mending)
 			continue;
 		relay->vf_phase = VF_DETACHING;
 		memset(vf_job, 0, sizeof(*vf_job));
@@ -162,6 +106,7 @@ static void vf_changed(struct relay *relay)
 
 static void begin_detach(struct relay *relay)
 {
+	loop_timer_stop(&relay->retry);
 	relay->vf_phase = VF_LEAVING;
 	control_replan(relay->control);
 }
@@ -172,6 +117,14 @@ void relay_vf_lost(struct relay *relay)
 		relay->lost_early = true;
 	if (relay->vf_phase != VF_ATTACHED)
 		return;
+	if (relay->bond.n_members > 0)
+		relay_bond_mend(relay);
+	else
+		relay_vf_return(relay);
+}
+
+void relay_vf_return(struct relay *relay)
+{
 	log_warn("relay %u: %s was reset by its PF or has left the machine; attaching it anew",
 	         relay->id, relay->device.name);
 	relay->lost = true;
@@ -228,8 +181,8 @@ static void attach_done(struct job *job)
 
 	if (vf_job->rc < 0 && relay->lost && !relay->abandoned && !relay->detach_wanted) {
 		say_not_back(relay, vf_job->err.text);
-		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
-		                     vf_job->err.text);
+		waiters_answer_error(&relay->add_waiters, relay_add_source(&relay->bond),
+		                     vf_job->err.code, vf_job->err.text);
 		wait_for_return(relay);
 		return;
 	}
@@ -238,8 +191,8 @@ static void attach_done(struct job *job)
 		/* OVSDB's side tries again and again, and tells what is new. */
 		log_write(relay->owner == CONTROL_OWNER_OVSDB ? LOG_DEBUG : LOG_ERR,
 		          "relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
-		waiters_answer_error(&relay->add_waiters, add_source, vf_job->err.code,
-		                     vf_job->err.text);
+		waiters_answer_error(&relay->add_waiters, relay_add_source(&relay->bond),
+		                     vf_job->err.code, vf_job->err.text);
 		answer_gone(relay, NULL); /* as they wanted */
 		return;
 	}
@@ -251,16 +204,16 @@ static void attach_done(struct job *job)
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {
 		begin_detach(relay);
-		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_PROBE,
-		                     "removed again before it was ready");
+		waiters_answer_error(&relay->add_waiters, relay_add_source(&relay->bond),
+		                     VF_ERROR_PROBE, "removed again before it was ready");
 		return;
 	}
 	if (!node_is_acceptable(relay, &err)) {
 		log_err("relay %u: refused (--same-numa): %s", relay->id, err.text);
 		begin_detach(relay);
 		vf_changed(relay);
-		waiters_answer_error(&relay->add_waiters, add_source, VF_ERROR_NO_MEMPOOL,
-		                     err.text);
+		waiters_answer_error(&relay->add_waiters, relay_add_source(&relay->bond),
+		                     VF_ERROR_NO_MEMPOOL, err.text);
 		return;
 	}
 	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
@@ -270,31 +223,20 @@ static void attach_done(struct job *job)
 	control_replan(relay->control);
 	vf_changed(relay);
 	saved_answer_all(&relay->add_waiters);
+	relay_bond_attached(relay);
 	if (relay->lost_early)
 		relay_vf_lost(relay);
 }
 
-/* Of relay->device. */
-static void begin_attach(struct relay *relay)
+struct vf_params relay_vf_params(struct relay *relay)
 {
-	struct control *control = relay->control;
-	const struct config *config = control->config;
-	struct vf_job *vf_job = &relay->vf_job;
-	unsigned workers = control->workers->count;
+	const struct config *config = relay->control->config;
+	unsigned workers = relay->control->workers->count;
 	unsigned queues = workers < VF_QUEUES_DEFAULT ? workers : VF_QUEUES_DEFAULT;
 
 	if (config->max_queues > 0)
 		queues = config->max_queues;
-	relay->vf_phase = VF_ATTACHING;
-	relay->abandoned = false;
-	relay->detach_wanted = false;
-	relay->lost_early = false;
-	memset(vf_job, 0, sizeof(*vf_job));
-	vf_job->job.run = attach_run;
-	vf_job->job.done = attach_done;
-	vf_job->relay = relay;
-	vf_job->spec = relay->device;
-	vf_job->params = (struct vf_params){
+	return (struct vf_params){
 	        .relay_id = relay->id,
 	        .max_queues = (uint16_t)queues,
 	        .mtu = config->jumbo ? 9000 : 2100,
@@ -302,201 +244,47 @@ static void begin_attach(struct relay *relay)
 	        .backlog = LANE_BACKLOG_VF_TO_VM,
 	        .n_workers = (uint16_t)workers,
 	        .no_huge = config->no_huge,
+	        .bond = &relay->bond,
+	        .partial = relay->lost,
 	};
-	job_submit(control->device_thread, &vf_job->job);
 }
 
-/* --- requests ------------------------------------------------------------------------------ */
-
-struct relay *relay_of_device(struct control *control, const struct device_spec *device)
+void relay_vf_attach(struct relay *relay)
 {
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &control->relays[i];
+	struct vf_job *vf_job = &relay->vf_job;
 
-		if (relay->vf_phase != VF_ABSENT && device_spec_equal(&relay->device, device))
-			return relay;
-	}
-	return NULL;
+	relay->vf_phase = VF_ATTACHING;
+	relay->abandoned = false;
+	relay->detach_wanted = false;
+	relay->lost_early = false;
+	atomic_store(&relay->lost_members, 0);
+	memset(vf_job, 0, sizeof(*vf_job));
+	vf_job->job.run = attach_run;
+	vf_job->job.done = attach_done;
+	vf_job->relay = relay;
+	vf_job->spec = relay->device;
+	vf_job->params = relay_vf_params(relay);
+	job_submit(relay->control->device_thread, &vf_job->job);
 }
 
-static bool relay_is_leaving(const struct relay *relay)
-{
-	return relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING ||
-	       relay->abandoned || relay->detach_wanted;
-}
+/* --- what others have it do ----------------------------------------------------------------- */
 
-static const char *owner_text(enum control_owner owner)
-{
-	switch (owner) {
-	case CONTROL_OWNER_OVSDB:
-		return "OVSDB (an Interface row's external_ids)";
-	case CONTROL_OWNER_CONFIG:
-		return "the configuration (a static VF)";
-	default:
-		return "a client of the control endpoint";
-	}
-}
-
-/* Whether the request is refused, and answered so, because the relay's VF is somebody else's. */
-static bool answer_foreign(const struct relay *relay, const struct control_vf_request *request,
-                           control_done_fn done, void *context, const char *source, int code)
-{
-	if (relay->vf_phase == VF_ABSENT || relay->owner == request->owner ||
-	    (relay->owner == CONTROL_OWNER_CONFIG && request->owner == CONTROL_OWNER_CLIENT))
-		return false;
-	answer_error(done, context, source, code, "relay %u has %s from %s; remove it there first",
-	             relay->id, relay->device.name, owner_text(relay->owner));
-	return true;
-}
-
-bool control_vf_of_owner(const struct control *control, unsigned relay_id, enum control_owner owner,
-                         struct device_spec *device)
-{
-	const struct relay *relay = &control->relays[relay_id];
-
-	if (relay->vf_phase == VF_ABSENT || relay->owner != owner ||
-	    (relay_is_leaving(relay) && !relay->lost))
-		return false;
-	*device = relay->device;
-	return true;
-}
-
-static void answer_held(const struct relay *holder, control_done_fn done, void *context)
-{
-	if (relay_is_leaving(holder))
-		answer_error(done, context, add_source, VF_ERROR_PROBE,
-		             "relay %u is still giving back %s; try again in a moment", holder->id,
-		             holder->device.name);
-	else
-		answer_error(done, context, add_source, VF_ERROR_PROBE,
-		             "relay %u has %s from %s; remove it there first", holder->id,
-		             holder->device.name, owner_text(holder->owner));
-}
-
-/* Whether adding it is no more than what there is already. */
-static bool is_repetition(struct relay *relay, const struct relay *holder,
-                          const struct control_vf_request *request)
-{
-	if (holder != relay || (!request->conditional && !relay->restored))
-		return false;
-	relay->restored = false; /* somebody has asked */
-	return true;
-}
-
-void control_add_vf(struct control *control, const struct control_vf_request *request,
-                    control_done_fn done, void *context)
-{
-	struct relay *relay, *holder;
-	bool again;
-
-	if (request->relay_id >= RELAYS_MAX) {
-		answer_error(done, context, add_source, CODE_BAD_ID,
-		             "there is no relay %u; ids are 0 to %d", request->relay_id,
-		             RELAYS_MAX - 1);
-		return;
-	}
-	relay = &control->relays[request->relay_id];
-	holder = relay_of_device(control, &request->device);
-	if (request->owner == CONTROL_OWNER_OVSDB) {
-		restore_yield(relay, request);
-		restore_yield(holder, request);
-	}
-	if (answer_foreign(relay, request, done, context, add_source, CODE_OCCUPIED))
-		return;
-	again = is_repetition(relay, holder, request);
-	if (again && relay->vf_phase == VF_ATTACHED) {
-		saved_answer(relay, done, context);
-		return;
-	}
-	if (again && relay->vf_phase == VF_LOST) {
-		/* Somebody knows that it is back. */
-		if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) <
-		    0)
-			return;
-		loop_timer_stop(&relay->retry);
-		begin_attach(relay);
-		return;
-	}
-	if (again && relay->vf_phase == VF_ATTACHING && !relay->abandoned &&
-	    !relay->detach_wanted) {
-		wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context);
-		return;
-	}
-	if (relay->vf_phase != VF_ABSENT) {
-		bool leaving = relay_is_leaving(relay);
-
-		answer_error(done, context, add_source, CODE_OCCUPIED, "relay %u %s %s; %s",
-		             relay->id, leaving ? "is still giving back" : "has",
-		             relay->device.name,
-		             leaving ? "try again in a moment" : "remove that first");
-		return;
-	}
-	if (holder != NULL) {
-		answer_held(holder, done, context);
-		return;
-	}
-	if (wait_for(relay, &relay->add_waiters, on_add_late, add_source, done, context) < 0)
-		return;
-	relay->device = request->device;
-	relay->owner = request->owner;
-	relay->lost = false;
-	relay->restored = false;
-	begin_attach(relay);
-}
-
-void relay_vf_restore(struct relay *relay, const struct device_spec *device)
+void relay_vf_restore(struct relay *relay, const struct device_spec *device,
+                      const struct bond_spec *bond)
 {
 	relay->device = *device;
+	relay->bond = *bond;
 	relay->owner = CONTROL_OWNER_CLIENT;
 	relay->lost = true; /* as if it had gone while we were away */
 	relay->retry_ms = RETRY_FIRST_MS;
 	relay->restored = true;
-	begin_attach(relay);
+	relay_vf_attach(relay);
 }
 
 bool relay_vf_is_kept(const struct relay *relay)
 {
 	return relay->owner == CONTROL_OWNER_CLIENT &&
 	       (relay->vf_phase == VF_ATTACHED || (relay->vf_phase != VF_ABSENT && relay->lost));
-}
-
-void control_remove_vf(struct control *control, const struct control_vf_request *request,
-                       control_done_fn done, void *context)
-{
-	struct relay *relay;
-
-	if (request->relay_id >= RELAYS_MAX) {
-		answer_error(done, context, remove_source, CODE_BAD_ID,
-		             "there is no relay %u; ids are 0 to %d", request->relay_id,
-		             RELAYS_MAX - 1);
-		return;
-	}
-	relay = &control->relays[request->relay_id];
-	if (relay->vf_phase == VF_ABSENT) {
-		if (request->conditional)
-			saved_answer(relay, done, context);
-		else
-			answer_error(done, context, remove_source, CODE_NOTHING_ATTACHED,
-			             "relay %u has no VF", relay->id);
-		return;
-	}
-	if (answer_foreign(relay, request, done, context, remove_source, VF_ERROR_DETACH))
-		return;
-	if (request->has_device && !device_spec_equal(&relay->device, &request->device)) {
-		answer_error(done, context, remove_source, CODE_OTHER_DEVICE,
-		             "relay %u has %s, not %s", relay->id, relay->device.name,
-		             request->device.name);
-		return;
-	}
-	if (relay->vf_phase == VF_LOST) {
-		relay_vf_leave(relay);
-		saved_answer(relay, done, context);
-		return;
-	}
-	if (wait_for(relay, &relay->remove_waiters, on_remove_late, remove_source, done, context) <
-	    0)
-		return;
-	relay_vf_leave(relay);
 }
 
 void relay_vf_leave(struct relay *relay)
@@ -528,8 +316,9 @@ void relay_vf_start_static(struct control *control)
 		struct relay *relay = &control->relays[config->static_vfs[i].relay_id];
 
 		relay->device = config->static_vfs[i].device;
+		relay->bond = config->static_vfs[i].bond;
 		relay->owner = CONTROL_OWNER_CONFIG;
-		begin_attach(relay);
+		relay_vf_attach(relay);
 	}
 }
 

@@ -11,9 +11,11 @@ static bool is_overruled(const struct config *config, const struct state_relay *
 {
 	for (size_t i = 0; i < config->n_static_vfs; i++) {
 		const struct static_vf *vf = &config->static_vfs[i];
-		bool same_device = device_spec_equal(&vf->device, &saved->device);
+		bool same_device = device_spec_equal(&vf->device, &saved->device) &&
+		                   bond_spec_equal(&vf->bond, &saved->bond);
 
-		if (vf->relay_id != saved->id && !same_device)
+		if (vf->relay_id != saved->id &&
+		    !bond_spec_overlap(&vf->device, &vf->bond, &saved->device, &saved->bond))
 			continue;
 		if (vf->relay_id != saved->id || !same_device)
 			log_warn("relay %u: %s, which a client had added before the restart, is "
@@ -45,9 +47,9 @@ void restore_state(struct control *control, const struct state *state)
 			continue;
 		n++;
 		if (state->dynamic_sockets)
-			relay_pair_restore(relay, &saved->device, saved->socket);
+			relay_pair_restore(relay, &saved->device, &saved->bond, saved->socket);
 		else
-			relay_vf_restore(relay, &saved->device);
+			relay_vf_restore(relay, &saved->device, &saved->bond);
 	}
 	if (n > 0)
 		log_notice("%u relays that clients had added come back", n);

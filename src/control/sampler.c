@@ -103,7 +103,8 @@ static void health_done(struct job *job)
 		struct relay *relay = &sampler->control->relays[entry->relay_id];
 
 		/* The VF may be another one by now. */
-		if (relay->vf_phase != VF_ATTACHED || relay->vf.pool != entry->vf.pool)
+		if (relay->vf_phase != VF_ATTACHED || relay->vf.pool != entry->vf.pool ||
+		    relay->vf.generation != entry->vf.generation)
 			continue;
 		if (relay->health.link_up != entry->health.link_up)
 			log_notice("relay %u: the link of %s is %s", relay->id, relay->device.name,

@@ -127,6 +127,7 @@ static void read_off(const struct control *control, struct state *out)
 			continue;
 		entry->id = i;
 		entry->device = relay->device;
+		entry->bond = relay->bond;
 		if (dynamic)
 			memcpy(entry->socket, relay->socket_path, sizeof(entry->socket));
 		out->n_relays++;

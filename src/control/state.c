@@ -35,19 +35,52 @@ static int socket_check(const char *path, struct state_relay *out, struct error 
 	return 0;
 }
 
+static int bond_read(json_t *item, const char *name, struct state_relay *out, struct error *err)
+{
+	json_error_t why;
+	json_t *members;
+	json_int_t mode;
+
+	if (json_unpack_ex(item, &why, JSON_STRICT, "{s:I, s:o}", "mode", &mode, "members",
+	                   &members) < 0)
+		return error_set(err, EINVAL, "its bond: %s", why.text);
+	if (mode < 0 || mode > BOND_MODE_MAX || !json_is_array(members) ||
+	    json_array_size(members) < 2 || json_array_size(members) > BOND_MEMBERS_MAX)
+		return refuse(err, "its bond has no such mode, or too few or too many members");
+	out->bond.mode = (uint8_t)mode;
+	for (size_t i = 0; i < json_array_size(members); i++) {
+		const char *text = json_string_value(json_array_get(members, i));
+		struct device_spec member;
+
+		if (text == NULL)
+			return refuse(err, "a member of its bond is no text");
+		if (device_spec_parse(text, &member, err) < 0)
+			return -err->code;
+		if (bond_spec_has(&out->bond, &member))
+			return refuse(err, "its bond has a member twice");
+		out->bond.members[out->bond.n_members++] = member;
+	}
+	return bond_device_from_name(name, &out->device, err);
+}
+
 static int relay_read(json_t *item, bool dynamic, struct state_relay *out, struct error *err)
 {
 	const char *device, *path = NULL;
+	json_t *bond = NULL;
 	json_error_t why;
 	json_int_t id;
+	int rc;
 
-	if (json_unpack_ex(item, &why, JSON_STRICT, dynamic ? "{s:I, s:s, s:s}" : "{s:I, s:s}",
-	                   "id", &id, "device", &device, "socket", &path) < 0)
+	if (json_unpack_ex(item, &why, JSON_STRICT,
+	                   dynamic ? "{s:I, s:s, s?:o, s:s}" : "{s:I, s:s, s?:o}", "id", &id,
+	                   "device", &device, "bond", &bond, "socket", &path) < 0)
 		return error_set(err, EINVAL, "a relay: %s", why.text);
 	if (relay_id_check(id, err) < 0)
 		return -err->code;
 	out->id = (unsigned)id;
-	if (device_spec_parse(device, &out->device, err) < 0)
+	rc = bond != NULL ? bond_read(bond, device, out, err)
+	                  : device_spec_parse(device, &out->device, err);
+	if (rc < 0)
 		return error_prefix(err, "relay %u: ", out->id);
 	return dynamic ? socket_check(path, out, err) : 0;
 }
@@ -58,7 +91,8 @@ static int relay_check_single(const struct state *state, struct error *err)
 	const struct state_relay *last = &state->relays[state->n_relays - 1];
 
 	for (const struct state_relay *other = state->relays; other < last; other++)
-		if (other->id == last->id || device_spec_equal(&other->device, &last->device) ||
+		if (other->id == last->id ||
+		    bond_spec_overlap(&other->device, &other->bond, &last->device, &last->bond) ||
 		    (state->dynamic_sockets && strcmp(other->socket, last->socket) == 0))
 			return error_set(err, EINVAL,
 			                 "relay %u: it, its device or its socket is there twice",
@@ -168,6 +202,23 @@ static bool append(json_t *list, json_t *item)
 	return json_array_append_new(list, item) == 0;
 }
 
+/* NULL without a bond, which leaves the key out; also when memory runs out, as for all of them:
+ * then *whole is false. */
+static json_t *bond_make(const struct bond_spec *bond, bool *whole)
+{
+	json_t *members;
+
+	if (bond->n_members == 0)
+		return NULL;
+	members = json_array();
+	for (unsigned i = 0; i < bond->n_members && *whole; i++)
+		*whole = append(members, json_string(bond->members[i].devargs));
+	/* json_pack takes over the list. */
+	json_t *made = json_pack("{s:i, s:o}", "mode", bond->mode, "members", members);
+	*whole = *whole && made != NULL;
+	return made;
+}
+
 static json_t *relays_make(const struct state *state)
 {
 	json_t *list = json_array();
@@ -176,9 +227,12 @@ static json_t *relays_make(const struct state *state)
 	for (unsigned i = 0; whole && i < state->n_relays; i++) {
 		const struct state_relay *relay = &state->relays[i];
 
-		whole = append(list, json_pack("{s:i, s:s, s:s*}", "id", (int)relay->id, "device",
-		                               relay->device.devargs, "socket",
-		                               state->dynamic_sockets ? relay->socket : NULL));
+		json_t *bond = bond_make(&relay->bond, &whole);
+		json_t *item = json_pack("{s:i, s:s, s:o*, s:s*}", "id", (int)relay->id, "device",
+		                         relay->device.devargs, "bond", bond, "socket",
+		                         state->dynamic_sockets ? relay->socket : NULL);
+
+		whole = append(list, item) && whole;
 	}
 	if (whole)
 		return list;

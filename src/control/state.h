@@ -5,10 +5,11 @@
  *   "version"          1; any other is not ours to read
  *   "boot_id"          of the host's run that it was written in
  *   "dynamic_sockets"  whether relays are made of a device and a socket at a time
- *   "relays"           [{"id", "device", "socket"}]: what clients have added. "device" is what they
- *                      wrote, "socket" is there with dynamic sockets only
- *   "pins"             [{"id", "vf_to_vm_cpu", "vm_to_vf_cpu"}]: what clients have pinned, -1 = not
- * All keys are wanted and no others are admitted; what they hold is checked as requests are.
+ *   "relays"           [{"id", "device", "bond", "socket"}]: what clients have added. "device" is
+ * what they wrote; "bond" is there if it is one, {"mode", "members"}, and "device" is its name
+ * then; "socket" is there with dynamic sockets only "pins"             [{"id", "vf_to_vm_cpu",
+ * "vm_to_vf_cpu"}]: what clients have pinned, -1 = not All other keys are wanted and no others are
+ * admitted; what they hold is checked as requests are.
  */
 #ifndef CONTROL_STATE_H
 #define CONTROL_STATE_H
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bond_spec.h"
 #include "base/cpu_set.h"
 #include "base/device_spec.h"
 #include "base/error.h"
@@ -23,20 +25,21 @@
 #include "port/guest.h"
 
 #define STATE_VERSION 1
-/* Bytes of the text: 64 relays whose names are all quoted characters take a third of it. */
-#define STATE_TEXT_MAX 262144
+/* Bytes of the text: 64 bonds of 8 members with long names take a quarter of it. */
+#define STATE_TEXT_MAX 1048576
 #define BOOT_ID_MAX    40 /* a UUID and NUL */
 
 struct state_relay {
 	unsigned id;
 	struct device_spec device;
+	struct bond_spec bond;       /* without members: a single device */
 	char socket[GUEST_PATH_MAX]; /* "" without dynamic sockets */
 };
 
 struct state {
 	bool dynamic_sockets;
 	unsigned n_relays, n_pins;
-	struct state_relay relays[RELAYS_MAX]; /* no id, device or socket twice */
+	struct state_relay relays[RELAYS_MAX]; /* no id, device, member or socket twice */
 	struct cpu_pin pins[RELAYS_MAX];       /* no relay_id twice */
 };
 

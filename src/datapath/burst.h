@@ -17,6 +17,12 @@ unsigned burst_vf_to_nobody(const struct lane_work *work);    /* no guest: read,
 unsigned burst_vm_to_vf(const struct lane_work *work);
 unsigned burst_vm_to_nobody(const struct lane_work *work); /* no VF: read, count, drop */
 
+/* A bond in mode 802.3ad (LACP) has packets of its own to send, which go out when a worker calls to
+ * send, be it nothing: each 100 ms at the latest, so no worker with such a lane may sleep longer.
+ */
+unsigned burst_vm_to_lacp(const struct lane_work *work);
+unsigned burst_nobody_to_lacp(const struct lane_work *work); /* no guest */
+
 static inline uint64_t burst_bytes(struct rte_mbuf *const *pkts, uint32_t n)
 {
 	uint64_t bytes = 0;

@@ -22,7 +22,12 @@ static uint32_t send_to_vf(const struct lane_work *work, struct rte_mbuf **pkts,
                            uint64_t bytes)
 {
 	struct lane_counters *counters = &work->lane->counters;
-	uint32_t sent = rte_eth_tx_burst(work->port_id, work->vf_queue, pkts, (uint16_t)n);
+	uint32_t sent;
+
+	if (likely(work->send == NULL))
+		sent = rte_eth_tx_burst(work->port_id, work->vf_queue, pkts, (uint16_t)n);
+	else
+		sent = work->send(work->port_id, work->vf_queue, pkts, (uint16_t)n);
 
 	if (unlikely(sent < n))
 		bytes -= burst_bytes(pkts + sent, n - sent);
@@ -192,6 +197,22 @@ unsigned burst_vm_to_vf(const struct lane_work *work)
 		backlog_push(&lane->backlog, pkts + sent, n - sent);
 	if (likely(sent > 0))
 		lane->stalled_since = 0;
+	return done;
+}
+
+unsigned burst_nobody_to_lacp(const struct lane_work *work)
+{
+	struct rte_mbuf *none[1];
+
+	(void)rte_eth_tx_burst(work->port_id, work->vf_queue, none, 0);
+	return 0;
+}
+
+unsigned burst_vm_to_lacp(const struct lane_work *work)
+{
+	unsigned done = burst_vm_to_vf(work);
+
+	burst_nobody_to_lacp(work);
 	return done;
 }
 

@@ -22,6 +22,6 @@ bool lane_work_equal(const struct lane_work *a, const struct lane_work *b)
 	return a->run == b->run && a->lane == b->lane && a->guest == b->guest &&
 	       a->pool == b->pool && a->port_id == b->port_id && a->vf_queue == b->vf_queue &&
 	       a->guest_queue == b->guest_queue && a->guest_queues == b->guest_queues &&
-	       a->max_frame == b->max_frame && a->mergeable == b->mergeable &&
+	       a->max_frame == b->max_frame && a->mergeable == b->mergeable && a->send == b->send &&
 	       a->stall_cycles == b->stall_cycles;
 }

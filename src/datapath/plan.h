@@ -12,12 +12,17 @@
 #include "datapath/guest_ops.h"
 #include "datapath/lane.h"
 
+/* As rte_eth_tx_burst. */
+typedef uint16_t (*vf_send_fn)(uint16_t port_id, uint16_t queue, struct rte_mbuf **pkts,
+                               uint16_t n);
+
 /* A lane with all that the worker needs to know of its two ends while this plan holds. */
 struct lane_work {
 	unsigned (*run)(const struct lane_work *work);
 	struct lane *lane;
 	struct guest *guest;      /* vf_to_nobody: NULL */
 	struct rte_mempool *pool; /* where packets from the guest go; vf_to_*: NULL */
+	vf_send_fn send;          /* NULL = rte_eth_tx_burst itself; vf_to_*: NULL */
 	uint64_t stall_cycles;    /* LANE_STALL_MS in cycles */
 	uint16_t port_id;         /* vm_to_nobody: not used */
 	uint16_t vf_queue;

@@ -23,4 +23,35 @@ static inline int dpdk_vhost_set_max_queue_pairs(const char *path, uint32_t n)
 }
 #endif
 
+/* For the one file that includes rte_eth_bond.h, before this header: members were "slaves" once. */
+#ifdef _RTE_ETH_BOND_H_
+static inline int dpdk_bond_member_add(uint16_t bond_port, uint16_t member_port)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+	return rte_eth_bond_member_add(bond_port, member_port);
+#else
+	return rte_eth_bond_slave_add(bond_port, member_port);
+#endif
+}
+
+static inline int dpdk_bond_member_remove(uint16_t bond_port, uint16_t member_port)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+	return rte_eth_bond_member_remove(bond_port, member_port);
+#else
+	return rte_eth_bond_slave_remove(bond_port, member_port);
+#endif
+}
+
+/* Returns how many. */
+static inline int dpdk_bond_active_get(uint16_t bond_port, uint16_t members[], uint16_t n)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+	return rte_eth_bond_active_members_get(bond_port, members, n);
+#else
+	return rte_eth_bond_active_slaves_get(bond_port, members, n);
+#endif
+}
+#endif
+
 #endif

@@ -27,7 +27,7 @@ static struct {
 
 unsigned pool_size(const struct pool_params *params)
 {
-	unsigned per_queue = (unsigned)params->rxd + params->txd +
+	unsigned per_queue = params->ports * ((unsigned)params->rxd + params->txd) +
 	                     (unsigned)params->backlog * params->frame_mbufs;
 
 	/* Lanes that send to one queue share a worker, so no more than these work at once. */

@@ -23,6 +23,7 @@ struct pool_params {
 	unsigned relay_id;
 	int node;             /* NUMA node, or SOCKET_ID_ANY */
 	uint16_t queues;      /* rx and tx queues alike */
+	uint16_t ports;       /* that have so many: a bond's members */
 	uint16_t rxd, txd;    /* descriptors of each */
 	uint16_t backlog;     /* packets that a lane may hold back */
 	uint16_t frame_mbufs; /* mbufs of the longest frame */

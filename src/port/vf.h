@@ -13,10 +13,15 @@
 #include <rte_ether.h>
 #include <rte_mempool.h>
 
+#include "base/bond_spec.h"
 #include "base/device_spec.h"
 #include "base/error.h"
+#include "datapath/plan.h"
 
-/* The wire contract's codes of virtio_forwarder_add_vf2() and _remove_vf2(), as err->code. */
+struct workers;
+
+/* The wire contract's codes of virtio_forwarder_add_vf2(), _remove_vf2() and _bond_add(), as
+ * err->code. */
 enum {
 	VF_ERROR_NO_MEMPOOL = -1,
 	VF_ERROR_START = 1,
@@ -25,6 +30,11 @@ enum {
 	VF_ERROR_RX_QUEUE = 5,
 	VF_ERROR_TX_QUEUE = 6,
 	VF_ERROR_DETACH = 2,
+	BOND_ERROR_CREATE = 2,
+	BOND_ERROR_MEMBER_IN_USE = 3,
+	BOND_ERROR_CONFIGURE = 4, /* queues and packet memory too */
+	BOND_ERROR_MEMBER = 5,
+	BOND_ERROR_START = 6,
 };
 
 struct vf_params {
@@ -35,6 +45,14 @@ struct vf_params {
 	uint16_t backlog;    /* packets a vf_to_vm lane may hold back */
 	uint16_t n_workers;  /* for the pool's size: workers that may cache mbufs */
 	bool no_huge;
+	/* NULL or without members: a single device. Read during the call only. */
+	const struct bond_spec *bond;
+	bool partial; /* a bond some of whose members are not there is better than none */
+};
+
+struct vf_member {
+	bool present; /* false: it was lost, and is to be taken back */
+	uint16_t port_id;
 };
 
 /* What the VF's host has decided about it, as far as its PF is in sight. */
@@ -64,6 +82,14 @@ struct vf {
 	bool has_rss;
 	bool one_rx_queue; /* several are set up, but all packets come by one: no RSS, and nothing
 	                      like it */
+	/* What follows is a bond's. Its members are the bond's alone, except for the device thread.
+	 */
+	uint8_t n_members;   /* 0 = not a bond */
+	bool needs_tx_polls; /* sends by itself, when a worker calls to send: at least each 100 ms
+	                      */
+	vf_send_fn send;     /* NULL = rte_eth_tx_burst */
+	unsigned generation; /* how often members have changed */
+	struct vf_member members[BOND_MEMBERS_MAX]; /* [n_members], as in the bond_spec */
 };
 
 #define VF_MAC_TEXT_MAX sizeof("xx:xx:xx:xx:xx:xx")
@@ -73,23 +99,38 @@ struct vf_leftover {
 	uint64_t pkts, bytes;
 };
 
+/* Counted by the NIC since the attach. */
+struct vf_counts {
+	uint64_t missed, no_mbuf, rx_errors, tx_errors;
+	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
+};
+
+struct vf_member_health {
+	bool link_up;
+	bool active; /* the bond uses it */
+	uint32_t link_speed_mbps;
+	struct vf_counts counts;
+};
+
 struct vf_health { /* read once a second */
 	bool link_up;
-	uint32_t link_speed_mbps;                       /* 0 = unknown */
-	uint64_t missed, no_mbuf, rx_errors, tx_errors; /* since the attach */
+	uint32_t link_speed_mbps; /* 0 = unknown */
+	struct vf_counts counts;
+	struct vf_member_health members[BOND_MEMBERS_MAX]; /* [n_members], zeros for the absent */
 };
 
 /* The PF has reset the VF, or it has left the machine: in either case what is attached is of no use
- * any more, and has to be detached (and attached anew when it is there). Called on DPDK's
- * interrupt thread; must not block or call into this header. */
-typedef void (*vf_event_fn)(void *context, unsigned relay_id);
+ * any more, and has to be detached (and attached anew when it is there). member is its place in a
+ * bond, else 0. Called on DPDK's interrupt thread; must not block or call into this header. */
+typedef void (*vf_event_fn)(void *context, unsigned relay_id, unsigned member);
 
 /* Once, before the first vf_attach; the arguments outlive the last VF. */
 void vf_events_init(vf_event_fn on_lost, void *context);
 
-/* Probe, configure (queues, RSS, MTU, offloads), make the pool, start. On failure everything is
- * undone, err->code is one of the VF_ERROR_* codes (which may be negative) and err->text says why
- * and what to do; returns -1. Refuses a device that DPDK has already. */
+/* Probe, configure (queues, RSS, MTU, offloads), make the pool, start; spec names the bond if
+ * params tells of one. On failure everything is undone, err->code is one of the VF_ERROR_* or
+ * BOND_ERROR_* codes (which may be negative) and err->text says why and what to do; returns -1.
+ * Refuses a device that DPDK has already. */
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
               struct error *err);
 
@@ -137,6 +178,20 @@ void vf_health_read(const struct vf *vf, struct vf_health *out);
 
 /* Asks the PF, which may take it a while. */
 void vf_host_read(const struct vf *vf, struct vf_host *out);
+
+/* What a vf_mend has done, beside changing vf. */
+struct vf_mended {
+	struct vf_counts gone[BOND_MEMBERS_MAX]; /* by members that were given up */
+	unsigned returned;                       /* bit i: member i is there again */
+	struct vf_health health;                 /* with the members that there are now */
+};
+
+/* Takes the members `lost` (bit i: member i) out of a running bond, and takes back those that are
+ * absent and there again. The lanes go on meanwhile; workers are those that may run them. Returns
+ * how many members are absent afterwards, with err about one of them, or -1 when the bond would
+ * have been left without any: then nothing has changed, and the whole bond has to be detached. */
+int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, struct workers *workers,
+            struct vf_mended *mended, struct error *err);
 
 /* Frees pools of detached VFs whose mbufs have come back since; returns how many still wait. */
 unsigned vf_pools_reclaim(void);

@@ -153,8 +153,9 @@ static void choose_max_frame(struct vf *vf, struct setup *setup)
 		setup->conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	else
 		frame = RTE_MIN(frame, (uint32_t)POOL_DATA_ROOM);
-	/* Safe as long as a relay sends nothing but plain, unshared mbufs of its own pool. */
-	if (!(setup->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) &&
+	/* Safe as long as a relay sends nothing but plain, unshared mbufs of its own pool. Bonds
+	 * send packets of their own, or share one between members. */
+	if (vf->n_members == 0 && !(setup->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) &&
 	    (can & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE))
 		setup->conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	vf->max_frame = (uint16_t)frame;
@@ -201,6 +202,7 @@ static int make_pool(struct vf *vf, const struct vf_params *params, struct setup
 	        /* Without hugepages all of DPDK's memory counts as node 0's. */
 	        .node = params->no_huge ? SOCKET_ID_ANY : vf->numa_node,
 	        .queues = vf->n_queues,
+	        .ports = RTE_MAX(vf->n_members, 1),
 	        .rxd = setup->rxd,
 	        .txd = setup->txd,
 	        .backlog = params->backlog,
@@ -247,19 +249,87 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 	return 0;
 }
 
-int vf_configure(struct vf *vf, const struct vf_params *params, struct error *err)
+static int read_info(const struct vf *vf, struct setup *setup, struct error *err)
 {
-	struct setup setup = {.rxd = params->ring_size, .txd = params->ring_size};
-	int rc = rte_eth_dev_info_get(vf->port_id, &setup.info);
+	int rc = rte_eth_dev_info_get(vf->port_id, &setup->info);
 
 	if (rc != 0)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s does not tell what it can do: %s",
 		              vf->spec.name, vf_reason(rc));
+	setup->trait = trait_find(setup->info.driver_name);
+	return check_null(vf, setup, err);
+}
+
+/* Sets a member up as if it were a VF of its own, with one queue: *member then says what it can do.
+ * The bond sets it up once more when it starts. */
+static int try_member(const struct vf *vf, unsigned index, const struct vf_params *params,
+                      struct vf *member, struct setup *setup, struct error *err)
+{
+	struct vf_params one_queue = *params;
+
+	one_queue.max_queues = 1;
+	*member = (struct vf){.spec = params->bond->members[index],
+	                      .port_id = vf->members[index].port_id};
+	*setup = (struct setup){0};
+	if (read_info(member, setup, err) < 0)
+		return -1;
+	choose_queues(member, &one_queue, setup);
+	choose_mtu(member, &one_queue, setup);
+	choose_max_frame(member, setup);
+	return configure_mtu(member, setup, err);
+}
+
+/* A bond's driver says of itself what all its members' say, but not what we know of those. */
+static int merge_members(const struct vf *vf, const struct vf_params *params, struct setup *setup,
+                         struct error *err)
+{
+	struct driver_trait merged = {.max_mtu = UINT16_MAX, .max_frame = UINT16_MAX};
+
+	for (unsigned i = 0; i < vf->n_members; i++) {
+		struct setup single;
+		struct vf member;
+
+		if (!vf->members[i].present)
+			continue;
+		if (try_member(vf, i, params, &member, &single, err) < 0)
+			return -1;
+		merged.max_mtu = RTE_MIN(merged.max_mtu, member.mtu);
+		merged.max_frame = RTE_MIN(merged.max_frame, member.max_frame);
+		merged.whole_kb |= single.trait.whole_kb;
+		merged.no_rss |= single.trait.no_rss;
+	}
+	setup->trait = merged;
+	return 0;
+}
+
+int vf_configure_member(const struct vf *vf, unsigned index, const struct vf_params *params,
+                        struct error *err)
+{
+	struct vf_params as_bond = *params;
+	struct setup setup;
+	struct vf member;
+
+	as_bond.mtu = vf->mtu;
+	if (try_member(vf, index, &as_bond, &member, &setup, err) < 0)
+		return -1;
+	if (member.mtu < vf->mtu || member.max_frame < vf->max_frame)
+		return refuse(err, BOND_ERROR_CONFIGURE,
+		              "%s has MTU %u, less than its bond %s (%u), which was made without "
+		              "it",
+		              member.spec.name, member.mtu, vf->spec.name, vf->mtu);
+	return 0;
+}
+
+int vf_configure(struct vf *vf, const struct vf_params *params, struct error *err)
+{
+	struct setup setup = {.rxd = params->ring_size, .txd = params->ring_size};
+	int rc;
+
+	if (read_info(vf, &setup, err) < 0 ||
+	    (vf->n_members > 0 && merge_members(vf, params, &setup, err) < 0))
+		return -1;
 	int node = rte_eth_dev_socket_id(vf->port_id);
 	vf->numa_node = node < 0 ? 0 : node;
-	setup.trait = trait_find(setup.info.driver_name);
-	if (check_null(vf, &setup, err) < 0)
-		return -1;
 
 	choose_queues(vf, params, &setup);
 	choose_mtu(vf, params, &setup);

@@ -55,12 +55,14 @@ static int refuse_in_use(const char *name, uint16_t port_id, struct error *err)
 	struct rte_eth_dev_owner owner;
 
 	if (rte_eth_dev_owner_get(port_id, &owner) != 0 || owner.id == RTE_ETH_DEV_NO_OWNER)
-		return refuse(err, "%s is in use by DPDK already (port %u)", name, port_id);
-	return refuse(err, "%s is in use already, by %s", name, owner.name);
+		error_set(err, VF_ERROR_PROBE, "%s is in use by DPDK already (port %u)", name,
+		          port_id);
+	else
+		error_set(err, VF_ERROR_PROBE, "%s is in use already, by %s", name, owner.name);
+	return -EBUSY;
 }
 
-/* Lets others see whose the port is. */
-static void port_own(uint16_t port_id, unsigned relay_id)
+void vf_own(uint16_t port_id, unsigned relay_id)
 {
 	struct rte_eth_dev_owner owner = {0};
 
@@ -112,7 +114,7 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 		(void)rte_eal_hotplug_remove(spec->is_pci ? "pci" : "vdev", spec->name);
 		return refuse(err, "DPDK's driver for %s gives no Ethernet port", spec->name);
 	}
-	port_own(*port_id, relay_id);
+	vf_own(*port_id, relay_id);
 	return 0;
 }
 

@@ -16,9 +16,12 @@
 int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
                        struct pci_function *function, struct error *err);
 
-/* Probes the device for a relay. 0 and the port, or -1 with err and nothing left behind. */
+/* Probes the device for a relay. 0 and the port; or, with err and nothing left behind, -EBUSY when
+ * DPDK has it already, and -1 otherwise. */
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
              struct error *err);
+/* Lets others see whose the port is. */
+void vf_own(uint16_t port_id, unsigned relay_id);
 
 /* Stops and closes the port and removes the device, as far as possible. 0, or -1 with err about
  * the first step that failed. */

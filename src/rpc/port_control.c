@@ -14,17 +14,10 @@
 #include "base/text.h"
 #include "sys/socket_path.h"
 
-#define BOND_NAME_PREFIX        "net_bonding"
-#define BOND_MODE_MAX           6 /* DPDK's last: adaptive load balancing */
-#define BOND_MODE_ACTIVE_BACKUP 1
-
 #define ADD_SOCK_SOURCE "virtio_add_sock_dev_pair()"
-#define BOND_SOURCE     "virtio_forwarder_bond_add()"
 #define QUERY_SOURCE    "virtio_query_pci()"
 
-/* Codes of ADD_SOCK_SOURCE. */
-#define ADD_SOCK_BOND_FAILED   4
-#define ADD_SOCK_SOCKET_FAILED 5
+#define ADD_SOCK_SOCKET_FAILED 5 /* a code of ADD_SOCK_SOURCE */
 
 /* --- from the message -------------------------------------------------------------------- */
 
@@ -37,9 +30,9 @@ static int devices_decode(const Virtioforwarder__PortControlRequest *message,
 		return error_set(err, EINVAL,
 		                 "devices are given as pci_addrs and as device strings; give all "
 		                 "of them one way");
-	if (count > PORT_CONTROL_DEVICES_MAX)
+	if (count > BOND_MEMBERS_MAX)
 		return error_set(err, EINVAL, "%zu devices are given, a bond has at most %d", count,
-		                 PORT_CONTROL_DEVICES_MAX);
+		                 BOND_MEMBERS_MAX);
 
 	for (size_t i = 0; i < message->n_pci_addrs; i++) {
 		const Virtioforwarder__PortControlRequest__PciAddress *pci = message->pci_addrs[i];
@@ -78,29 +71,24 @@ static int bond_decode(const Virtioforwarder__PortControlRequest *message,
 {
 	const char *name = message->name != NULL && message->name[0] != '\0' ? message->name : NULL;
 
-	out->bond_mode = message->has_mode ? message->mode : BOND_MODE_ACTIVE_BACKUP;
 	if (name == NULL) {
 		if (out->n_devices > 1)
 			return error_set(err, EINVAL,
 			                 "%u devices make a bond, which needs a name such "
-			                 "as " BOND_NAME_PREFIX "0",
+			                 "as " BOND_DRIVER "0",
 			                 out->n_devices);
 		return 0;
 	}
 	if (out->n_devices < 2 && !(out->n_devices == 0 && is_removal(out->op)))
 		return error_set(err, EINVAL,
 		                 "a name is for a bond, which needs two to %d devices; %u given",
-		                 PORT_CONTROL_DEVICES_MAX, out->n_devices);
-	if (!string_starts_with(name, BOND_NAME_PREFIX) || strlen(name) >= DEVICE_NAME_MAX)
-		return error_set(err, EINVAL,
-		                 "bond name '%s': a name such as " BOND_NAME_PREFIX
-		                 "0 is wanted, shorter than %d characters",
-		                 name, DEVICE_NAME_MAX);
-	if (out->bond_mode > BOND_MODE_MAX)
-		return error_set(err, EINVAL, "bond mode %u: 0 to %d are known", out->bond_mode,
+		                 BOND_MEMBERS_MAX, out->n_devices);
+	if (message->has_mode && message->mode > BOND_MODE_MAX)
+		return error_set(err, EINVAL, "bond mode %u: 0 to %d are known", message->mode,
 		                 BOND_MODE_MAX);
-	out->bond_name = name;
-	return 0;
+	out->bond_mode = message->has_mode ? (uint8_t)message->mode : BOND_MODE_ACTIVE_BACKUP;
+	out->is_bond = true;
+	return bond_device_from_name(name, &out->bond_device, err);
 }
 
 static bool has_path(const struct port_control_request *request)
@@ -206,16 +194,19 @@ static void answer_ok(struct endpoint_reply *reply, const char *query)
 /* --- the operations ---------------------------------------------------------------------- */
 
 /* False when the request names no device; a bond's device has the bond's name. */
-static bool device_of_request(const struct port_control_request *request, struct device_spec *out)
+static bool device_of_request(const struct port_control_request *request, struct device_spec *out,
+                              struct bond_spec *bond)
 {
-	if (request->bond_name != NULL) {
-		*out = (struct device_spec){0};
-		snprintf(out->name, sizeof(out->name), "%s", request->bond_name);
-		snprintf(out->devargs, sizeof(out->devargs), "%s", request->bond_name);
-	} else if (request->n_devices == 1) {
+	*bond = (struct bond_spec){0};
+	if (!request->is_bond) {
 		*out = request->devices[0];
+		return request->n_devices == 1;
 	}
-	return request->bond_name != NULL || request->n_devices == 1;
+	*out = request->bond_device;
+	bond->mode = request->bond_mode;
+	bond->n_members = request->n_devices;
+	memcpy(bond->members, request->devices, sizeof(bond->members));
+	return true;
 }
 
 static void vf_change(struct control *control, struct endpoint_reply *reply,
@@ -232,12 +223,7 @@ static void vf_change(struct control *control, struct endpoint_reply *reply,
 		              "dynamic sockets are on: use ADD_SOCK and REMOVE_SOCK");
 		return;
 	}
-	if (request->bond_name != NULL && add) {
-		answer_code(reply, BOND_SOURCE, -1,
-		            "this build has no bonding; give a single device");
-		return;
-	}
-	change.has_device = device_of_request(request, &change.device);
+	change.has_device = device_of_request(request, &change.device, &change.bond);
 	if (add)
 		control_add_vf(control, &change, answer_done, reply);
 	else
@@ -259,12 +245,7 @@ static void sock_change(struct control *control, struct endpoint_reply *reply,
 		            "the path of the socket has control characters, or is not UTF-8");
 		return;
 	}
-	if (checked && request->bond_name != NULL) {
-		answer_code(reply, ADD_SOCK_SOURCE, ADD_SOCK_BOND_FAILED,
-		            "this build has no bonding; give a single device");
-		return;
-	}
-	change.has_device = device_of_request(request, &change.device);
+	change.has_device = device_of_request(request, &change.device, &change.bond);
 	if (add)
 		control_add_sock(control, &change, answer_done, reply);
 	else

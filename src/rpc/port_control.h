@@ -8,8 +8,6 @@
 #include "rpc/endpoint.h"
 #include "virtioforwarder.pb-c.h"
 
-#define PORT_CONTROL_DEVICES_MAX 8 /* members of a bond */
-
 /* A request that has passed the checks which need no more than the message itself. */
 struct port_control_request {
 	enum port_control_op {
@@ -22,9 +20,10 @@ struct port_control_request {
 	bool conditional;
 	unsigned relay_id; /* ADD and REMOVE; any value */
 	unsigned n_devices;
-	struct device_spec devices[PORT_CONTROL_DEVICES_MAX];
-	const char *bond_name; /* NULL = no bond; the message's, as vhost_path */
-	unsigned bond_mode;
+	struct device_spec devices[BOND_MEMBERS_MAX];
+	bool is_bond;
+	struct device_spec bond_device; /* if is_bond */
+	uint8_t bond_mode;
 	const char *vhost_path; /* NULL or "" = not given */
 };
 

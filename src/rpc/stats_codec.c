@@ -54,6 +54,46 @@ static void vhost_encode(struct stats_codec_relay *relay)
 	relay->state.vhost = &relay->vhost;
 }
 
+#define FIELD_SET(message, field, value)       \
+	do {                                   \
+		(message)->has_##field = true; \
+		(message)->field = (value);    \
+	} while (0)
+
+static void member_encode(struct stats_codec_relay *relay, unsigned index)
+{
+	struct control_member *reading = &relay->reading.members[index];
+	Virtioforwarder__RelayState__Member *out = &relay->members[index];
+
+	*out = (Virtioforwarder__RelayState__Member)VIRTIOFORWARDER__RELAY_STATE__MEMBER__INIT;
+	text_make_utf8(reading->label);
+	out->pci_addr_str = reading->label;
+	FIELD_SET(out, present, reading->present);
+	FIELD_SET(out, active, reading->active);
+	FIELD_SET(out, link_up, reading->link_up);
+	FIELD_SET(out, link_speed_mbps, reading->link_speed_mbps);
+	FIELD_SET(out, pkts_rx, reading->rx_pkts);
+	FIELD_SET(out, bytes_rx, reading->rx_bytes);
+	FIELD_SET(out, pkts_tx, reading->tx_pkts);
+	FIELD_SET(out, bytes_tx, reading->tx_bytes);
+	FIELD_SET(out, missed, reading->losses.missed);
+	FIELD_SET(out, no_mbuf, reading->losses.no_mbuf);
+	FIELD_SET(out, rx_errors, reading->losses.rx_errors);
+	FIELD_SET(out, tx_errors, reading->losses.tx_errors);
+	relay->member_list[index] = out;
+}
+
+static void bond_encode(struct stats_codec_relay *relay)
+{
+	if (relay->reading.n_members == 0)
+		return;
+	for (unsigned i = 0; i < relay->reading.n_members; i++)
+		member_encode(relay, i);
+	FIELD_SET(&relay->vf, bond_mode, relay->reading.bond_mode);
+	relay->vf.n_member = relay->reading.n_members;
+	relay->vf.member = relay->member_list;
+}
+
 static void vf_encode(struct stats_codec_relay *relay)
 {
 	struct control_relay *reading = &relay->reading;
@@ -82,6 +122,7 @@ static void vf_encode(struct stats_codec_relay *relay)
 	relay->vf.tx_errors = reading->losses.tx_errors;
 	relay->vf.has_rss_queues = reading->has_rss;
 	relay->vf.rss_queues = reading->rss_queues;
+	bond_encode(relay);
 	relay->state.vf = &relay->vf;
 }
 

@@ -20,12 +20,14 @@ struct stats_codec_relay {
 	Virtioforwarder__RelayState__VF vf;
 	Virtioforwarder__RelayState__VFtoVM vf_to_vm;
 	Virtioforwarder__RelayState__VMtoVF vm_to_vf;
+	Virtioforwarder__RelayState__Member members[BOND_MEMBERS_MAX];
+	Virtioforwarder__RelayState__Member *member_list[BOND_MEMBERS_MAX];
 	struct control_relay reading;
 	char mac[STATS_CODEC_MAC_MAX], guest_mac[STATS_CODEC_MAC_MAX];
 };
 
 /* A whole answer. Lives as long as its service: 64 relays with all their
- * lanes need some 500 KB. */
+ * lanes and members need some 700 KB. */
 struct stats_codec {
 	Virtioforwarder__StatsResponse message;
 	Virtioforwarder__RelayState *states[RELAYS_MAX];

@@ -155,6 +155,19 @@ LANE = {
     7: ("targets", int),
 }
 
+MEMBER = {
+    1: ("pci_addr_str", text),
+    2: ("present", bool),
+    3: ("active", bool),
+    4: ("link_up", bool),
+    5: ("link_speed_mbps", int),
+    6: ("pkts_rx", int),
+    7: ("bytes_rx", int),
+    8: ("pkts_tx", int),
+    9: ("bytes_tx", int),
+    10: ("missed", int),
+}
+
 RELAY_STATE = {
     1: ("id", int),
     2: ("active", bool),
@@ -176,6 +189,8 @@ RELAY_STATE = {
                 106: ("no_mbuf", int),
                 107: ("rx_errors", int),
                 108: ("tx_errors", int),
+                110: ("bond_mode", int),
+                111: ("member[]", message(MEMBER)),
                 120: ("rss_queues", int),
             }
         ),

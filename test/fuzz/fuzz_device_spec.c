@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = strndup((const char *)data, size);
 	struct device_spec spec;
 	struct error err = {0};
+	struct static_vf bond;
 	unsigned relay_id;
 
 	if (text == NULL)
@@ -52,8 +53,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (relay_id >= RELAYS_MAX)
 			abort();
 	}
-	if (bond_check(text, &relay_id, &err) == 0 && relay_id >= RELAYS_MAX)
-		abort();
+	if (bond_parse(text, &bond, &err) == 0) {
+		if (bond.relay_id >= RELAYS_MAX || bond.bond.n_members < 2)
+			abort();
+		for (unsigned i = 0; i < bond.bond.n_members; i++)
+			examine(&bond.bond.members[i]);
+	}
 	free(text);
 	return 0;
 }

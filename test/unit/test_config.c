@@ -68,7 +68,13 @@ static const struct value_case cases[] = {
         {"add-pci-vf", "05:08.1=1 05:08.2=1", NULL, "relay 1 has 0000:05:08.1 already"},
         {"add-pci-vf", "05:08.1=1 0000:05:08.1=2", NULL, "is relay 1's already"},
         {"add-pci-vf", LONG_VALUE "=1", NULL, "is longer than"},
-        {"add-pci-vf", "net_bonding0,slave=05:08.1,slave=05:08.2,mode=1=5", "bond=5", NULL},
+        {"add-pci-vf", "net_bonding0,slave=05:08.1,slave=05:08.2,mode=4=5",
+         "net_bonding0[4:0000:05:08.1,0000:05:08.2]=5", NULL},
+        {"add-pci-vf", "net_bonding0,member=net_ring0,slave=net_ring1=5",
+         "net_bonding0[1:net_ring0,net_ring1]=5", NULL},
+        {"add-pci-vf", "net_bonding0,slave=net_ring0,slave=net_ring0=5", NULL, "twice"},
+        {"add-pci-vf", "net_bonding/0,slave=net_ring0,slave=net_ring1=5", NULL, "letters"},
+        {"add-pci-vf", "net_bonding0,primary=net_ring0=5", NULL, "not known"},
         {"add-pci-vf", "net_bonding0,slave=05:08.1=5", NULL, "two members"},
         {"add-pci-vf", "net_bonding0,slave=05:08.1,member=net_pcap0=5", NULL, "not admitted"},
         {"add-pci-vf", "net_bonding0,slave=05:08.1,slave=05:08.2,mode=7=5", NULL, "0 to 6"},
@@ -191,6 +197,18 @@ static const struct schema_row *row_of(const char *name)
 }
 
 /* What row's field holds. */
+static void write_static_vf(FILE *text, const char *before, const struct static_vf *vf)
+{
+	fprintf(text, "%s%s", before, vf->device.devargs);
+	for (unsigned i = 0; i < vf->bond.n_members; i++) {
+		if (i == 0)
+			fprintf(text, "[%u:", vf->bond.mode);
+		fprintf(text, "%s%s", vf->bond.members[i].name,
+		        i + 1 < vf->bond.n_members ? "," : "]");
+	}
+	fprintf(text, "=%u", vf->relay_id);
+}
+
 static const char *read_field(const struct schema_row *row, char *out, size_t size)
 {
 	const char *place = (const char *)&rig.cfg + row->offset;
@@ -227,11 +245,7 @@ static const char *read_field(const struct schema_row *row, char *out, size_t si
 		break;
 	case SCHEMA_STATIC_VF:
 		for (size_t i = 0; i < rig.cfg.n_static_vfs; i++)
-			fprintf(text, "%s%s=%u", i > 0 ? " " : "",
-			        rig.cfg.static_vfs[i].device.devargs,
-			        rig.cfg.static_vfs[i].relay_id);
-		if (rig.cfg.static_bond_relays != 0)
-			fprintf(text, "bond=%d", __builtin_ctzll(rig.cfg.static_bond_relays));
+			write_static_vf(text, i > 0 ? " " : "", &rig.cfg.static_vfs[i]);
 		break;
 	case SCHEMA_WORDS:
 		for (char **word = rig.cfg.eal_args; word != NULL && *word != NULL; word++)

@@ -174,13 +174,18 @@ START_TEST(relays_hold_one_thing_each)
 	static const char bond[] = "net_bonding0,slave=05:08.1,slave=05:08.2,mode=1=5";
 
 	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", "05:08.3=5", NULL), -EINVAL);
-	rig_says("relay 5 has a bond already");
+	rig_says("relay 5 has net_bonding0 already");
 	ck_assert_int_eq(rig_load("-C1", "-P", "05:08.3=5", "-P", bond, NULL), -EINVAL);
 	rig_says("relay 5 has 0000:05:08.3 already");
 	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", bond, NULL), -EINVAL);
+	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", "05:08.2=6", NULL), -EINVAL);
+	rig_says("is relay 5's already");
+	ck_assert_int_eq(rig_load("-C1", "-P", "05:08.1=6", "-P", bond, NULL), -EINVAL);
+	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P",
+	                          "net_bonding1,slave=05:08.7,slave=05:08.2=6", NULL),
+	                 -EINVAL);
 	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", "05:08.3=6", NULL), 0);
-	ck_assert(rig_warned("bonds are not available yet"));
-	ck_assert_uint_eq(rig.cfg.n_static_vfs, 1);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 2);
 }
 END_TEST
 

@@ -10,6 +10,7 @@ static const struct pool_params usual = {
         .relay_id = 3,
         .node = SOCKET_ID_ANY,
         .queues = 1,
+        .ports = 1,
         .rxd = 512,
         .txd = 512,
         .backlog = 256,
@@ -27,6 +28,9 @@ START_TEST(is_as_large_as_needed)
 	params.queues = 4;
 	params.frame_mbufs = 5;
 	ck_assert_uint_eq(pool_size(&params), 4 * (512 + 512 + 5 * 256) + 256 + 2 * 192);
+	params.ports = 8; /* a bond: each member has its rings, the backlogs are shared */
+	ck_assert_uint_eq(pool_size(&params), 4 * (8 * 1024 + 5 * 256) + 256 + 2 * 192);
+	params.ports = 1;
 	params.queues = 32;
 	params.rxd = params.txd = 4096;
 	ck_assert_uint_eq(pool_size(&params), 32 * (8192 + 5 * 256) + 256 + 2 * 192);

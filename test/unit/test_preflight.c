@@ -597,6 +597,7 @@ START_TEST(the_estimate_is_the_pools)
 			option("--enable-jumbo");
 		run();
 		const struct pool_params params = {.queues = 2,
+		                                   .ports = 1,
 		                                   .rxd = 512,
 		                                   .txd = 512,
 		                                   .backlog = 256,

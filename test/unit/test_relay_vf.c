@@ -777,7 +777,7 @@ START_TEST(everything_is_counted)
 		fake_hold(&rig->relays[0].vm_to_vf[0], 2);
 		leftover = (struct vf_leftover){.pkts = 5, .bytes = 500};
 		health = (struct vf_health){
-		        .missed = 11, .no_mbuf = 12, .rx_errors = 13, .tx_errors = 14};
+		        .counts = {.missed = 11, .no_mbuf = 12, .rx_errors = 13, .tx_errors = 14}};
 		remove_vf(0, 0, true, &answer);
 		device_works();
 		expect_ok(&answer);

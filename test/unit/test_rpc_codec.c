@@ -131,7 +131,7 @@ START_TEST(decode_takes_an_add)
 	ck_assert_uint_eq(out.n_devices, 1);
 	device_spec_label(&out.devices[0], label);
 	ck_assert_str_eq(label, "0000:05:08.0");
-	ck_assert_ptr_null(out.bond_name);
+	ck_assert(!out.is_bond);
 	request.has_conditional = true;
 	request.conditional = false;
 	request.virtio_id = 4000000000u; /* control says what it thinks of it */
@@ -240,7 +240,8 @@ START_TEST(decode_holds_bonds_to_their_rules)
 	ck_assert_int_lt(decode(&request, &out), 0); /* no name */
 	request.name = (char *)"net_bonding7";
 	ck_assert_int_eq(decode(&request, &out), 0);
-	ck_assert_str_eq(out.bond_name, "net_bonding7");
+	ck_assert(out.is_bond);
+	ck_assert_str_eq(out.bond_device.name, "net_bonding7");
 	ck_assert_uint_eq(out.bond_mode, 1);
 	request.has_mode = true;
 	request.mode = 0;
@@ -250,6 +251,10 @@ START_TEST(decode_holds_bonds_to_their_rules)
 	ck_assert_int_lt(decode(&request, &out), 0);
 	request.has_mode = false;
 	request.name = (char *)"bond0";
+	ck_assert_int_lt(decode(&request, &out), 0);
+	request.name = (char *)"net_bonding";
+	ck_assert_int_lt(decode(&request, &out), 0);
+	request.name = (char *)"net_bonding0,mode=2"; /* to DPDK, a comma ends the name */
 	ck_assert_int_lt(decode(&request, &out), 0);
 	pci[1] = pci[0];
 	request.name = (char *)"net_bonding7";

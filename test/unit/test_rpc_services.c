@@ -40,7 +40,7 @@ START_TEST(adds_and_removes_reach_control)
 }
 END_TEST
 
-START_TEST(operations_that_are_not_available)
+START_TEST(bonds_are_handed_on)
 {
 	Virtioforwarder__PortControlRequest request = request_make(OP(ADD));
 	char *two[] = {(char *)"net_null0", (char *)"net_null1"};
@@ -48,21 +48,30 @@ START_TEST(operations_that_are_not_available)
 	request.n_device = 2;
 	request.device = two;
 	request.name = (char *)"net_bonding0";
+	request.has_mode = true;
+	request.mode = 4;
+	fake.result = (struct control_result){.ok = true};
 	ask(&request);
-	expect_error(-1, "virtio_forwarder_bond_add()");
+	expect_ok();
+	ck_assert_str_eq(fake.request.device.name, "net_bonding0");
+	ck_assert_uint_eq(fake.request.bond.mode, 4);
+	ck_assert_uint_eq(fake.request.bond.n_members, 2);
+	ck_assert_str_eq(fake.request.bond.members[1].name, "net_null1");
 
 	fake.dynamic_sockets = true;
 	request.op = OP(ADD_SOCK);
 	request.vhost_path = (char *)"/tmp/a.sock";
 	ask(&request);
-	expect_error(4, "virtio_add_sock_dev_pair()");
+	expect_ok();
+	ck_assert_uint_eq(fake.sock_request.bond.n_members, 2);
 	request = request_make(OP(ADD));
 	ask(&request);
 	expect_refusal();
 	request = request_make(OP(REMOVE));
 	ask(&request);
 	expect_refusal();
-	ck_assert_uint_eq(fake.n_adds + fake.n_removes + fake.n_sock_adds, 0);
+	ck_assert_uint_eq(fake.n_adds + fake.n_sock_adds, 2);
+	ck_assert_uint_eq(fake.n_removes, 0);
 }
 END_TEST
 
@@ -293,7 +302,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, rig_up, rig_down);
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, adds_and_removes_reach_control);
-	tcase_add_test(tcase, operations_that_are_not_available);
+	tcase_add_test(tcase, bonds_are_handed_on);
 	tcase_add_test(tcase, sockets_reach_control);
 	tcase_add_test(tcase, query_finds_sockets_by_directory_and_name);
 	tcase_add_test(tcase, stats_tell_of_the_relays_asked_for);

@@ -184,7 +184,9 @@ START_TEST(sets_up_a_simple_device)
 	ck_assert(!rte_is_zero_ether_addr(&vf.mac));
 	vf_health_read(&vf, &health);
 	ck_assert(health.link_up);
-	ck_assert_uint_eq(health.missed + health.no_mbuf + health.rx_errors + health.tx_errors, 0);
+	ck_assert_uint_eq(health.counts.missed + health.counts.no_mbuf + health.counts.rx_errors +
+	                          health.counts.tx_errors,
+	                  0);
 	detach_ok();
 	ck_assert_uint_eq(vf_ports_total(), RTE_MAX_ETHPORTS);
 }
@@ -481,8 +483,9 @@ END_TEST
 
 static unsigned n_lost, lost_relay;
 
-static void on_lost(void *context, unsigned relay_id)
+static void on_lost(void *context, unsigned relay_id, unsigned member)
 {
+	ck_assert_uint_eq(member, 0);
 	ck_assert_ptr_eq(context, &n_lost);
 	lost_relay = relay_id;
 	n_lost++;

@@ -1,0 +1,26 @@
+/* Link bonding: several ports that are one device, by DPDK's bonding PMD. vf.c's and vf_mend's way
+ * to the members. Device thread only.
+ */
+#ifndef PORT_BOND_H
+#define PORT_BOND_H
+
+#include "base/error.h"
+#include "port/vf.h"
+
+/* Probes the members and makes the bond of them: vf->port_id and vf->members. All or nothing, but
+ * with params->partial as many as there are, one at least. 0, or -1 with err and its BOND_ERROR_*;
+ * then nothing is left behind. */
+int bond_probe(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
+               struct error *err);
+
+/* The bond's and its members' counterpart of vf_unprobe. */
+int bond_unprobe(struct vf *vf, struct error *err);
+
+/* What must be there before the start, or else the PMD ends the process when it finds out by
+ * itself. 0, or -1 with err. */
+int bond_check_memory(const struct vf *vf, const struct vf_params *params, struct error *err);
+
+/* Fills out->members. */
+void bond_health_read(const struct vf *vf, struct vf_health *out);
+
+#endif

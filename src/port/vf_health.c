@@ -1,0 +1,38 @@
+/* What ports tell of themselves. See vf_health.h. */
+#include "port/vf_health.h"
+
+#include <rte_ethdev.h>
+
+#include "port/bond.h"
+
+void vf_port_read(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,
+                  struct vf_counts *counts)
+{
+	struct rte_eth_stats stats;
+	struct rte_eth_link link;
+
+	if (rte_eth_stats_get(port_id, &stats) == 0)
+		*counts = (struct vf_counts){
+		        .missed = stats.imissed,
+		        .no_mbuf = stats.rx_nombuf,
+		        .rx_errors = stats.ierrors,
+		        .tx_errors = stats.oerrors,
+		        .rx_pkts = stats.ipackets,
+		        .rx_bytes = stats.ibytes,
+		        .tx_pkts = stats.opackets,
+		        .tx_bytes = stats.obytes,
+		};
+	if (rte_eth_link_get_nowait(port_id, &link) == 0) {
+		*link_up = link.link_status == RTE_ETH_LINK_UP;
+		if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
+			*link_speed_mbps = link.link_speed;
+	}
+}
+
+void vf_health_read(const struct vf *vf, struct vf_health *out)
+{
+	*out = (struct vf_health){0};
+	vf_port_read(vf->port_id, &out->link_up, &out->link_speed_mbps, &out->counts);
+	if (vf->n_members > 0)
+		bond_health_read(vf, out);
+}
