@@ -75,7 +75,7 @@ class Service(Daemon):
         self.systemctl("reset-failed", UNIT, check=False)
         self.drop_in("")
         self.vm.write(CONFIG, self.shipped)
-        self.vm.sh("rm -f /tmp/virtio-forwarder/*")
+        self.vm.sh("rm -f /tmp/virtio-forwarder/* /run/virtio-forwarder/state.json")
 
     # --- what it says ------------------------------------------------------------------------
 
