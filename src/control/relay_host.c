@@ -74,7 +74,7 @@ void relay_host_told(struct relay *relay, const struct vf_host *host)
 		           relay->device.name);
 		relay_vf_lost(relay);
 	} else if (!rte_is_zero_ether_addr(&host->mac) &&
-	           !rte_is_same_ether_addr(&before.mac, &host->mac) &&
+	           !vf_mac_equal(&before.mac, &host->mac) &&
 	           !vf_has_mac(&relay->vf, &host->mac)) {
 		char text[VF_MAC_TEXT_MAX];
 
