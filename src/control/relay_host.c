@@ -73,8 +73,7 @@ void relay_host_told(struct relay *relay, const struct vf_host *host)
 		log_notice("relay %u: %s, the PF of %s, is up again", relay->id, host->pf,
 		           relay->device.name);
 		relay_vf_lost(relay);
-	} else if (!rte_is_zero_ether_addr(&host->mac) &&
-	           !vf_mac_equal(&before.mac, &host->mac) &&
+	} else if (!rte_is_zero_ether_addr(&host->mac) && !vf_mac_equal(&before.mac, &host->mac) &&
 	           !vf_has_mac(&relay->vf, &host->mac)) {
 		char text[VF_MAC_TEXT_MAX];
 
