@@ -245,6 +245,12 @@ int bond_check_memory(const struct vf *vf, const struct vf_params *params, struc
 	              vf->spec.name);
 }
 
+int bond_set_mac(const struct vf *vf, struct rte_ether_addr *mac)
+{
+	/* The ordinary call leaves the members as they are. */
+	return rte_eth_bond_mac_address_set(vf->port_id, mac);
+}
+
 /* --- health -------------------------------------------------------------------------------- */
 
 static bool is_active(const uint16_t *active, int n_active, uint16_t port_id)

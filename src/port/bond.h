@@ -20,6 +20,9 @@ int bond_unprobe(struct vf *vf, struct error *err);
  * itself. 0, or -1 with err. */
 int bond_check_memory(const struct vf *vf, const struct vf_params *params, struct error *err);
 
+/* The bond's default address, and so that of its members, as its mode has it. 0 or -errno. */
+int bond_set_mac(const struct vf *vf, struct rte_ether_addr *mac);
+
 /* Fills out->members. */
 void bond_health_read(const struct vf *vf, struct vf_health *out);
 

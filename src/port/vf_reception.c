@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "port/bond.h"
 #include "port/vf_probe.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
@@ -178,7 +179,8 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 	int rc = rte_eth_macaddr_get(vf->port_id, &before);
 
 	if (rc == 0)
-		rc = rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
+		rc = vf->n_members > 0 ? bond_set_mac(vf, &wanted)
+		                       : rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
 	if (rc != 0 || !trait.hides_refusals)
 		return rc;
 	struct consent consent = consent_read(&vf->spec);

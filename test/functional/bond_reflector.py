@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Sends back what it receives, on each of the interfaces named: what a loop-back VF is to a guest,
-for interfaces that have a link to cut."""
+for interfaces that have a link to cut. Of a pair, as in vf0:vf2, each is the other's wire."""
 
 import select
 import socket
@@ -10,20 +10,23 @@ PACKET_OUTGOING = 4
 
 
 def main():
-    poll, sockets = select.poll(), {}
-    for name in sys.argv[1:]:
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        one.bind((name, 0))
-        sockets[one.fileno()] = one
-        poll.register(one, select.POLLIN)
+    poll, wires = select.poll(), {}  # descriptor: (to receive from, to send to)
+    for names in sys.argv[1:]:
+        ends = []
+        for name in names.split(":"):
+            ends.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
+            ends[-1].bind((name, 0))
+            poll.register(ends[-1], select.POLLIN)
+        for one, other in zip(ends, reversed(ends)):
+            wires[one.fileno()] = one, other
     print("ready", flush=True)
     while True:
         for fd, _ in poll.poll():
-            one = sockets[fd]
+            one, other = wires[fd]
             try:
                 frame, address = one.recvfrom(65536)
                 if address[2] != PACKET_OUTGOING:
-                    one.send(frame)
+                    other.send(frame)
             except OSError:
                 pass  # the link is down for a while
 

@@ -296,6 +296,29 @@ def test_broadcast_doubles(wired, guest):
     running.remove_all()
 
 
+def test_802_3ad(directory, started, netns, guest):
+    """Two bonds that are each other's partner: LACP comes and goes with their packets, and without a
+    guest to give any."""
+    wire_ns = netns("lacp")
+    running = started.add(Daemon(directory, wire_ns.name)).start("--enable-mrgbuf")
+    for relay, taps in ((0, (0, 1)), (1, (2, 3))):
+        add(running, relay, [f"net_tap{i},iface=vf{i}" for i in taps], mode=LACP,
+            name=f"net_bonding{relay}")
+    for i in range(4):
+        wire_ns.run("sysctl", "-qw", f"net.ipv6.conf.vf{i}.disable_ipv6=1", check=False)
+        wire_ns.run("ip", "link", "set", f"vf{i}", "up")
+    started.add(Reflector(wire_ns, ["vf0:vf2", "vf1:vf3"]))
+    # each side sends by itself
+    wait_for(lambda: all(m.pkts_tx > 1 and m.pkts_rx > 1
+                         for relay in (0, 1) for m in members(running, relay).values()), 15)
+    guest(running.socket_path(1), mode="reflect", mac="02:00:00:00:01:01")
+    one = guest(running.socket_path(0), flows=8, **GENTLE)
+    one.wait_received(1000, timeout=30)
+    for relay in (0, 1):
+        assert not running.dropped(relay).get("vm_to_vf.pkts_dropped_invalid")
+        expect_ok(ask(running, REMOVE, relay, name=None))
+
+
 def test_failover(wired, guest):
     """A link that goes down is left within a moment, while the relay and its guest stay as they
     are; when the last one is down packets are dropped and counted, and all goes on when one is up."""

@@ -228,6 +228,22 @@ START_TEST(undoes_everything)
 }
 END_TEST
 
+START_TEST(the_guests_address)
+{
+	struct rte_ether_addr mac = {.addr_bytes = {2, 0, 0, 0, 0, 9}}, now;
+
+	make_bond(2, (uint8_t)_i, "net_null0,no-rx=1");
+	ck_assert_int_eq(attach(), 0);
+	ck_assert_int_ne(vf_mac_set(&vf, &mac, true, &err), VF_MAC_DECLINED);
+	ck_assert_int_eq(rte_eth_macaddr_get(vf.port_id, &now), 0);
+	ck_assert(rte_is_same_ether_addr(&now, &mac));
+	/* the member that receives has it, and knows it from its driver */
+	ck_assert_int_eq(rte_eth_macaddr_get(vf.members[0].port_id, &now), 0);
+	ck_assert(rte_is_same_ether_addr(&now, &mac));
+	detach();
+}
+END_TEST
+
 /* --- members that go and come -------------------------------------------------------------- */
 
 static unsigned lost_members;
@@ -325,6 +341,7 @@ int main(void)
 		tcase_add_test(tcase, as_good_as_its_weakest_member);
 		tcase_add_test(tcase, what_was_lost_may_come_back_in_parts);
 	}
+	tcase_add_loop_test(tcase, the_guests_address, 0, 3);
 	tcase_add_test(tcase, refuses_what_cannot_be_a_member);
 	tcase_add_loop_test(tcase, undoes_everything, 0, (int)RTE_DIM(failures));
 	tcase_add_test(tcase, hears_which_member_is_lost);
