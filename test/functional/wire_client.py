@@ -323,7 +323,8 @@ class Client:
 
     def receive(self, timeout=2.0):
         """The body of the next answer, whichever kind of socket this is."""
-        if not self.socket.poll(int(timeout * 1000)):
+        # Once more: a machine that has stood still wakes up with the time over, and nobody had any of it.
+        if not self.socket.poll(int(timeout * 1000)) and not self.socket.poll(500):
             raise NoAnswer(f"no answer within {timeout} s")
         frames = self.socket.recv_multipart()
         if self.socket.type == zmq.DEALER:
