@@ -289,6 +289,13 @@ class Daemon:
             found.append(re.sub(r"\[\d+\]", "", target))
         return sorted(found)
 
+    def settled_fds(self):
+        """The same once clients that have gone are gone for it too: alike three times in a row."""
+        looks = []
+        wait_for(lambda: looks.append(self.fds()) or looks[-3:] == [looks[-1]] * 3, 10,
+                 "descriptors that stay the same", interval=0.05)
+        return looks[-1]
+
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 

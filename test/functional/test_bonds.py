@@ -108,7 +108,7 @@ def test_requests_that_make_no_sense(daemon):
 def test_all_or_nothing(daemon):
     running = daemon.start()
     running.add(1, "net_null7")
-    before = running.fds()
+    before = running.settled_fds()
     for bad, code in (("net_null7", 3), ("net_af_packet0,iface=nosuch", 5), ("0000:ff:1f.7", 5)):
         for devices in ([bad, "net_null0"], ["net_null0", "net_tap5,iface=bondtap", bad]):
             answer = ask(running, ADD, 0, devices)
@@ -193,7 +193,7 @@ def test_a_hundred_bonds(daemon, guest):
         turn(i)
     relays_pools = lambda: [name for name in running.pools() or [] if name.startswith("relay")]  # noqa: E731
     wait_for(lambda: not relays_pools(), 3)
-    fds, maps = running.fds(), running.maps()
+    fds, maps = running.settled_fds(), running.maps()
     heap = running.heap_kb()
     for i in range(100):
         turn(i)

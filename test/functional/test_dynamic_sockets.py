@@ -429,9 +429,9 @@ def test_torture(daemon, guest, rounds, mode):
             os.unlink(path)
             one = serving_guest(guest, path)
         if n == 10:
-            baseline = daemon.fds(), daemon.threads(), daemon.heap_kb()
+            baseline = daemon.settled_fds(), daemon.threads(), daemon.heap_kb()
     fds, threads, heap = baseline
-    assert daemon.fds() == fds and daemon.threads() == threads
+    assert daemon.settled_fds() == fds and daemon.threads() == threads
     assert daemon.heap_kb() < heap + 4096 * SLOW
     one.kill9()
     bystander.check()

@@ -17,7 +17,7 @@ class Held:
 
     def __init__(self, daemon):
         self.daemon = daemon
-        self.fds, self.threads = daemon.fds(), daemon.threads()
+        self.fds, self.threads = daemon.settled_fds(), daemon.threads()
         self.maps, self.heap = daemon.maps(), daemon.heap_kb()
 
     def check(self, more_kb=4096):

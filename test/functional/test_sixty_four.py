@@ -95,7 +95,7 @@ def test_64_relays(daemon, guest):
         one.wait_received(5, timeout=30)
     assert all(relay.active for relay in daemon.relays())
 
-    before = daemon.fds(), daemon.heap_kb(), daemon.maps()
+    before = daemon.settled_fds(), daemon.heap_kb(), daemon.maps()
     prober = Prober(daemon, config_ep)
     prober.start()
     dice = random.Random(64)
