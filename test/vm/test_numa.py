@@ -26,7 +26,8 @@ def free_pages(vm, node):
 
 
 def test_pools_and_workers_are_on_the_vf_s_node(vm, daemon, guest, vf_of):
-    assert [int(vm.read(f"{vf.path}/numa_node")) for vf in vf_of] == [0, 1]
+    nodes = [int(vm.read(f"{vf.path}/numa_node")) for vf in vf_of]
+    assert nodes[0] in (0, -1) and nodes[1] == 1  # -1: the kernel was not told, as with one node
     daemon.start(*[f"--add-pci-vf={vf.address}={relay}" for relay, vf in enumerate(vf_of)])
     guests = [guest(daemon.socket_path(relay), vf) for relay, vf in enumerate(vf_of)]
     for relay, one in enumerate(guests):
