@@ -146,19 +146,18 @@ static int check_cpus(const struct config *config, struct error *err)
 		return 0;
 	cpu_set_add(&cpus, config->main_cpu);
 	for (int cpu = cpu_set_next(&cpus, -1); cpu >= 0; cpu = cpu_set_next(&cpus, cpu)) {
+		const char *option =
+		        (unsigned)cpu == config->main_cpu ? "--master-lcore (-M)" : "--cpus (-C)";
+
 		if (affinity_try((unsigned)cpu) == 0)
 			continue;
 		if (topology_online(SYSFS_ROOT, &online) < 0 || cpu_set_has(&online, (unsigned)cpu))
 			return error_set(err, EINVAL,
 			                 "%s names CPU %d, which this process may not use: see its "
 			                 "cgroup's cpuset (AllowedCPUs= of the service)",
-			                 (unsigned)cpu == config->main_cpu ? "--master-lcore (-M)"
-			                                                   : "--cpus (-C)",
-			                 cpu);
+			                 option, cpu);
 		return error_set(err, EINVAL, "%s names CPU %d, which is not there; online are %s",
-		                 (unsigned)cpu == config->main_cpu ? "--master-lcore (-M)"
-		                                                   : "--cpus (-C)",
-		                 cpu, cpu_set_format(&online, text, sizeof(text)));
+		                 option, cpu, cpu_set_format(&online, text, sizeof(text)));
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "config/lcores.h"
 #include "preflight/checks.h"
+#include "sys/affinity.h"
 #include "sys/pci_bind.h"
 #include "sys/sysfs.h"
 #include "sys/topology.h"
@@ -21,7 +22,7 @@ void preflight_place_real(struct preflight_place *out)
 {
 	*out = (struct preflight_place){.sysfs = SYSFS_ROOT, .proc = PROC_ROOT};
 	path_user_self(&out->self);
-	(void)topology_allowed(&out->allowed);
+	(void)affinity_read(0, &out->allowed);
 }
 
 /* --- the picture ---------------------------------------------------------------------------- */

@@ -54,14 +54,9 @@ int topology_cpu_node(const char *sysfs, unsigned cpu)
 	return 0;
 }
 
-int topology_allowed(struct cpu_set *out)
-{
-	return affinity_read(0, out);
-}
-
 int topology_online(const char *sysfs, struct cpu_set *out)
 {
-	return list_read(out, sysfs, "devices/system/cpu/online") == 0 ? 0 : topology_allowed(out);
+	return list_read(out, sysfs, "devices/system/cpu/online") == 0 ? 0 : affinity_read(0, out);
 }
 
 void topology_siblings(const char *sysfs, unsigned cpu, struct cpu_set *out)

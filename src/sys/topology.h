@@ -15,8 +15,6 @@ int topology_cpu_node(const char *sysfs, unsigned cpu); /* 0 when unknown */
 
 /* The CPUs online; where sysfs does not say, those that this process may use. 0 or -errno. */
 int topology_online(const char *sysfs, struct cpu_set *out);
-/* The CPUs that the process was given (taskset, cgroup's cpuset). 0 or -errno. */
-int topology_allowed(struct cpu_set *out);
 
 /* The CPUs that share the core with cpu, itself included: that one alone when unknown. */
 void topology_siblings(const char *sysfs, unsigned cpu, struct cpu_set *out);
