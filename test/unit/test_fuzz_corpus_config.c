@@ -46,18 +46,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("fuzz_corpus_config");
-	TCase *tcase = tcase_create("all");
+	const TTest *const tests[] = {config, pins, cpu_set, device_spec};
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, config);
-	tcase_add_test(tcase, pins);
-	tcase_add_test(tcase, cpu_set);
-	tcase_add_test(tcase, device_spec);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return replay_main("fuzz_corpus_config", tests, 4);
 }

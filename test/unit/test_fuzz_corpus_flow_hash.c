@@ -11,17 +11,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("fuzz_corpus_flow_hash");
-	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	const TTest *const tests[] = {flow_hash_corpus};
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, flow_hash_corpus);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return replay_main("fuzz_corpus_flow_hash", tests, 1);
 }

@@ -10,15 +10,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("fuzz_corpus_ovsdb");
-	TCase *tcase = tcase_create("all");
+	const TTest *const tests[] = {ovsdb};
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, ovsdb);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return replay_main("fuzz_corpus_ovsdb", tests, 1);
 }

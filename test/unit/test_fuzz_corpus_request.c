@@ -16,15 +16,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("fuzz_corpus_request");
-	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
+	const TTest *const tests[] = {request};
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, request);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return replay_main("fuzz_corpus_request", tests, 1);
 }
