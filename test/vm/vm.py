@@ -111,11 +111,13 @@ class Process:
 
 
 class Vm:
-    """devices: QEMU arguments beyond the usual ones; append: more for the kernel's command line.
-    Logs and the folder that the VM sees as /host/results are in `directory`."""
+    """devices: QEMU arguments beyond the usual ones; append: more for the kernel's command line;
+    x2apic: the kernel is to use it. Logs and the folder that the VM sees as /host/results are in
+    `directory`."""
 
-    def __init__(self, directory, devices=(), append="", cpus="3", memory="2G", machine=()):
-        self.dir = directory
+    def __init__(self, directory, devices=(), append="", cpus="3", memory="2G", machine=(),
+                 x2apic=False):
+        self.dir, self.x2apic = directory, x2apic
         self.devices, self.append, self.cpus, self.memory = devices, append, cpus, memory
         self.machine = machine
         self.console_path = os.path.join(directory, "console.log")
@@ -139,7 +141,7 @@ class Vm:
             # Few address bits and no 64-bit window: else the firmware puts the VFs where they are dead.
             "-cpu", "max,phys-bits=36", "-global", "q35-pcihost.pci-hole64-size=0",
             "-smp", str(self.cpus), "-m", self.memory, *self.machine,
-            "-device", "intel-iommu,intremap=on,caching-mode=on",
+            "-device", "intel-iommu,intremap=on,caching-mode=on" + (",eim=on" if self.x2apic else ""),
             "-kernel", os.path.join(IMAGE, "vmlinuz"), "-initrd", os.path.join(IMAGE, "initrd.gz"),
             "-append", "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check mitigations=off "
             f"intel_iommu=on iommu=pt {self.append}",
