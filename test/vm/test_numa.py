@@ -98,11 +98,14 @@ def balanced(vm, daemon, guest, vf_of):
         daemon.start(f"--config={daemon.dir}/variables",
                      *[f"--add-pci-vf={vf.address}={relay}" for relay, vf in enumerate(vfs)])
         guests = [guest(daemon.socket_path(relay), vf, **options) for relay, vf in enumerate(vfs)]
-        for one in guests:
-            one.wait_received(100, timeout=40)
         return guests
 
     return start
+
+
+def traffic(guests):
+    for one in guests:
+        one.wait_received(100, timeout=40)
 
 
 def lanes(daemon, relays):
@@ -124,6 +127,7 @@ def finish(guests):
 def test_the_balancer_keeps_lanes_on_their_vf_s_node(daemon, balanced):
     nodes = [0, 1, 0, 1]
     guests = balanced(nodes)
+    traffic(guests)
     begin = time.monotonic()
     used = set()
     while time.monotonic() - begin < 8:
@@ -137,7 +141,23 @@ def test_the_balancer_keeps_lanes_on_their_vf_s_node(daemon, balanced):
 def test_with_the_global_view_they_may_leave_it(daemon, balanced):
     """All traffic is node 0's, whose one worker has twice as many idle colleagues on node 1."""
     guests = balanced([0, 0], "VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT=y")
+    traffic(guests)
     wait_for(lambda: {0, 1} <= nodes_of(set().union(*lanes(daemon, 2))), 60, "a lane on node 1")
     for one in guests:
         one.wait_received(200, timeout=40)
     finish(guests)
+
+
+def test_a_saturated_node_spills_over(daemon, balanced):
+    """Node 0's one worker has half a CPU, and more to do than that; those of node 1 have nothing. What
+    went there comes home when there is little to do. (Whoever has too much to do drops packets, and so
+    may a guest without a CPU: nothing is said of them here.)"""
+    daemon.lcores = "0@1,1@1,2@2,3@3"
+    guests = balanced([0, 0], mode="source", rate=100000)
+    wait_for(lambda: {0, 1} == nodes_of(set().union(*lanes(daemon, 2))), 90, "a lane on node 1")
+    assert daemon.log_has("all workers of its own NUMA node are saturated"), daemon.log_tail()
+    for one in guests:
+        one.command("rate 100")
+    wait_for(lambda: nodes_of(set().union(*lanes(daemon, 2))) == {0}, 90, "all lanes at home")
+    for one in guests:
+        one.finish()
