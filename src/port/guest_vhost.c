@@ -331,11 +331,14 @@ void guest_close(unsigned relay_id)
 
 	if (atomic_load(&slot->phase) == SLOT_CLOSED)
 		return;
+	/* The library does not tell of the connection's end here, and may hand its number to
+	 * another socket's before it returns: what it then says of that must not be ours. No worker
+	 * is in the queues any more, so the device's end need not be heard either. */
+	atomic_store(&slot->connection, -1);
 	rte_vhost_driver_unregister(slot->path);
-	/* The library tells of the device's end here, but not of the connection's. */
 	atomic_store(&slot->vid, -1);
 	atomic_store(&slot->running, 0);
-	atomic_store(&slot->connection, -1);
+	atomic_store(&slot->connection, -1); /* of one who had just been let in */
 	atomic_store(&slot->phase, SLOT_CLOSED);
 }
 
