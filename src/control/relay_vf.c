@@ -93,6 +93,7 @@ void relay_vf_unplanned(struct control *control)
 		vf_job->job.done = detach_done;
 		vf_job->relay = relay;
 		vf_job->vf = relay->vf;
+		vf_job->health = relay->health;
 		job_submit(control->device_thread, &vf_job->job);
 	}
 }

@@ -128,6 +128,7 @@ static void ask_health(struct sampler *sampler)
 			continue;
 		entry->relay_id = i;
 		entry->vf = relay->vf;
+		entry->health = relay->health;
 		entry->ask_host = relay->ask_host;
 		relay->ask_host = false;
 		sampler->n_entries++;

@@ -261,14 +261,14 @@ static bool is_active(const uint16_t *active, int n_active, uint16_t port_id)
 	return false;
 }
 
-void bond_health_read(const struct vf *vf, struct vf_health *out)
+void bond_health_read(const struct vf *vf, struct vf_health *health)
 {
 	uint16_t active[BOND_MEMBERS_MAX];
 	int n_active =
 	        vf->n_members > 0 ? dpdk_bond_active_get(vf->port_id, active, BOND_MEMBERS_MAX) : 0;
 
 	for (unsigned i = 0; i < vf->n_members; i++) {
-		struct vf_member_health *member = &out->members[i];
+		struct vf_member_health *member = &health->members[i];
 
 		if (!vf->members[i].present)
 			continue;

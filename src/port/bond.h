@@ -23,7 +23,7 @@ int bond_check_memory(const struct vf *vf, const struct vf_params *params, struc
 /* The bond's default address, and so that of its members, as its mode has it. 0 or -errno. */
 int bond_set_mac(const struct vf *vf, struct rte_ether_addr *mac);
 
-/* Fills out->members. */
-void bond_health_read(const struct vf *vf, struct vf_health *out);
+/* Fills health->members, as vf_health_read. */
+void bond_health_read(const struct vf *vf, struct vf_health *health);
 
 #endif

@@ -174,7 +174,9 @@ static inline bool vf_has_mac(const struct vf *vf, const struct rte_ether_addr *
  * how many of its queues the VF receives then, or -errno: it goes on as it did. */
 int vf_rss_spread(const struct vf *vf, unsigned guest_queues);
 
-void vf_health_read(const struct vf *vf, struct vf_health *out);
+/* What the VF does not tell stays as it was read before (zeros at first): a VF that its PF has reset
+ * may not answer any more, and what it has counted is not undone. */
+void vf_health_read(const struct vf *vf, struct vf_health *health);
 
 /* Asks the PF, which may take it a while. */
 void vf_host_read(const struct vf *vf, struct vf_host *out);

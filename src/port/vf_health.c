@@ -24,15 +24,14 @@ void vf_port_read(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,
 		};
 	if (rte_eth_link_get_nowait(port_id, &link) == 0) {
 		*link_up = link.link_status == RTE_ETH_LINK_UP;
-		if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
-			*link_speed_mbps = link.link_speed;
+		*link_speed_mbps =
+		        link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN ? link.link_speed : 0;
 	}
 }
 
-void vf_health_read(const struct vf *vf, struct vf_health *out)
+void vf_health_read(const struct vf *vf, struct vf_health *health)
 {
-	*out = (struct vf_health){0};
-	vf_port_read(vf->port_id, &out->link_up, &out->link_speed_mbps, &out->counts);
+	vf_port_read(vf->port_id, &health->link_up, &health->link_speed_mbps, &health->counts);
 	if (vf->n_members > 0)
-		bond_health_read(vf, out);
+		bond_health_read(vf, health);
 }

@@ -172,7 +172,7 @@ static void expect_failure(const char *text, const struct vf_params *params, int
 
 START_TEST(sets_up_a_simple_device)
 {
-	struct vf_health health;
+	struct vf_health health = {0};
 
 	attach_ok("net_null0", &usual);
 	ck_assert_uint_eq(vf.n_queues, 1);

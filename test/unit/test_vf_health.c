@@ -1,0 +1,191 @@
+/* What VFs tell of themselves when they stop telling: one that its PF has reset does not answer,
+ * and what it has counted before must not vanish from the statistics, or come back.
+ */
+/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: rte_eth_stats_get rte_eth_link_get_nowait job_submit vf_detach vf_pools_reclaim */
+/* WRAP: loop_timer_start loop_timer_stop */
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "control_clock.h"
+#include "control_rig.h"
+
+#define RELAY 3
+#define PORT  5
+
+/* --- the port -----------------------------------------------------------------------------------
+ */
+
+static int stats_rc, link_rc;
+static struct rte_eth_stats stats;
+static struct rte_eth_link link_now;
+static struct job *submitted;
+
+int __wrap_rte_eth_stats_get(uint16_t port_id, struct rte_eth_stats *out);
+int __wrap_rte_eth_link_get_nowait(uint16_t port_id, struct rte_eth_link *out);
+void __wrap_job_submit(struct job_thread *thread, struct job *job);
+int __wrap_vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err);
+unsigned __wrap_vf_pools_reclaim(void);
+
+int __wrap_rte_eth_stats_get(uint16_t port_id, struct rte_eth_stats *out)
+{
+	ck_assert_uint_eq(port_id, PORT);
+	if (stats_rc == 0)
+		*out = stats;
+	return stats_rc;
+}
+
+int __wrap_rte_eth_link_get_nowait(uint16_t port_id, struct rte_eth_link *out)
+{
+	ck_assert_uint_eq(port_id, PORT);
+	if (link_rc == 0)
+		*out = link_now;
+	return link_rc;
+}
+
+void __wrap_job_submit(struct job_thread *thread, struct job *job)
+{
+	(void)thread;
+	ck_assert_ptr_null(submitted);
+	submitted = job;
+}
+
+int __wrap_vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err)
+{
+	(void)vf;
+	(void)err;
+	*leftover = (struct vf_leftover){0};
+	return 0;
+}
+
+unsigned __wrap_vf_pools_reclaim(void)
+{
+	return 0;
+}
+
+static void device_works(void)
+{
+	struct job *job = submitted;
+
+	ck_assert_ptr_nonnull(job);
+	submitted = NULL;
+	job->run(job);
+	job->done(job);
+}
+
+/* --- the rig ------------------------------------------------------------------------------------
+ */
+
+static struct relay *relay;
+
+static void set_up(void)
+{
+	stats_rc = link_rc = 0;
+	stats = (struct rte_eth_stats){.imissed = 7, .rx_nombuf = 5, .ierrors = 3, .oerrors = 1};
+	link_now = (struct rte_eth_link){.link_status = RTE_ETH_LINK_UP,
+	                                 .link_speed = RTE_ETH_SPEED_NUM_10G};
+	submitted = NULL;
+	n_timers = 0;
+	rig_create(1);
+	relay = &rig->relays[RELAY];
+	relay->vf = rig_vf(RELAY, PORT, 1);
+	relay->vf_phase = VF_ATTACHED;
+	rig->sampler = sampler_create(rig);
+	ck_assert_ptr_nonnull(rig->sampler);
+}
+
+static void tear_down(void)
+{
+	sampler_destroy(rig->sampler);
+	rig_destroy();
+}
+
+static void a_second_passes(void)
+{
+	pass_ms(1000);
+	device_works();
+}
+
+static void expect_missed(uint64_t missed)
+{
+	struct control_relay now;
+
+	control_relay_read(rig, RELAY, &now);
+	ck_assert_uint_eq(now.losses.missed, missed);
+}
+
+/* --- tests --------------------------------------------------------------------------------------
+ */
+
+START_TEST(what_a_port_does_not_tell_stays)
+{
+	struct vf_health health = {0};
+
+	vf_health_read(&relay->vf, &health);
+	ck_assert(health.link_up);
+	ck_assert_uint_eq(health.link_speed_mbps, 10000);
+	ck_assert_uint_eq(health.counts.missed, 7);
+
+	stats_rc = link_rc = -EIO;
+	vf_health_read(&relay->vf, &health);
+	ck_assert(health.link_up);
+	ck_assert_uint_eq(health.link_speed_mbps, 10000);
+	ck_assert_uint_eq(health.counts.missed, 7);
+	ck_assert_uint_eq(health.counts.tx_errors, 1);
+
+	link_rc = 0;
+	link_now = (struct rte_eth_link){.link_status = RTE_ETH_LINK_DOWN,
+	                                 .link_speed = RTE_ETH_SPEED_NUM_UNKNOWN};
+	vf_health_read(&relay->vf, &health);
+	ck_assert(!health.link_up);
+	ck_assert_uint_eq(health.link_speed_mbps, 0);
+}
+END_TEST
+
+START_TEST(losses_never_go_back)
+{
+	a_second_passes();
+	expect_missed(7);
+	stats_rc = -EIO;
+	a_second_passes();
+	expect_missed(7);
+	stats_rc = 0;
+	stats.imissed = 9;
+	a_second_passes();
+	expect_missed(9);
+}
+END_TEST
+
+START_TEST(a_vf_that_was_lost_takes_no_losses_along)
+{
+	a_second_passes();
+	stats_rc = -EIO;
+	relay_vf_lost(relay);
+	device_works();
+	ck_assert_int_eq(relay->vf_phase, VF_LOST);
+	expect_missed(7);
+	loop_timer_stop(&relay->retry);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("vf_health");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, what_a_port_does_not_tell_stays);
+	tcase_add_test(tcase, losses_never_go_back);
+	tcase_add_test(tcase, a_vf_that_was_lost_takes_no_losses_along);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
