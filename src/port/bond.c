@@ -251,6 +251,22 @@ int bond_set_mac(const struct vf *vf, struct rte_ether_addr *mac)
 	return rte_eth_bond_mac_address_set(vf->port_id, mac);
 }
 
+void bond_renew_reception(const struct vf *vf)
+{
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(vf->port_id, &mac) == 0)
+		(void)bond_set_mac(vf, &mac);
+	if (rte_eth_promiscuous_get(vf->port_id) == 1) {
+		(void)rte_eth_promiscuous_disable(vf->port_id);
+		(void)rte_eth_promiscuous_enable(vf->port_id);
+	}
+	if (rte_eth_allmulticast_get(vf->port_id) == 1) {
+		(void)rte_eth_allmulticast_disable(vf->port_id);
+		(void)rte_eth_allmulticast_enable(vf->port_id);
+	}
+}
+
 /* --- health -------------------------------------------------------------------------------- */
 
 static bool is_active(const uint16_t *active, int n_active, uint16_t port_id)
@@ -279,20 +295,6 @@ void bond_health_read(const struct vf *vf, struct vf_health *health)
 }
 
 /* --- mending ------------------------------------------------------------------------------- */
-
-/* The PMD gives promiscuity to the member that it uses (in most modes), but not when that has got
- * its role because another was taken out. */
-static void renew_reception(const struct vf *vf)
-{
-	if (rte_eth_promiscuous_get(vf->port_id) == 1) {
-		(void)rte_eth_promiscuous_disable(vf->port_id);
-		(void)rte_eth_promiscuous_enable(vf->port_id);
-	}
-	if (rte_eth_allmulticast_get(vf->port_id) == 1) {
-		(void)rte_eth_allmulticast_disable(vf->port_id);
-		(void)rte_eth_allmulticast_enable(vf->port_id);
-	}
-}
 
 static void member_give_up(struct vf *vf, unsigned index, const struct vf_params *params,
                            struct workers *workers, struct vf_mended *mended)
@@ -359,8 +361,9 @@ int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, struct
 		else
 			absent++;
 	}
-	renew_reception(vf);
 	vf->generation++;
+	/* Of zeros: so all members that are active now get the bond's address and modes, which the PMD
+	 * does not see to when the one that it used was taken out. */
 	vf_health_read(vf, &mended->health);
 	return absent;
 }

@@ -29,9 +29,23 @@ void vf_port_read(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,
 	}
 }
 
+static bool others_took_over(const struct vf *vf, const struct vf_health *before,
+                             const struct vf_health *now)
+{
+	for (unsigned i = 0; i < vf->n_members; i++)
+		if (now->members[i].active && !before->members[i].active)
+			return true;
+	return false;
+}
+
 void vf_health_read(const struct vf *vf, struct vf_health *health)
 {
+	const struct vf_health before = *health;
+
 	vf_port_read(vf->port_id, &health->link_up, &health->link_speed_mbps, &health->counts);
-	if (vf->n_members > 0)
-		bond_health_read(vf, health);
+	if (vf->n_members == 0)
+		return;
+	bond_health_read(vf, health);
+	if (others_took_over(vf, &before, health))
+		bond_renew_reception(vf);
 }
