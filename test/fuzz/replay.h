@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "project_file.h"
+#include "suite.h"
 
 typedef int fuzz_target(const uint8_t *data, size_t size);
 
@@ -59,19 +60,12 @@ static inline void replay_corpus(const char *corpus, fuzz_target *target, unsign
 /* The main of a test that replays corpora: runs the tests, each against one. */
 static inline int replay_main(const char *suite_name, const TTest *const *tests, unsigned n)
 {
-	Suite *suite = suite_create(suite_name);
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	for (unsigned i = 0; i < n; i++)
 		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main(suite_name, tcase);
 }
 
 #endif

@@ -18,6 +18,8 @@
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 
+#include "suite.h"
+
 /* In a network namespace of its own where that is possible: *netns tells. */
 static inline void eal_rig_start(bool *netns)
 {
@@ -33,6 +35,18 @@ static inline void eal_rig_start(bool *netns)
 		exit(EXIT_FAILURE);
 	}
 	rte_log_set_global_level(getenv("VERBOSE") != NULL ? RTE_LOG_INFO : RTE_LOG_EMERG);
+}
+
+/* The end of main: suite_main for tests on a real EAL, which is given up. */
+static inline int eal_rig_main(const char *name, TCase *tcase)
+{
+	Suite *suite = suite_create(name);
+	int status;
+
+	suite_add_tcase(suite, tcase);
+	status = suite_run(suite, CK_NOFORK); /* DPDK's threads do not survive a fork */
+	rte_eal_cleanup();
+	return status;
 }
 
 /* Everything that an attached device takes. */

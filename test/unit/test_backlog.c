@@ -7,6 +7,7 @@
 
 #include "datapath/backlog.h"
 #include "fake_path.h"
+#include "suite.h"
 
 static struct lane lane;
 
@@ -172,10 +173,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("backlog");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, knows_what_it_is);
@@ -187,10 +185,5 @@ int main(void)
 	tcase_add_loop_test(tcase, stays_in_order, 0, 5);
 	tcase_add_test(tcase, dropped_for_want_of_a_target);
 	tcase_add_test(tcase, counters_are_read_one_by_one);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("backlog", tcase);
 }

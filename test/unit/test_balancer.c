@@ -2,6 +2,7 @@
  * test/sim/simulate.c shows the same in figures and pictures.
  */
 #include "../sim/exact.h"
+#include "suite.h"
 
 #include "balancer_rig.h" /* its globals come after functions that have arguments of the same name */
 
@@ -229,9 +230,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("balancer");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -241,9 +240,5 @@ int main(void)
 	tcase_add_test(tcase, middling_traces_stay_within_3_percent_of_the_lower_bound);
 	tcase_add_test(tcase, small_traces_need_few_moves);
 	tcase_add_test(tcase, what_was_cut_to_fit_is_fitted_again);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("balancer", tcase);
 }

@@ -2,6 +2,7 @@
  * what it says.
  */
 #include "balancer_machine.h"
+#include "suite.h"
 
 /* --- sensitivity, noise, memory ------------------------------------------------------------------
  */
@@ -225,9 +226,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("balancer_answers");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -239,9 +238,5 @@ int main(void)
 	tcase_add_test(tcase, contradictions_are_refused);
 	tcase_add_test(tcase, absurd_loads_do_no_harm);
 	tcase_add_test(tcase, decisions_are_explained);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("balancer_answers", tcase);
 }

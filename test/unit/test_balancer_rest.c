@@ -2,6 +2,7 @@
  * And it moves nothing without gain.
  */
 #include "balancer_rig.h"
+#include "suite.h"
 
 /* --- convergence and rest -----------------------------------------------------------------------
  */
@@ -238,9 +239,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("balancer_rest");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -250,9 +249,5 @@ int main(void)
 	tcase_add_test(tcase, a_round_takes_away_its_share_of_the_excess);
 	tcase_add_test(tcase, lanes_without_a_node_fill_what_the_others_leave);
 	tcase_add_test(tcase, odd_machines_come_to_rest_too);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("balancer_rest", tcase);
 }

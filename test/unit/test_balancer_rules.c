@@ -2,6 +2,7 @@
  * groups, siblings, pins, NUMA nodes.
  */
 #include "balancer_machine.h"
+#include "suite.h"
 
 /* --- the first placement ---------------------------------------------------------------------- */
 
@@ -280,9 +281,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("balancer_rules");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -299,9 +298,5 @@ int main(void)
 	tcase_add_test(tcase, lanes_spill_over_and_come_home);
 	tcase_add_test(tcase, no_spilling_onto_busy_workers_or_from_ones_with_room);
 	tcase_add_test(tcase, global_numa_opt_uses_all_nodes_at_their_price);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("balancer_rules", tcase);
 }

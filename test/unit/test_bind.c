@@ -9,6 +9,7 @@
 #include "fake_pci.h"
 #include "fake_tree.h"
 #include "preflight/bind.h"
+#include "suite.h"
 #include "sys/bind_record.h"
 #include "sys/module.h"
 #include "sys/pci_bind.h"
@@ -629,7 +630,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("bind");
 	TCase *tcase = tcase_create("all");
 
 	tcase_set_timeout(tcase, 60); /* a busy machine, where forking alone takes long */
@@ -656,10 +656,5 @@ int main(void)
 	tcase_add_test(tcase, record_survives_interruptions);
 	tcase_add_test(tcase, damaged_records_are_refused);
 	tcase_add_test(tcase, finds_its_directory);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("bind", tcase);
 }

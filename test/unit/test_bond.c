@@ -328,7 +328,6 @@ static void set_up(void)
 
 int main(void)
 {
-	Suite *suite = suite_create("bond");
 	TCase *tcase = tcase_create("all");
 	bool has_netns;
 
@@ -346,12 +345,5 @@ int main(void)
 	tcase_add_loop_test(tcase, undoes_everything, 0, (int)RTE_DIM(failures));
 	tcase_add_test(tcase, hears_which_member_is_lost);
 	tcase_add_loop_test(tcase, a_member_goes_and_comes, 0, BOND_MODE_MAX + 1);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK); /* DPDK's threads do not survive a fork */
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	rte_eal_cleanup();
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return eal_rig_main("bond", tcase);
 }

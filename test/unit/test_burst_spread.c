@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "fake_path.h"
+#include "suite.h"
 
 #define PORT   3
 #define FLOWS  60
@@ -236,10 +237,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("burst_spread");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, each_flow_has_its_queue);
@@ -249,10 +247,5 @@ int main(void)
 	tcase_add_test(tcase, oversize_blocks_no_queue);
 	tcase_add_test(tcase, aimed_anew);
 	tcase_add_loop_test(tcase, always_balances, 0, 20);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("burst_spread", tcase);
 }

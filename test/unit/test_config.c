@@ -3,6 +3,7 @@
  * test_config_file's.
  */
 #include "config_rig.h"
+#include "suite.h"
 
 #include <errno.h>
 
@@ -518,7 +519,6 @@ END_TEST
 int main(void)
 {
 	const int n_cases = sizeof(cases) / sizeof(cases[0]);
-	Suite *suite = suite_create("config");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
@@ -529,10 +529,5 @@ int main(void)
 	tcase_add_test(tcase, has_the_contracts_defaults);
 	tcase_add_test(tcase, takes_values_that_may_be_left_out);
 	tcase_add_test(tcase, refuses_what_is_no_option);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("config", tcase);
 }

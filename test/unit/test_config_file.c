@@ -2,6 +2,7 @@
  * people have.
  */
 #include "config_rig.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -449,7 +450,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("config_file");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
@@ -471,10 +471,5 @@ int main(void)
 	tcase_add_test(tcase, shipped_file_names_nothing_unknown);
 	tcase_add_test(tcase, loads_a_file_of_the_references);
 	tcase_add_test(tcase, takes_line_ends_of_other_systems);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("config_file", tcase);
 }

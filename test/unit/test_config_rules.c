@@ -2,6 +2,7 @@
  * options.
  */
 #include "config_rig.h"
+#include "suite.h"
 
 #include <errno.h>
 
@@ -341,7 +342,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("config_rules");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
@@ -363,10 +363,5 @@ int main(void)
 	tcase_add_test(tcase, some_options_leave_ovsdb_alone);
 	tcase_add_test(tcase, eal_may_ask_for_no_hugepages);
 	tcase_add_test(tcase, says_what_is_not_available);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("config_rules", tcase);
 }

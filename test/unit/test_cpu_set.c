@@ -7,6 +7,7 @@
 
 #include "base/cpu_set.h"
 #include "base/limits.h"
+#include "suite.h"
 
 #define ZEROS_300                                                                                  \
 	"0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
@@ -200,7 +201,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("cpu_set");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_loop_test(tcase, reads_sets, 0, sizeof(sets) / sizeof(sets[0]));
@@ -208,10 +208,5 @@ int main(void)
 	tcase_add_test(tcase, cuts_what_does_not_fit);
 	tcase_add_loop_test(tcase, reads_pins, 0, sizeof(pins) / sizeof(pins[0]));
 	tcase_add_test(tcase, appends_pins);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("cpu_set", tcase);
 }

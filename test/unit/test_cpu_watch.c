@@ -7,6 +7,7 @@
 
 #include "control_clock.h"
 #include "control_rig.h"
+#include "suite.h"
 #include "sys/affinity.h"
 
 #define KERNEL_THREADS 8
@@ -140,10 +141,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("cpu_watch");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
@@ -152,9 +150,5 @@ int main(void)
 	tcase_add_test(tcase, one_whose_cpu_is_gone_waits_for_it);
 	tcase_add_test(tcase, a_worker_that_has_not_begun_is_not_looked_at);
 	tcase_add_test(tcase, a_trial_leaves_the_thread_where_it_is);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite_main("cpu_watch", tcase);
 }

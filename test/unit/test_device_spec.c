@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/device_spec.h"
+#include "suite.h"
 
 #define DIGITS_60 "000000000000000000000000000000000000000000000000000000000000"
 
@@ -239,7 +240,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("device_spec");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_loop_test(tcase, reads_devices, 0, sizeof(devices) / sizeof(devices[0]));
@@ -247,10 +247,5 @@ int main(void)
 	tcase_add_test(tcase, compares_as_numbers);
 	tcase_add_test(tcase, takes_numbers_of_messages);
 	tcase_add_loop_test(tcase, reads_static_vfs, 0, sizeof(static_vfs) / sizeof(static_vfs[0]));
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("device_spec", tcase);
 }

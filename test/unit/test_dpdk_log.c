@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "port/dpdk_log.h"
+#include "suite.h"
 
 #define TEXT_MAX 65536
 
@@ -111,7 +112,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("dpdk_log");
 	TCase *tcase = tcase_create("all");
 
 	log_open(LOG_TO_STDOUT, LOG_INFO, "test_dpdk_log");
@@ -122,10 +122,5 @@ int main(void)
 	tcase_add_test(tcase, puts_lines_together);
 	tcase_add_test(tcase, bears_long_and_odd_lines);
 	tcase_add_test(tcase, leaves_out_a_flood);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("dpdk_log", tcase);
 }

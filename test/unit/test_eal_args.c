@@ -2,6 +2,7 @@
  * WRAP: statfs
  */
 #include "config_rig.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <linux/magic.h>
@@ -210,7 +211,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("eal_args");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
@@ -222,10 +222,5 @@ int main(void)
 	tcase_add_test(tcase, passes_the_rest);
 	tcase_add_test(tcase, takes_as_many_words_as_it_admits);
 	tcase_add_test(tcase, knows_what_is_given);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("eal_args", tcase);
 }

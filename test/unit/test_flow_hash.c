@@ -11,6 +11,7 @@
 #include <rte_byteorder.h>
 
 #include "datapath/flow_hash.h"
+#include "suite.h"
 
 #define FRAME_MAX 400
 
@@ -545,10 +546,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("flow_hash");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
@@ -567,10 +565,5 @@ int main(void)
 	tcase_add_test(tcase, the_nics_hash_is_taken);
 	tcase_add_test(tcase, flows_spread_evenly);
 	tcase_add_test(tcase, the_nics_hash_spreads_evenly);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("flow_hash", tcase);
 }

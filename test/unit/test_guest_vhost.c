@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "port/guest.h"
+#include "suite.h"
 #include "sys/socket_file.h"
 
 /* --- the library --------------------------------------------------------------------------------
@@ -592,10 +593,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("guest_vhost");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, offers_what_the_configuration_says);
@@ -610,10 +608,5 @@ int main(void)
 	tcase_add_test(tcase, kicks_are_turned_off_once);
 	tcase_add_test(tcase, sockets_that_cannot_be_had);
 	tcase_add_test(tcase, strangers_are_ignored);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("guest_vhost", tcase);
 }

@@ -1,6 +1,7 @@
 /* --help and the man page say all that the schema has, in a form that terminals and man like.
  */
 #include "config_rig.h"
+#include "suite.h"
 
 #include <sys/wait.h>
 
@@ -234,7 +235,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("help");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
@@ -246,10 +246,5 @@ int main(void)
 	tcase_add_test(tcase, man_page_renders_without_warnings);
 	tcase_add_test(tcase, man_page_reads_well);
 	tcase_add_test(tcase, version_is_one_line);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("help", tcase);
 }

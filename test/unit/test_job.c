@@ -12,6 +12,7 @@
 
 #include "control/job.h"
 #include "control/loop.h"
+#include "suite.h"
 
 #define JOBS 2000
 
@@ -240,10 +241,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("job");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
@@ -255,10 +253,5 @@ int main(void)
 	tcase_add_test(tcase, a_done_may_free);
 	tcase_add_test(tcase, two_helpers_do_not_wait_for_each_other);
 	tcase_add_test(tcase, no_room_in_the_loop);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("job", tcase);
 }

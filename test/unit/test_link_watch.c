@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "sys/link_watch.h"
 
 struct message {
@@ -94,16 +95,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("link_watch");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_test(tcase, tells_which_and_how);
 	tcase_add_test(tcase, passes_over_what_is_no_event);
 	tcase_add_test(tcase, hears_the_kernel);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("link_watch", tcase);
 }

@@ -4,6 +4,7 @@
 #include <check.h>
 
 #include "control_rig.h"
+#include "suite.h"
 
 #define RELAY 5
 
@@ -88,18 +89,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("loads");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, lanes_are_told);
 	tcase_add_test(tcase, a_second_is_a_sample);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("loads", tcase);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "suite.h"
 
 static struct {
 	int pipe[2]; /* stdout */
@@ -341,7 +342,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("log");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -355,10 +355,5 @@ int main(void)
 	tcase_add_test(tcase, speaks_to_syslog);
 	tcase_add_test(tcase, limits_what_others_provoke);
 	tcase_add_test(tcase, serves_threads);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("log", tcase);
 }

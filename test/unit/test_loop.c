@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "control/loop.h"
+#include "suite.h"
 
 #define FDS 8
 
@@ -395,10 +396,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("loop");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, timers_run_in_order);
@@ -416,10 +414,5 @@ int main(void)
 	tcase_add_test(tcase, a_timer_may_change_the_sources);
 	tcase_add_test(tcase, so_many_and_no_more);
 	tcase_add_test(tcase, zeromq_sockets_and_descriptors_side_by_side);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("loop", tcase);
 }

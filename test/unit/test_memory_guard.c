@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "rpc/memory_guard.h"
+#include "suite.h"
 
 #define PIECE  65536
 #define PIECES (2 * MEMORY_GUARD_MAX / PIECE)
@@ -150,9 +151,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("memory_guard");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 	void *probe = malloc(100000);
 	bool heap_tells = probe != NULL && mallinfo2().uordblks >= 100000;
 
@@ -166,9 +165,5 @@ int main(void)
 		tcase_add_test(tcase, all_go_in_the_end);
 		tcase_add_test(tcase, what_is_not_the_clients_becomes_usual);
 	}
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("memory_guard", tcase);
 }

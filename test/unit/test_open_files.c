@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "suite.h"
 #include "sys/open_files.h"
 
 #define LIMIT 64
@@ -134,7 +135,6 @@ int main(void)
 {
 	Suite *suite = suite_create("open_files");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, what_is_left_is_counted);
@@ -142,9 +142,5 @@ int main(void)
 	tcase_add_test(tcase, without_descriptors_newcomers_are_dropped);
 	tcase_add_test(tcase, the_last_quarter_is_not_for_clients);
 	suite_add_tcase(suite, tcase);
-	srunner_set_fork_status(runner, CK_FORK);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite, CK_FORK); /* each has its own limit of descriptors */
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "fake_tree.h"
 #include "ovsdb/ovsdb.h"
+#include "suite.h"
 
 static struct loop *loop;
 static struct ovsdb *ovsdb;
@@ -451,10 +452,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ovsdb");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
@@ -467,10 +465,5 @@ int main(void)
 	tcase_add_test(tcase, a_server_that_comes_goes_and_comes_back);
 	tcase_add_test(tcase, a_server_that_answers_nonsense);
 	tcase_add_test(tcase, echoes_are_answered);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("ovsdb", tcase);
 }

@@ -13,6 +13,7 @@
 #include "ovsdb/row_content.h"
 #include "ovsdb/rows.h"
 #include "ovsdb/session.h"
+#include "suite.h"
 
 /* --- frames -------------------------------------------------------------------------------------
  */
@@ -646,10 +647,7 @@ static void tear_down(void)
 
 int main(void)
 {
-	Suite *suite = suite_create("ovsdb_rows");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, frames_come_in_any_pieces);
@@ -669,10 +667,5 @@ int main(void)
 	tcase_add_test(tcase, who_has_it_keeps_it);
 	tcase_add_test(tcase, what_was_said_is_remembered);
 	tcase_add_test(tcase, rows_have_a_bound);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("ovsdb_rows", tcase);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/parse.h"
+#include "suite.h"
 
 #define NINES_40 "9999999999999999999999999999999999999999"
 
@@ -171,7 +172,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("parse");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_loop_test(tcase, numbers_are_whole_and_in_range, 0,
@@ -182,10 +182,5 @@ int main(void)
 	                    sizeof(fractions) / sizeof(fractions[0]));
 	tcase_add_test(tcase, copies_are_whole_or_empty);
 	tcase_add_test(tcase, errors_are_one_line);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("parse", tcase);
 }

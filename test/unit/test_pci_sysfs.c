@@ -6,6 +6,7 @@
 #include "fake_tree.h"
 #include "port/vf.h"
 #include "port/vf_probe.h"
+#include "suite.h"
 #include "sys/pci_sysfs.h"
 
 static const struct pci_address pf = {.bus = 1};
@@ -178,7 +179,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pci_sysfs");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tree_remove);
@@ -189,10 +189,5 @@ int main(void)
 	tcase_add_test(tcase, finds_netdevs);
 	tcase_add_test(tcase, finds_the_vf_behind_a_switch_port);
 	tcase_add_test(tcase, refuses_with_a_remedy);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("pci_sysfs", tcase);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "sys/pf_netlink.h"
 
 #define VFS 3
@@ -160,17 +161,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pf_netlink");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_test(tcase, reads_the_vf_asked_for);
 	tcase_add_test(tcase, takes_the_kernels_errors);
 	tcase_add_test(tcase, bears_short_and_lying_messages);
 	tcase_add_test(tcase, asks_this_kernel);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("pf_netlink", tcase);
 }

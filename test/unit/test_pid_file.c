@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "fake_tree.h"
+#include "suite.h"
 #include "sys/pid_file.h"
 
 static struct error err;
@@ -138,7 +139,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pid_file");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, tree_create, tree_remove);
@@ -148,10 +148,5 @@ int main(void)
 	tcase_add_test(tcase, replaces_stale_ones);
 	tcase_add_test(tcase, leaves_others_files_alone);
 	tcase_add_test(tcase, one_holder_at_a_time);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("pid_file", tcase);
 }

@@ -3,6 +3,7 @@
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
 #include "control_rig.h"
+#include "suite.h"
 
 #define N_WORKERS 3 /* lcores 1 to 3 */
 
@@ -178,9 +179,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pins");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, setup, rig_destroy);
 	tcase_add_test(tcase, workers_are_told);
@@ -189,9 +188,5 @@ int main(void)
 	tcase_add_test(tcase, what_is_released_stays_where_it_is);
 	tcase_add_test(tcase, one_bad_entry_changes_nothing);
 	tcase_add_test(tcase, the_last_entry_counts_and_none_is_fine);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("pins", tcase);
 }

@@ -11,6 +11,7 @@
 
 #include "control_rig.h"
 #include "datapath/plan.h"
+#include "suite.h"
 
 /* --- what the workers may see -------------------------------------------------------------------
  */
@@ -844,10 +845,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("planner");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
@@ -875,10 +873,5 @@ int main(void)
 	tcase_add_test(tcase, held_packets_travel_with_their_lane);
 	tcase_add_loop_test(tcase, every_lane_in_one_plan_always, 0, 10);
 	tcase_add_test(tcase, plans_change_under_traffic);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("planner", tcase);
 }

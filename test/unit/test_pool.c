@@ -111,7 +111,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pool");
 	TCase *tcase = tcase_create("all");
 	bool netns;
 
@@ -122,12 +121,5 @@ int main(void)
 	tcase_add_test(tcase, waits_for_its_buffers);
 	tcase_add_test(tcase, tells_when_memory_runs_out);
 	tcase_add_test(tcase, discards_without_caches);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK); /* DPDK's threads do not survive a fork */
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	rte_eal_cleanup();
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return eal_rig_main("pool", tcase);
 }

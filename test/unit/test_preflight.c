@@ -16,6 +16,7 @@
 #include "port/pool.h"
 #include "preflight/checks.h"
 #include "preflight/preflight.h"
+#include "suite.h"
 
 #define NODE(n)       "sys/devices/system/node/node" #n
 #define FREE_PAGES(n) NODE(n) "/hugepages/hugepages-2048kB/free_hugepages"
@@ -855,7 +856,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("preflight");
 	TCase *tcase = tcase_create("all");
 
 	tcase_set_timeout(tcase, 60); /* a busy machine, where forking alone takes long */
@@ -897,10 +897,5 @@ int main(void)
 	tcase_add_test(tcase, in_client_mode_qemu_makes_the_sockets);
 	tcase_add_test(tcase, reports_are_readable);
 	tcase_add_test(tcase, reports_are_json);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("preflight", tcase);
 }

@@ -7,6 +7,7 @@
 
 #include "control_rig.h"
 #include "datapath/burst.h"
+#include "suite.h"
 
 #define MEMBERS 3
 
@@ -316,7 +317,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("relay_bond");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -327,10 +327,5 @@ int main(void)
 	tcase_add_test(tcase, removed_while_it_is_mended);
 	tcase_add_test(tcase, removed_while_a_member_is_away);
 	tcase_add_test(tcase, a_bond_that_sends_by_itself);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("relay_bond", tcase);
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "control_rig.h"
+#include "suite.h"
 
 #define RELAY 3
 #define TICK  250 /* ms, as in relay_mac.c */
@@ -530,7 +531,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("relay_mac");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -555,10 +555,5 @@ int main(void)
 	tcase_add_test(tcase, a_vf_that_has_gone_meanwhile);
 	tcase_add_test(tcase, no_guest_takes_anothers_address);
 	tcase_add_test(tcase, nothing_begins_in_a_shutdown);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("relay_mac", tcase);
 }

@@ -14,6 +14,7 @@
 
 #include "control_clock.h"
 #include "control_rig.h"
+#include "suite.h"
 
 /* --- the helper threads -------------------------------------------------------------------------
  */
@@ -783,9 +784,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("relay_pair");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
@@ -814,9 +813,5 @@ int main(void)
 	tcase_add_test(tcase, a_lost_device_is_removed_with_its_socket);
 	tcase_add_test(tcase, a_lost_device_comes_back_to_its_socket);
 	tcase_add_loop_test(tcase, anything_may_happen, 0, 8);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("relay_pair", tcase);
 }

@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "control_rig.h"
+#include "suite.h"
 
 #define RELAY 3
 #define PORT  5
@@ -166,10 +167,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("relay_rss");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, follows_the_guest);
@@ -178,10 +176,5 @@ int main(void)
 	tcase_add_test(tcase, leaves_other_vfs_alone);
 	tcase_add_test(tcase, the_vf_leaves_meanwhile);
 	tcase_add_test(tcase, nothing_more_at_the_end);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("relay_rss", tcase);
 }

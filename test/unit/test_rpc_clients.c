@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "control/loop.h"
 #include "rpc/clients.h"
+#include "suite.h"
 
 #define CONNECTIONS_MAX 6
 
@@ -278,9 +279,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("rpc_clients");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 30);
@@ -290,9 +289,5 @@ int main(void)
 	tcase_add_test(tcase, messages_have_a_sender);
 	tcase_add_test(tcase, blame_finds_the_right_ones);
 	tcase_add_test(tcase, other_files_are_left_alone);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("rpc_clients", tcase);
 }

@@ -9,6 +9,7 @@
 #include "rpc/arena.h"
 #include "rpc/port_control.h"
 #include "rpc/stats_codec.h"
+#include "suite.h"
 
 #define Request    Virtioforwarder__PortControlRequest
 #define PciAddress Virtioforwarder__PortControlRequest__PciAddress
@@ -542,9 +543,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("rpc_codec");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tcase, arena_aligns_and_stays_in_budget);
 	tcase_add_test(tcase, arena_refuses_absurd_sizes);
@@ -560,9 +559,5 @@ int main(void)
 	tcase_add_test(tcase, stats_of_lanes_and_workers);
 	tcase_add_test(tcase, stats_hold_all_lanes);
 	tcase_add_test(tcase, stats_hold_all_relays);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("rpc_codec", tcase);
 }

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "rpc_rig.h"
+#include "suite.h"
 
 START_TEST(malformed_messages_are_answered)
 {
@@ -229,9 +230,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("rpc_endpoint");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, rig_up, rig_down);
 	tcase_set_timeout(tcase, 30);
@@ -243,9 +242,5 @@ int main(void)
 	tcase_add_test(tcase, addresses_are_checked);
 	tcase_add_test(tcase, sockets_have_the_right_mode);
 	tcase_add_test(tcase, stale_sockets_are_replaced_and_others_are_not);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("rpc_endpoint", tcase);
 }

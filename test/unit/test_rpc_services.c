@@ -4,6 +4,7 @@
  * WRAP: control_lanes_read control_worker_count control_worker_read control_cycles_per_s
  */
 #include "rpc_rig.h"
+#include "suite.h"
 
 /* --- port_control ------------------------------------------------------------------------ */
 
@@ -295,9 +296,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("rpc_services");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, rig_up, rig_down);
 	tcase_set_timeout(tcase, 30);
@@ -309,9 +308,5 @@ int main(void)
 	tcase_add_test(tcase, stats_measure_over_the_delay);
 	tcase_add_test(tcase, stats_bound_delayed_requests);
 	tcase_add_test(tcase, stats_answer_malformed_messages);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("rpc_services", tcase);
 }

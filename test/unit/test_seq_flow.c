@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../tools/seq_flow.h"
+#include "suite.h"
 
 #define TIMEOUT 1000
 
@@ -162,7 +163,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("seq_flow");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
@@ -177,10 +177,5 @@ int main(void)
 	tcase_add_test(tcase, numbers_wrap);
 	tcase_add_test(tcase, a_listener_counts_gaps);
 	tcase_add_test(tcase, sums_over_flows);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("seq_flow", tcase);
 }

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "fake_tree.h"
+#include "suite.h"
 #include "sys/accounts.h"
 #include "sys/socket_file.h"
 
@@ -172,7 +173,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("socket_file");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, tree_create, tree_remove);
@@ -183,10 +183,5 @@ int main(void)
 	tcase_add_test(tcase, never_follows_a_link);
 	tcase_add_test(tcase, makes_directories);
 	tcase_add_test(tcase, finds_accounts);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("socket_file", tcase);
 }

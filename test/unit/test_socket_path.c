@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "sys/socket_path.h"
 
 #define SIZE 108
@@ -157,18 +158,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("socket_path");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, paths_that_may_be_used);
 	tcase_add_test(tcase, paths_that_may_not);
 	tcase_add_test(tcase, paths_that_are_the_same);
 	tcase_add_test(tcase, paths_that_are_not);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("socket_path", tcase);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/state.h"
+#include "suite.h"
 
 #define BOOT "196067ab-707d-4806-a778-d684c3b56db0"
 
@@ -286,7 +287,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("state");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_test(tcase, relays_by_number);
@@ -297,10 +297,5 @@ int main(void)
 	tcase_add_loop_test(tcase, malformed, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tcase, well_formed);
 	tcase_add_test(tcase, deep);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("state", tcase);
 }

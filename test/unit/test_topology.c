@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fake_tree.h"
+#include "suite.h"
 #include "sys/affinity.h"
 #include "sys/sysfs.h"
 #include "sys/topology.h"
@@ -66,17 +67,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("topology");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tree_remove);
 	tcase_add_test(tcase, reads_nodes_and_cpus);
 	tcase_add_test(tcase, bears_a_machine_that_tells_nothing);
 	tcase_add_test(tcase, reads_this_machine);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("topology", tcase);
 }

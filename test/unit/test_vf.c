@@ -517,7 +517,6 @@ static void set_up(void)
 
 int main(void)
 {
-	Suite *suite = suite_create("vf");
 	TCase *tcase = tcase_create("all");
 
 	log_open(LOG_TO_STDOUT, getenv("VERBOSE") != NULL ? LOG_DEBUG : LOG_CRIT, "test_vf");
@@ -538,12 +537,5 @@ int main(void)
 	tcase_add_test(tcase, pool_outlives_the_device);
 	tcase_add_loop_test(tcase, a_hundred_times, 0, 3);
 	tcase_add_test(tcase, hears_that_the_device_is_wanted_back);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK); /* DPDK's threads do not survive a fork */
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	rte_eal_cleanup();
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return eal_rig_main("vf", tcase);
 }

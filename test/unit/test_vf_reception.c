@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "port/vf.h"
 #include "port/vf_reception.h"
+#include "suite.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
 
@@ -531,7 +532,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("vf_reception");
 	TCase *tcase = tcase_create("all");
 
 	log_open(LOG_TO_STDOUT, getenv("VERBOSE") != NULL ? LOG_DEBUG : LOG_CRIT, "test");
@@ -559,10 +559,5 @@ int main(void)
 	tcase_add_test(tcase, a_whole_device_that_cannot_be_promiscuous);
 	tcase_add_test(tcase, software_devices_filter_nothing);
 	tcase_add_test(tcase, nobody_asks_a_bonds_members);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("vf_reception", tcase);
 }

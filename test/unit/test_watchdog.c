@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "control_rig.h"
+#include "suite.h"
 #include "sys/notify.h"
 
 #define WORKERS 3
@@ -171,7 +172,7 @@ START_TEST(nobody_waits)
 }
 END_TEST
 
-static Suite *watchdog_suite(void)
+int main(void)
 {
 	Suite *suite = suite_create("watchdog");
 	TCase *tcase = tcase_create("watchdog");
@@ -185,16 +186,5 @@ static Suite *watchdog_suite(void)
 	suite_add_tcase(suite, tcase);
 	tcase_add_test(idle, nobody_waits);
 	suite_add_tcase(suite, idle);
-	return suite;
-}
-
-int main(void)
-{
-	SRunner *runner = srunner_create(watchdog_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "sys/whole_file.h"
 
 #define MAX 64
@@ -218,7 +219,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("whole_file");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -232,10 +232,5 @@ int main(void)
 	tcase_add_test(tcase, another_users_file_is_refused);
 	tcase_add_test(tcase, damaged_files_are_kept_but_not_for_ever);
 	tcase_add_test(tcase, any_kind_of_file_is_set_aside);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("whole_file", tcase);
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "datapath/plan.h"
 #include "datapath/worker.h"
+#include "suite.h"
 
 #define WORKERS 3
 #define LANES   5
@@ -409,10 +410,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("worker");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
@@ -426,10 +424,5 @@ int main(void)
 	tcase_add_test(tcase, a_worker_without_work_sleeps);
 	tcase_add_test(tcase, a_plan_wakes_it);
 	tcase_add_test(tcase, all_stop_whatever_they_do);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("worker", tcase);
 }
