@@ -1,0 +1,269 @@
+/* A relay's VF that is lost, or whose PF has changed, comes back: when it is attached anew, and
+ * what requests are answered meanwhile.
+ */
+/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
+ */
+#include <check.h>
+
+#include "relay_vf_rig.h"
+#include "suite.h"
+
+/* --- lost and found -----------------------------------------------------------------------------
+ */
+
+#define LONGEST_WAIT_MS 20000 /* surely longer than between two tries */
+
+START_TEST(a_vf_that_was_reset_comes_back)
+{
+	struct control_relay relay;
+
+	have(0, 0);
+	leftover = (struct vf_leftover){.pkts = 5, .bytes = 500};
+	relay_vf_lost(&rig->relays[0]);
+	relay_vf_lost(&rig->relays[0]); /* drivers say it twice */
+	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
+	device_works();
+	control_relay_read(rig, 0, &relay);
+	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_UNINIT");
+	ck_assert(!relay.has_device);
+	ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_not_connected_pkts, 5);
+	ck_assert(device_idle());
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert_uint_eq(n_attached, 1);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+}
+END_TEST
+
+static const struct vf_host good_host = {
+        .pf_ifindex = 5, .pf = "eno1", .needs_pf = true, .pf_up = true, .mac.addr_bytes = {2}};
+
+/* A VF, and what its PF says at first. */
+static void have_with_host(void)
+{
+	have(0, 0);
+	ck_assert(rig->relays[0].ask_host);
+	rig->relays[0].vf.mac = good_host.mac;
+	rig->relays[0].vf.host = good_host;
+	relay_host_told(&rig->relays[0], &good_host);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+}
+
+static void expect_another_attach(void)
+{
+	device_works();
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert_uint_eq(n_attaches, 2);
+}
+
+START_TEST(a_vf_whose_pf_was_down_is_attached_anew)
+{
+	struct vf_host host = good_host;
+
+	have_with_host();
+	host.pf_up = false;
+	for (int i = 0; i < 2; i++) {
+		relay_host_told(&rig->relays[0], &host);
+		ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	}
+	relay_host_told(&rig->relays[0], &good_host);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
+	expect_another_attach();
+}
+END_TEST
+
+START_TEST(a_vf_with_a_new_mac_is_attached_anew)
+{
+	struct vf_host host = good_host;
+
+	have_with_host();
+	host.mac.addr_bytes[5] = 7;
+	relay_host_told(&rig->relays[0], &host);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
+	expect_another_attach();
+}
+END_TEST
+
+START_TEST(a_mac_that_is_ours_or_none_is_no_news)
+{
+	struct vf_host host = good_host, none = good_host, unseen = {.pf_up = true};
+
+	have_with_host();
+	host.mac.addr_bytes[5] = 7;
+	rig->relays[0].vf.mac = host.mac; /* --sync-mac's doing */
+	relay_host_told(&rig->relays[0], &host);
+	none.mac = (struct rte_ether_addr){0};
+	relay_host_told(&rig->relays[0], &none);
+	relay_host_told(&rig->relays[0], &unseen);
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert(device_idle());
+}
+END_TEST
+
+START_TEST(a_vf_that_has_left_is_waited_for)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	attach_code = VF_ERROR_PROBE;
+	for (int i = 0; i < 20; i++) {
+		pass_ms(LONGEST_WAIT_MS);
+		device_works();
+		ck_assert_str_eq(to_vm_state(0), "DPDK_UNINIT");
+	}
+	add(0, 1, true, &answer); /* its place is kept … */
+	expect_error(&answer, add_source, 8);
+	add(1, 0, true, &answer); /* … and it has one */
+	expect_error(&answer, add_source, 2);
+	attach_code = 0;
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+}
+END_TEST
+
+START_TEST(somebody_knows_that_it_is_back)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	add(0, 0, true, &answer);
+	expect_nothing_yet(&answer);
+	device_works();
+	expect_ok(&answer);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+
+	/* Or is wrong about it. */
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	attach_code = VF_ERROR_PROBE;
+	add(0, 0, true, &answer);
+	device_works();
+	expect_error(&answer, add_source, 2);
+	attach_code = 0;
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+}
+END_TEST
+
+START_TEST(a_lost_vf_may_be_removed)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	remove_vf(0, 0, false, &answer);
+	expect_ok(&answer);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+	have(0, 1);
+}
+END_TEST
+
+START_TEST(removed_while_it_is_lost)
+{
+	struct answer answer;
+
+	for (unsigned i = 0; i < 3; i++) {
+		have(0, 0);
+		relay_vf_lost(&rig->relays[0]);
+		remove_vf(0, 0, false, &answer);
+		device_runs();
+		if (i == 1)
+			pass_ms(CONTROL_ANSWER_MS);
+		device_delivers();
+		if (i == 1)
+			expect_error(&answer, remove_source, 5);
+		else if (i == 2)
+			expect_error(&answer, remove_source, 2);
+		else
+			expect_ok(&answer);
+		pass_ms(LONGEST_WAIT_MS);
+		ck_assert(device_idle()); /* whatever was answered: nobody wants it back */
+		detach_fails = i == 1;
+	}
+	detach_fails = false;
+	have(0, 1);
+}
+END_TEST
+
+START_TEST(removed_while_it_comes_back)
+{
+	struct answer answer;
+
+	have(0, 0);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	pass_ms(LONGEST_WAIT_MS);
+	device_runs();
+	remove_vf(0, -1, true, &answer);
+	device_delivers();
+	device_works();
+	expect_ok(&answer);
+	pass_ms(LONGEST_WAIT_MS);
+	ck_assert(device_idle());
+	ck_assert_uint_eq(n_attached, 0);
+}
+END_TEST
+
+/* A PF that comes up resets its VFs, just when they were probed. */
+START_TEST(lost_before_it_was_announced)
+{
+	struct answer answer;
+
+	add(0, 0, true, &answer);
+	device_runs();
+	relay_vf_lost(&rig->relays[0]);
+	device_delivers();
+	ck_assert_uint_eq(answer.n, 1);
+	device_works(); /* the detach */
+	pass_ms(LONGEST_WAIT_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	ck_assert_uint_eq(n_attaches, 2);
+}
+END_TEST
+
+START_TEST(shut_down_while_it_is_lost)
+{
+	have(0, 0);
+	have(1, 1);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	relay_vf_lost(&rig->relays[1]);
+	shut_down();
+	ck_assert_uint_eq(n_attached, 0);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("all");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, a_vf_that_was_reset_comes_back);
+	tcase_add_test(tcase, a_vf_whose_pf_was_down_is_attached_anew);
+	tcase_add_test(tcase, a_vf_with_a_new_mac_is_attached_anew);
+	tcase_add_test(tcase, a_mac_that_is_ours_or_none_is_no_news);
+	tcase_add_test(tcase, a_vf_that_has_left_is_waited_for);
+	tcase_add_test(tcase, somebody_knows_that_it_is_back);
+	tcase_add_test(tcase, a_lost_vf_may_be_removed);
+	tcase_add_test(tcase, removed_while_it_is_lost);
+	tcase_add_test(tcase, removed_while_it_comes_back);
+	tcase_add_test(tcase, lost_before_it_was_announced);
+	tcase_add_test(tcase, shut_down_while_it_is_lost);
+	return suite_main("relay_vf_lost", tcase);
+}
