@@ -11,58 +11,13 @@
 #include "base/log.h"
 #include "datapath/worker.h"
 #include "eal_rig.h"
+#include "fake_failures.h"
 #include "port/pool.h"
 #include "port/vf.h"
 
-/* The wrapped function that fails, and with what: after `passes` good calls, once. */
-static struct {
-	const char *name;
-	int code, passes;
-} failing;
-
-static bool fails(const char *name)
-{
-	if (failing.name == NULL || strcmp(failing.name, name) != 0 || failing.passes-- > 0)
-		return false;
-	failing.name = NULL;
-	return true;
-}
-
-static void let_fail(const char *name, int code, int passes)
-{
-	failing.name = name;
-	failing.code = code;
-	failing.passes = passes;
-}
-
-#define WRAP_INT(name, parameters, arguments)                                 \
-	int __real_##name parameters;                                         \
-	int __wrap_##name parameters;                                         \
-	int __wrap_##name parameters                                          \
-	{                                                                     \
-		return fails(#name) ? failing.code : __real_##name arguments; \
-	}
-
-WRAP_INT(rte_eth_dev_configure,
-         (uint16_t port, uint16_t rx, uint16_t tx, const struct rte_eth_conf *conf),
-         (port, rx, tx, conf))
-WRAP_INT(rte_eth_dev_start, (uint16_t port), (port))
 WRAP_INT(rte_eth_dev_default_mac_addr_set, (uint16_t port, struct rte_ether_addr *mac), (port, mac))
 WRAP_INT(rte_eth_bond_create, (const char *name, uint8_t mode, uint8_t node), (name, mode, node))
 WRAP_INT(rte_eth_bond_slave_add, (uint16_t bond, uint16_t member), (bond, member))
-
-struct rte_mempool *__real_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
-                                                   uint16_t priv, uint16_t room, int socket);
-struct rte_mempool *__wrap_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
-                                                   uint16_t priv, uint16_t room, int socket);
-struct rte_mempool *__wrap_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
-                                                   uint16_t priv, uint16_t room, int socket)
-{
-	if (!fails("rte_pktmbuf_pool_create"))
-		return __real_rte_pktmbuf_pool_create(name, n, cache, priv, room, socket);
-	rte_errno = failing.code;
-	return NULL;
-}
 
 static unsigned n_synchronized;
 
@@ -217,7 +172,7 @@ START_TEST(undoes_everything)
 	uint8_t mode = failures[_i].passes == 3 && failures[_i].result == ENOMEM ? 4 : 1;
 
 	make_bond(3, mode, "net_null0,no-rx=1");
-	let_fail(failures[_i].function, failures[_i].result, failures[_i].passes);
+	let_fail(failures[_i].function, failures[_i].result, failures[_i].passes, 1);
 	ck_assert_int_eq(attach(), -1);
 	ck_assert_ptr_null(failing.name);
 	ck_assert_int_eq(err.code, failures[_i].code);
@@ -289,7 +244,7 @@ START_TEST(a_member_goes_and_comes)
 	ck_assert_uint_eq(vf.generation, 1);
 	expect_nothing_left(&before);
 	/* it stays away for a while */
-	let_fail("rte_eth_dev_default_mac_addr_set", -EIO, 0);
+	let_fail("rte_eth_dev_default_mac_addr_set", -EIO, 0, 1);
 	ck_assert_int_eq(vf_mend(&vf, &params, 1U << 2, NULL, &mended, &err), 1);
 	ck_assert(vf.members[0].present && vf.members[1].present && !vf.members[2].present);
 	ck_assert_uint_eq(mended.returned, 0);

@@ -13,43 +13,12 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "eal_rig.h"
+#include "fake_failures.h"
 #include "port/pool.h"
 #include "port/vf.h"
 
 static bool has_netns;
 
-/* The wrapped function that fails, and with what: after `passes` good calls, `times` of them. */
-static struct {
-	const char *name;
-	int code, passes, times;
-} failing;
-
-static bool fails(const char *name)
-{
-	if (failing.name == NULL || strcmp(failing.name, name) != 0 || failing.passes-- > 0)
-		return false;
-	return failing.times-- > 0;
-}
-
-static void let_fail(const char *name, int code, int passes, int times)
-{
-	failing.name = name;
-	failing.code = code;
-	failing.passes = passes;
-	failing.times = times;
-}
-
-#define WRAP_INT(name, parameters, arguments)                                 \
-	int __real_##name parameters;                                         \
-	int __wrap_##name parameters;                                         \
-	int __wrap_##name parameters                                          \
-	{                                                                     \
-		return fails(#name) ? failing.code : __real_##name arguments; \
-	}
-
-WRAP_INT(rte_eth_dev_configure,
-         (uint16_t port, uint16_t rx, uint16_t tx, const struct rte_eth_conf *conf),
-         (port, rx, tx, conf))
 /* net_null never frees the packet that it makes for each queue: not our leak. */
 static unsigned null_leak;
 
@@ -88,22 +57,8 @@ int __wrap_rte_eth_tx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, uns
 	return __real_rte_eth_tx_queue_setup(port, queue, n, socket, conf);
 }
 
-WRAP_INT(rte_eth_dev_start, (uint16_t port), (port))
 WRAP_INT(rte_eth_dev_stop, (uint16_t port), (port))
 WRAP_INT(rte_eth_dev_set_mtu, (uint16_t port, uint16_t mtu), (port, mtu))
-
-struct rte_mempool *__real_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
-                                                   uint16_t priv, uint16_t room, int socket);
-struct rte_mempool *__wrap_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
-                                                   uint16_t priv, uint16_t room, int socket);
-struct rte_mempool *__wrap_rte_pktmbuf_pool_create(const char *name, unsigned n, unsigned cache,
-                                                   uint16_t priv, uint16_t room, int socket)
-{
-	if (!fails("rte_pktmbuf_pool_create"))
-		return __real_rte_pktmbuf_pool_create(name, n, cache, priv, room, socket);
-	rte_errno = failing.code;
-	return NULL;
-}
 
 static struct eal_rig_usage usage(void)
 {
