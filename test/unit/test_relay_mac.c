@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "control_rig.h"
+#include "fake_lone_job.h"
 #include "suite.h"
 
 #define RELAY 3
@@ -74,22 +75,13 @@ void __wrap_log_write_limited(struct log_limit *limit, int severity, const char 
 /* --- the device thread --------------------------------------------------------------------------
  */
 
-static struct job *submitted; /* one at most */
 static unsigned n_asked;
 static enum vf_mac_outcome answer;
 static struct rte_ether_addr asked_for;
 static bool asked_to_program;
 
-void __wrap_job_submit(struct job_thread *thread, struct job *job);
 enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac,
                                       bool may_program, struct error *why);
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job)
-{
-	(void)thread;
-	ck_assert_ptr_null(submitted);
-	submitted = job;
-}
 
 enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac,
                                       bool may_program, struct error *why)
@@ -103,16 +95,6 @@ enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr
 	if (answer == VF_MAC_UNCONFIRMED || answer == VF_MAC_DECLINED)
 		error_set(why, EACCES, "because");
 	return answer;
-}
-
-static void device_works(void)
-{
-	struct job *job = submitted;
-
-	ck_assert_ptr_nonnull(job);
-	submitted = NULL;
-	job->run(job);
-	job->done(job);
 }
 
 /* --- the relay ----------------------------------------------------------------------------------

@@ -6,24 +6,16 @@
 #include <check.h>
 
 #include "control_rig.h"
+#include "fake_lone_job.h"
 #include "suite.h"
 
 #define RELAY 3
 #define PORT  5
 
-static struct job *submitted; /* one at most */
 static unsigned n_asked, spread_over;
 static int answer;
 
-void __wrap_job_submit(struct job_thread *thread, struct job *job);
 int __wrap_vf_rss_spread(const struct vf *vf, unsigned guest_queues);
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job)
-{
-	(void)thread;
-	ck_assert_ptr_null(submitted);
-	submitted = job;
-}
 
 int __wrap_vf_rss_spread(const struct vf *vf, unsigned guest_queues)
 {
@@ -31,16 +23,6 @@ int __wrap_vf_rss_spread(const struct vf *vf, unsigned guest_queues)
 	n_asked++;
 	spread_over = guest_queues;
 	return answer;
-}
-
-static void device_works(void)
-{
-	struct job *job = submitted;
-
-	ck_assert_ptr_nonnull(job);
-	submitted = NULL;
-	job->run(job);
-	job->done(job);
 }
 
 static struct relay *relay;
