@@ -14,45 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "control_clock.h"
-#include "control_rig.h"
-
-/* --- the helper threads -------------------------------------------------------------------------
- */
-
-enum thread { DEVICE, GUEST, THREADS };
-
-STAILQ_HEAD(job_queue, job);
-static struct job_queue submitted[THREADS];
-static char threads[THREADS]; /* only their addresses count */
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job);
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job)
-{
-	STAILQ_INSERT_TAIL(&submitted[(char *)thread - threads], job, link);
-}
-
-static inline bool idle(enum thread thread)
-{
-	return STAILQ_EMPTY(&submitted[thread]);
-}
-
-static inline void works(enum thread thread)
-{
-	struct job *job = STAILQ_FIRST(&submitted[thread]);
-
-	ck_assert_ptr_nonnull(job);
-	STAILQ_REMOVE_HEAD(&submitted[thread], link);
-	job->run(job);
-	job->done(job);
-}
-
-static inline void all_work(void)
-{
-	while (!idle(DEVICE) || !idle(GUEST))
-		works(idle(DEVICE) ? GUEST : DEVICE);
-}
+#include "fake_clients.h"
+#include "fake_jobs.h"
 
 /* --- the two ends -------------------------------------------------------------------------------
  */
@@ -168,19 +131,13 @@ static inline struct control_sock_request request_of(int device, const char *nam
                                                      char path[128])
 {
 	struct control_sock_request request = {.conditional = conditional};
-	struct error err;
-	char text[24];
 
 	if (name != NULL && name[0] != '/' && name[0] != '\0')
 		snprintf(path, 128, "%s/%s", directory, name);
 	else if (name != NULL)
 		snprintf(path, 128, "%s", name);
 	request.path = name != NULL ? path : NULL;
-	if (device < 0)
-		return request;
-	snprintf(text, sizeof(text), "net_null%d", device);
-	ck_assert_int_eq(device_spec_parse(text, &request.device, &err), 0);
-	request.has_device = true;
+	request.has_device = name_device(device, &request.device);
 	return request;
 }
 
@@ -212,7 +169,7 @@ static inline void made(int device, const char *name)
 	struct answer answer;
 
 	add_if(false, device, name, &answer);
-	all_work();
+	ends_work();
 	expect_ok(&answer);
 }
 
@@ -254,11 +211,10 @@ static inline void set_up(void)
 {
 	rig_create(2);
 	rig_config.dynamic_sockets = true;
-	rig->device_thread = (struct job_thread *)&threads[DEVICE];
-	rig->guest_thread = (struct job_thread *)&threads[GUEST];
+	rig->device_thread = thread_of(DEVICE);
+	rig->guest_thread = thread_of(GUEST);
 	rig->guest_params = (struct guest_params){.client = true, .mrgbuf = true};
-	for (unsigned i = 0; i < THREADS; i++)
-		STAILQ_INIT(&submitted[i]);
+	forget_jobs();
 	n_attached = n_open = n_timers = 0;
 	attach_fails = detach_fails = open_fails = out_of_memory = false;
 	memset(guest_states, 0, sizeof(guest_states));

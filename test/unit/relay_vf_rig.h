@@ -9,31 +9,19 @@
 
 #include <check.h>
 
-#include "control_clock.h"
-#include "control_rig.h"
+#include "fake_clients.h"
+#include "fake_jobs.h"
 
 /* --- the device thread --------------------------------------------------------------------------
  */
 
-static STAILQ_HEAD(, job) submitted = STAILQ_HEAD_INITIALIZER(submitted);
 static struct job *under_way; /* has run, and its end is not delivered */
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job);
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job)
-{
-	(void)thread;
-	STAILQ_INSERT_TAIL(&submitted, job, link);
-}
 
 /* Two halves, since a request may come in between. */
 static inline void device_runs(void)
 {
 	ck_assert_ptr_null(under_way);
-	under_way = STAILQ_FIRST(&submitted);
-	ck_assert_ptr_nonnull(under_way);
-	STAILQ_REMOVE_HEAD(&submitted, link);
-	under_way->run(under_way);
+	under_way = runs(DEVICE);
 }
 
 static inline void device_delivers(void)
@@ -53,7 +41,7 @@ static inline void device_works(void)
 
 static inline bool device_idle(void)
 {
-	return under_way == NULL && STAILQ_EMPTY(&submitted);
+	return under_way == NULL && idle(DEVICE);
 }
 
 /* --- its devices --------------------------------------------------------------------------------
@@ -140,35 +128,14 @@ struct plan *__wrap_plan_create(const struct lane_work *works, unsigned n_works)
 
 static enum control_owner asker;
 
-static inline struct control_vf_request request_of(unsigned relay_id, int device, bool conditional)
-{
-	struct control_vf_request request = {
-	        .owner = asker, .relay_id = relay_id, .conditional = conditional};
-	struct error err;
-	char name[24];
-
-	if (device < 0)
-		return request;
-	snprintf(name, sizeof(name), "net_null%d", device);
-	ck_assert_int_eq(device_spec_parse(name, &request.device, &err), 0);
-	request.has_device = true;
-	return request;
-}
-
 static inline void add(unsigned relay_id, int device, bool conditional, struct answer *answer)
 {
-	struct control_vf_request request = request_of(relay_id, device, conditional);
-
-	*answer = (struct answer){.asked_ms = clock_ms};
-	control_add_vf(rig, &request, on_answer, answer);
+	ask_add(answer, asker, relay_id, device, conditional);
 }
 
 static inline void remove_vf(unsigned relay_id, int device, bool conditional, struct answer *answer)
 {
-	struct control_vf_request request = request_of(relay_id, device, conditional);
-
-	*answer = (struct answer){.asked_ms = clock_ms};
-	control_remove_vf(rig, &request, on_answer, answer);
+	ask_remove(answer, asker, relay_id, device, conditional);
 }
 
 static const char add_source[] = "virtio_forwarder_add_vf2()";
@@ -202,7 +169,8 @@ static inline void have(unsigned relay_id, int device)
 static inline void set_up(void)
 {
 	rig_create(3);
-	STAILQ_INIT(&submitted);
+	rig->device_thread = thread_of(DEVICE);
+	forget_jobs();
 	under_way = NULL;
 	memset(attached, 0, sizeof(attached));
 	n_attached = n_attaches = n_detaches = n_timers = 0;

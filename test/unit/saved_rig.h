@@ -16,57 +16,31 @@
 #include <unistd.h>
 
 #include "control/state.h"
-#include "control_clock.h"
-#include "control_rig.h"
+#include "fake_clients.h"
+#include "fake_jobs.h"
 #include "sys/sysfs.h"
 #include "sys/whole_file.h"
 
 /* --- the helper threads -------------------------------------------------------------------------
  */
 
-enum thread { DEVICE, GUEST, STATE, THREADS };
+static bool hangs; /* the state's */
 
-STAILQ_HEAD(job_queue, job);
-static struct job_queue submitted[THREADS];
-static char threads[THREADS]; /* only their addresses count */
-static bool hangs;            /* the state's */
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job);
 struct job_thread *__wrap_job_thread_create(const char *name, struct loop *loop);
 bool __wrap_job_thread_drain(struct job_thread *thread, unsigned timeout_ms);
 void __wrap_job_thread_destroy(struct job_thread *thread);
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job)
-{
-	STAILQ_INSERT_TAIL(&submitted[(char *)thread - threads], job, link);
-}
 
 struct job_thread *__wrap_job_thread_create(const char *name, struct loop *loop)
 {
 	(void)loop;
 	ck_assert_str_eq(name, "state");
-	return (struct job_thread *)&threads[STATE];
-}
-
-static inline bool idle(enum thread thread)
-{
-	return STAILQ_EMPTY(&submitted[thread]);
-}
-
-static inline void works(enum thread thread)
-{
-	struct job *job = STAILQ_FIRST(&submitted[thread]);
-
-	ck_assert_ptr_nonnull(job);
-	STAILQ_REMOVE_HEAD(&submitted[thread], link);
-	job->run(job);
-	job->done(job);
+	return thread_of(STATE);
 }
 
 bool __wrap_job_thread_drain(struct job_thread *thread, unsigned timeout_ms)
 {
 	(void)timeout_ms;
-	fake_expect(thread == (struct job_thread *)&threads[STATE]);
+	fake_expect(thread == thread_of(STATE));
 	while (!hangs && !idle(STATE))
 		works(STATE);
 	return idle(STATE);
@@ -76,13 +50,6 @@ void __wrap_job_thread_destroy(struct job_thread *thread)
 {
 	(void)thread;
 	ck_assert(idle(STATE));
-}
-
-/* Devices and sockets, but not the file. */
-static inline void ends_work(void)
-{
-	while (!idle(DEVICE) || !idle(GUEST))
-		works(idle(DEVICE) ? GUEST : DEVICE);
 }
 
 /* Until nothing is left to be done now. */
@@ -196,8 +163,8 @@ static inline void start(void)
 
 	rig_create(2);
 	rig_config = config; /* rig_create clears it */
-	rig->device_thread = (struct job_thread *)&threads[DEVICE];
-	rig->guest_thread = (struct job_thread *)&threads[GUEST];
+	rig->device_thread = thread_of(DEVICE);
+	rig->guest_thread = thread_of(GUEST);
 	pins_init(rig);
 	relay_vf_start_static(rig);
 	ck_assert_int_eq(saved_start(rig), 0);
@@ -209,8 +176,7 @@ static inline void die(void)
 {
 	while (n_timers > 0)
 		loop_timer_stop(timers[0]);
-	for (unsigned i = 0; i < THREADS; i++)
-		STAILQ_INIT(&submitted[i]);
+	forget_jobs();
 	free(rig->saved);
 	rig->saved = NULL;
 	relay_pair_forget_all(rig);
@@ -230,8 +196,7 @@ static inline void restart(void)
 
 static inline void set_up(void)
 {
-	for (unsigned i = 0; i < THREADS; i++)
-		STAILQ_INIT(&submitted[i]);
+	forget_jobs();
 	snprintf(directory, sizeof(directory), "/tmp/saved-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/virtio-forwarder/state.json", directory);
@@ -299,40 +264,6 @@ static inline void expect_relays(const char *expected)
 
 /* --- clients ------------------------------------------------------------------------------------
  */
-
-static inline struct control_vf_request vf_request(enum control_owner owner, unsigned relay,
-                                                   int device, bool conditional)
-{
-	struct control_vf_request request = {
-	        .owner = owner, .relay_id = relay, .conditional = conditional};
-	struct error err;
-	char text[24];
-
-	if (device < 0)
-		return request;
-	snprintf(text, sizeof(text), "net_null%d", device);
-	ck_assert_int_eq(device_spec_parse(text, &request.device, &err), 0);
-	request.has_device = true;
-	return request;
-}
-
-static inline void ask_add(struct answer *answer, enum control_owner owner, unsigned relay,
-                           int device, bool conditional)
-{
-	struct control_vf_request request = vf_request(owner, relay, device, conditional);
-
-	*answer = (struct answer){.asked_ms = clock_ms};
-	control_add_vf(rig, &request, on_answer, answer);
-}
-
-static inline void ask_remove(struct answer *answer, unsigned relay, bool conditional)
-{
-	struct control_vf_request request =
-	        vf_request(CONTROL_OWNER_CLIENT, relay, -1, conditional);
-
-	*answer = (struct answer){.asked_ms = clock_ms};
-	control_remove_vf(rig, &request, on_answer, answer);
-}
 
 static inline void add(unsigned relay, int device)
 {

@@ -7,34 +7,10 @@
 
 #include "control_rig.h"
 #include "datapath/burst.h"
+#include "fake_jobs.h"
 #include "suite.h"
 
 #define MEMBERS 3
-
-static STAILQ_HEAD(, job) submitted = STAILQ_HEAD_INITIALIZER(submitted);
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job);
-
-void __wrap_job_submit(struct job_thread *thread, struct job *job)
-{
-	(void)thread;
-	STAILQ_INSERT_TAIL(&submitted, job, link);
-}
-
-static void device_works(void)
-{
-	struct job *job = STAILQ_FIRST(&submitted);
-
-	ck_assert_ptr_nonnull(job);
-	STAILQ_REMOVE_HEAD(&submitted, link);
-	job->run(job);
-	job->done(job);
-}
-
-static bool device_idle(void)
-{
-	return STAILQ_EMPTY(&submitted);
-}
 
 /* --- its device ---------------------------------------------------------------------------- */
 
@@ -172,7 +148,7 @@ static void have_bond(void)
 		ck_assert_int_eq(device_spec_parse(name, &request.bond.members[i], &err), 0);
 	}
 	control_add_vf(rig, &request, on_answer, NULL);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(n_ok, 1);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ATTACHED);
 }
@@ -191,12 +167,13 @@ static void set_up(void)
 	n_attaches = n_detaches = n_mends = n_ok = lost_seen = away = 0;
 	needs_tx_polls = false;
 	timer = NULL;
-	STAILQ_INIT(&submitted);
+	rig->device_thread = thread_of(DEVICE);
+	forget_jobs();
 }
 
 static void tear_down(void)
 {
-	ck_assert(device_idle());
+	ck_assert(idle(DEVICE));
 	rig_destroy();
 }
 
@@ -205,7 +182,7 @@ START_TEST(a_member_that_was_reset)
 	have_bond();
 	lose(1U << 1);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ATTACHED); /* the others go on */
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(lost_seen, 1U << 1);
 	ck_assert(state().members[1].present);
 	ck_assert_uint_eq(state().members[1].rx_pkts, 10); /* counters never go back */
@@ -220,15 +197,15 @@ START_TEST(a_member_that_stays_away)
 	away = 1U << 2;
 	have_bond();
 	lose(1U << 2);
-	device_works();
+	works(DEVICE);
 	for (int i = 0; i < 5; i++) {
 		ck_assert(!state().members[2].present);
 		time_passes();
-		device_works();
+		works(DEVICE);
 	}
 	away = 0;
 	time_passes();
-	device_works();
+	works(DEVICE);
 	ck_assert(state().members[2].present);
 	ck_assert_ptr_null(timer);
 	ck_assert_uint_eq(n_detaches, 0);
@@ -240,9 +217,9 @@ START_TEST(another_one_meanwhile)
 	have_bond();
 	lose(1);
 	lose(1U << 1); /* the first job is under way */
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(lost_seen, 1);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(lost_seen, 1U << 1);
 	ck_assert_uint_eq(n_mends, 2);
 }
@@ -252,17 +229,17 @@ START_TEST(all_members_at_once)
 {
 	have_bond();
 	lose(7);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_DETACHING);
-	device_works();
+	works(DEVICE);
 	away = 1; /* what is there comes back, the rest later */
 	time_passes();
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ATTACHED);
 	ck_assert(!state().members[0].present && state().members[1].present);
 	away = 0;
 	time_passes();
-	device_works();
+	works(DEVICE);
 	ck_assert(state().members[0].present);
 	ck_assert_uint_eq(n_attaches, 2);
 }
@@ -274,9 +251,9 @@ START_TEST(removed_while_it_is_mended)
 	lose(1);
 	control_remove_vf(rig, &request, on_answer, NULL);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_LEAVING);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_DETACHING);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ABSENT);
 	ck_assert_uint_eq(n_ok, 2);
 	ck_assert_uint_eq(n_detaches, 1);
@@ -288,10 +265,10 @@ START_TEST(removed_while_a_member_is_away)
 	away = 1;
 	have_bond();
 	lose(1);
-	device_works();
+	works(DEVICE);
 	ck_assert_ptr_eq(timer, &rig->relays[0].retry);
 	control_remove_vf(rig, &request, on_answer, NULL);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ABSENT);
 	ck_assert(timer != &rig->relays[0].retry);
 }

@@ -82,7 +82,7 @@ START_TEST(lanes_leave_before_the_ends_do)
 	out_of_memory = false;
 	pass_ms(100);
 	expect_states(0, "DPDK_REMOVING2", "VIRTIO_REMOVING2");
-	all_work();
+	ends_work();
 	expect_ok(&answer);
 	expect_idle(0);
 }
@@ -96,7 +96,7 @@ START_TEST(the_lowest_idle_relay_is_taken)
 	for (int i = 0; i < 3; i++)
 		made(i, names[i]);
 	remove_if(false, 1, NULL, &answer);
-	all_work();
+	ends_work();
 	expect_ok(&answer);
 	made(3, names[3]);
 	expect_made(1, "net_null3", "3");
@@ -117,7 +117,7 @@ START_TEST(a_relay_that_still_gives_back_is_not_idle)
 	add_if(false, 0, "b", &second); /* the device is free, the relay is not */
 	works(DEVICE);
 	ck_assert_int_eq(rig->relays[0].pair_phase, PAIR_REMOVING);
-	all_work();
+	ends_work();
 	expect_ok(&second);
 	expect_idle(0);
 	expect_made(1, "net_null0", "b");
@@ -136,7 +136,7 @@ START_TEST(no_relay_is_idle)
 	add_if(false, 99, "z", &answer);
 	expect_error(&answer, adding, 2);
 	remove_if(false, 40, NULL, &answer);
-	all_work();
+	ends_work();
 	made(99, "z");
 	expect_made(40, "net_null99", "z");
 }

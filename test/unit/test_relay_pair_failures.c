@@ -18,7 +18,7 @@ START_TEST(a_device_that_fails)
 
 	attach_fails = true;
 	add_if(false, 0, "a", &answer);
-	all_work();
+	ends_work();
 	expect_error(&answer, adding, 3);
 	ck_assert_ptr_nonnull(strstr(answer.text, "does not work"));
 	expect_idle(0);
@@ -54,7 +54,7 @@ START_TEST(a_device_that_does_not_close)
 	made(0, "a");
 	detach_fails = true;
 	remove_if(true, 0, NULL, &answer);
-	all_work();
+	ends_work();
 	expect_error(&answer, removing, 4);
 	expect_idle(0);
 	detach_fails = false;
@@ -72,7 +72,7 @@ START_TEST(a_device_that_takes_too_long)
 	ck_assert_uint_eq(answer.took_ms, CONTROL_ANSWER_MS);
 	add_if(true, 0, "a", &again);
 	expect_error(&again, adding, 1); /* still giving back */
-	all_work();
+	ends_work();
 	expect_idle(0);
 	ck_assert_uint_eq(n_attached + n_open, 0);
 }
@@ -86,7 +86,7 @@ START_TEST(a_socket_that_takes_too_long)
 	works(DEVICE);
 	pass_ms(CONTROL_ANSWER_MS);
 	expect_error(&answer, adding, 5);
-	all_work(); /* it opens, nobody wants it, and it is closed again */
+	ends_work(); /* it opens, nobody wants it, and it is closed again */
 	expect_idle(0);
 	ck_assert_uint_eq(n_attached + n_open, 0);
 }
@@ -102,7 +102,7 @@ START_TEST(a_roll_back_that_takes_too_long)
 	works(GUEST);
 	pass_ms(CONTROL_ANSWER_MS);
 	expect_error(&answer, adding, 5);
-	all_work();
+	ends_work();
 	expect_idle(0);
 }
 END_TEST

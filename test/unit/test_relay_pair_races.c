@@ -51,7 +51,7 @@ START_TEST(removed_while_the_device_is_attached)
 
 	add_if(false, 0, "a", &add);
 	remove_if(false, 0, "a", &removal);
-	all_work();
+	ends_work();
 	expect_error(&add, adding, 3);
 	expect_ok(&removal);
 	expect_idle(0);
@@ -68,7 +68,7 @@ START_TEST(removed_while_the_socket_is_opened)
 	remove_if(false, -1, "a", &removal);
 	works(GUEST);
 	expect_waits(&add);
-	all_work();
+	ends_work();
 	expect_error(&add, adding, 5);
 	expect_ok(&removal);
 	expect_idle(0);
@@ -86,7 +86,7 @@ START_TEST(removed_while_it_opens_though_nobody_waits_any_more)
 	pass_ms(CONTROL_ANSWER_MS);
 	expect_error(&add, adding, 5);
 	expect_error(&removal, removing, 5);
-	all_work();
+	ends_work();
 	expect_idle(0);
 }
 END_TEST
@@ -100,7 +100,7 @@ START_TEST(removals_join_each_other)
 	remove_if(false, -1, "a", &second);
 	add_if(true, 0, "a", &add);
 	expect_error(&add, adding, 1);
-	all_work();
+	ends_work();
 	expect_ok(&first);
 	expect_ok(&second);
 	expect_idle(0);
@@ -118,7 +118,7 @@ START_TEST(a_lost_device_is_removed_with_its_socket)
 	ck_assert_int_eq(rig->relays[0].vf_phase, VF_LOST);
 	expect_made(0, "", "a");
 	remove_if(false, 0, "a", &answer);
-	all_work();
+	ends_work();
 	expect_ok(&answer);
 	expect_idle(0);
 	pass_ms(60000);
@@ -182,7 +182,7 @@ START_TEST(anything_may_happen)
 	}
 	attach_fails = detach_fails = open_fails = false;
 	for (int i = 0; i < 4; i++) {
-		all_work();
+		ends_work();
 		pass_ms(CONTROL_ANSWER_MS);
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -192,7 +192,7 @@ START_TEST(anything_may_happen)
 	}
 	for (int device = 0; device < 3; device++) {
 		remove_if(true, device, NULL, &answers[0]);
-		all_work();
+		ends_work();
 		expect_ok(&answers[0]);
 	}
 	for (unsigned i = 0; i < RELAYS_MAX; i++)

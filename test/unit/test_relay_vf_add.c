@@ -237,7 +237,7 @@ START_TEST(static_vfs_are_the_operators)
 	rig_config.n_static_vfs = 2;
 	for (unsigned i = 0; i < 2; i++) {
 		rig_config.static_vfs[i].relay_id = i;
-		rig_config.static_vfs[i].device = request_of(i, (int)i, true).device;
+		ck_assert(name_device((int)i, &rig_config.static_vfs[i].device));
 	}
 	relay_vf_start_static(rig);
 	add(1, 1, true, &answer); /* in a hurry, and not the only one who wants it */

@@ -71,7 +71,7 @@ START_TEST(clients_may_take_a_static_vf)
 
 	rig_config.n_static_vfs = 1;
 	rig_config.static_vfs[0].relay_id = 2;
-	rig_config.static_vfs[0].device = request_of(2, 0, true).device;
+	ck_assert(name_device(0, &rig_config.static_vfs[0].device));
 	relay_vf_start_static(rig);
 	device_works();
 	asker = CONTROL_OWNER_OVSDB;

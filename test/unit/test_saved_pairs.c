@@ -23,12 +23,9 @@ static const char pairing[] = "virtio_add_sock_dev_pair()";
 static void ask_sock(struct answer *answer, bool addition, int device, const char *name,
                      bool conditional)
 {
-	struct control_vf_request vf = vf_request(0, 0, device, false);
-	struct control_sock_request request = {.path = name,
-	                                       .has_device = vf.has_device,
-	                                       .device = vf.device,
-	                                       .conditional = conditional};
+	struct control_sock_request request = {.path = name, .conditional = conditional};
 
+	request.has_device = name_device(device, &request.device);
 	*answer = (struct answer){.asked_ms = clock_ms};
 	if (addition)
 		control_add_sock(rig, &request, on_answer, answer);

@@ -49,8 +49,7 @@ START_TEST(who_wins)
 	if (precedence[_i].static_relay != NONE) {
 		rig_config.n_static_vfs = 1;
 		rig_config.static_vfs[0].relay_id = (unsigned)precedence[_i].static_relay;
-		rig_config.static_vfs[0].device =
-		        vf_request(0, 0, precedence[_i].static_device, false).device;
+		name_device(precedence[_i].static_device, &rig_config.static_vfs[0].device);
 	}
 	restart();
 	if (precedence[_i].asked) {

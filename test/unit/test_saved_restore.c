@@ -111,7 +111,7 @@ START_TEST(a_missing_device_can_be_removed)
 	attach_fails = true;
 	restart();
 	settle();
-	ask_remove(&answer, 3, false);
+	ask_remove(&answer, CONTROL_OWNER_CLIENT, 3, -1, false);
 	ck_assert_uint_eq(answer.n, 0); /* until it is written */
 	settle();
 	expect_ok(&answer);

@@ -25,7 +25,7 @@ START_TEST(answered_when_it_is_written)
 	expect_ok(&answer);
 	expect_saved("3=net_null1");
 
-	ask_remove(&answer, 3, false);
+	ask_remove(&answer, CONTROL_OWNER_CLIENT, 3, -1, false);
 	ends_work();
 	ck_assert_uint_eq(answer.n, 0);
 	pass_ms(1);
@@ -41,9 +41,9 @@ START_TEST(who_comes_second_waits_too)
 	struct answer first, second, third;
 
 	add(3, 1);
-	ask_remove(&first, 3, false);
+	ask_remove(&first, CONTROL_OWNER_CLIENT, 3, -1, false);
 	ends_work();
-	ask_remove(&second, 3, true);
+	ask_remove(&second, CONTROL_OWNER_CLIENT, 3, -1, true);
 	ck_assert_uint_eq(second.n, 0);
 	ask_add(&third, CONTROL_OWNER_CLIENT, 4, 2, true);
 	settle();
