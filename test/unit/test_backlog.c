@@ -3,7 +3,6 @@
 /* TSAN: also run under the thread sanitizer */
 /* WRAP: rte_pktmbuf_free_bulk */
 #include <check.h>
-#include <stdlib.h>
 
 #include "datapath/backlog.h"
 #include "fake_path.h"

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_vhost.h>

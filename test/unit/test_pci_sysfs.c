@@ -1,6 +1,5 @@
 /* PCI functions as a sysfs tells of them, and what the VF end makes of that. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "fake_pci.h"
 #include "fake_tree.h"

@@ -1,6 +1,5 @@
 /* The test guest's own accounting: what it would overlook, no functional test could find. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "../tools/seq_flow.h"
 #include "suite.h"

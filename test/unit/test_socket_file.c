@@ -1,7 +1,6 @@
 /* The files of unix sockets, owners by name, directories. */
 #include <check.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
