@@ -2,8 +2,9 @@
  * by whoever owns it, so that a thread sanitizer proves that there is one owner at a time.
  */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_lcore_is_enabled rte_get_main_lcore */
+/* WRAP: rte_lcore_is_enabled rte_get_main_lcore poll */
 #include <check.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,9 @@
 #define LANES   5
 #define NOWHERE WORKERS
 #define MOVES   10000
+
+/* For what comes in a moment, on a machine that may stand still. */
+#define PATIENCE_MS 60000
 
 /* Asserts on any thread, without libcheck's bookkeeping of what holds. */
 #define expect(condition)                               \
@@ -47,6 +51,17 @@ int __wrap_rte_lcore_is_enabled(unsigned lcore)
 unsigned __wrap_rte_get_main_lcore(void)
 {
 	return 0;
+}
+
+/* Workers sleep until they are woken, not for a second at most: who counts on a wake-up that is
+ * lost waits for ever, and how fast this machine is does not matter. */
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	expect(timeout > 0);
+	return __real_poll(fds, n, -1);
 }
 
 static struct workers *create_on(const char *cpus, struct error *err)
@@ -132,7 +147,7 @@ static uint64_t runs_of(unsigned lane)
 
 static void wait_for_run(unsigned lane)
 {
-	uint64_t before = runs_of(lane), until = now_ms() + 10000;
+	uint64_t before = runs_of(lane), until = now_ms() + PATIENCE_MS;
 
 	while (runs_of(lane) == before) {
 		expect(now_ms() < until);
@@ -349,7 +364,7 @@ END_TEST
 
 static void wait_until_asleep(unsigned worker)
 {
-	uint64_t until = now_ms() + 10000;
+	uint64_t until = now_ms() + PATIENCE_MS;
 
 	while (!worker_is_asleep(&workers->worker[worker])) {
 		expect(now_ms() < until);
@@ -362,33 +377,27 @@ START_TEST(a_worker_without_work_sleeps)
 	start();
 	for (unsigned i = 0; i < WORKERS; i++)
 		wait_until_asleep(i);
-	uint64_t passes = worker_passes(&workers->worker[0]), begun = now_ms();
+	uint64_t passes = worker_passes(&workers->worker[0]);
 	for (int i = 0; i < 100; i++)
 		workers_synchronize(workers); /* waits for nobody who sleeps */
 	usleep(50000);
-	ck_assert_uint_le(worker_passes(&workers->worker[0]) - passes, 5);
-	ck_assert_uint_lt(now_ms() - begun, 5000);
+	ck_assert_uint_eq(worker_passes(&workers->worker[0]), passes);
 }
 END_TEST
 
 START_TEST(a_plan_wakes_it)
 {
 	unsigned where[LANES] = {NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE};
-	uint64_t slept_through = 0;
 
 	start();
 	for (int i = 0; i < 30; i++) {
 		wait_until_asleep(2);
 		where[3] = 2;
-		uint64_t begun = now_ms();
 		publish(where, 2);
-		wait_for_run(3);
-		if (now_ms() - begun > 500)
-			slept_through++; /* as if the wake-up had been lost */
+		wait_for_run(3); /* not if the wake-up were lost */
 		where[3] = NOWHERE;
 		publish(where, 2);
 	}
-	ck_assert_uint_le(slept_through, 1); /* a busy machine is forgiven once */
 }
 END_TEST
 
@@ -401,9 +410,7 @@ START_TEST(all_stop_whatever_they_do)
 	start();
 	wait_for_run(0);
 	wait_until_asleep(2);
-	uint64_t begun = now_ms();
 	stop();
-	ck_assert_uint_lt(now_ms() - begun, 900);
 	workers_synchronize(workers); /* whoever is gone is not waited for */
 }
 END_TEST
