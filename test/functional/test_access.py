@@ -1,6 +1,7 @@
 """Who may use the endpoints, and who gets nothing."""
 
 import os
+import shutil
 import stat
 import subprocess
 
@@ -11,9 +12,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GROUP, OTHER = 54321, 54322
 NOBODY = 65534
 
-ASK = f"""
+ASK = """
 import sys
-sys.path.insert(0, {HERE!r})
+sys.path.insert(0, sys.argv[2])
 import wire_client as wire
 try:
     print(wire.stats(sys.argv[1], [0]).status)
@@ -23,10 +24,15 @@ except wire.NoAnswer:
 
 
 def ask_as(endpoint, uid, gid):
-    """What a process with this user and group, and no other group, is told."""
+    """What a process with this user and group, and no other group, is told. The tree may be where that
+    user reads nothing, so that it gets the client's module beside the endpoint."""
+    place = os.path.dirname(path_of(endpoint))
+    module = shutil.copyfile(os.path.join(HERE, "wire_client.py"), f"{place}/wire_client.py")
+    os.chmod(module, 0o644)
     done = subprocess.run(
         ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
-        + ["/usr/bin/python3", "-c", ASK, endpoint],
+        + ["/usr/bin/python3", "-c", ASK, endpoint, place],
+        cwd="/",
         capture_output=True,
         text=True,
         timeout=30 * SLOW,
