@@ -187,6 +187,22 @@ static inline unsigned flows_outstanding(const struct flow *flows)
 	return n;
 }
 
+/* Whether a packet that a later one has overtaken may still come. */
+static inline bool flows_overtaken(const struct flow *flows, uint64_t now, uint64_t timeout_us)
+{
+	for (unsigned i = 0; i < FLOWS_MAX; i++) {
+		if (flows[i].count.lost == 0)
+			continue;
+		for (unsigned j = 0; j < FLOW_SLOTS; j++) {
+			const struct slot *s = &flows[i].slots[j];
+
+			if (s->state == SLOT_SKIPPED && now - s->sent_us < timeout_us)
+				return true;
+		}
+	}
+	return false;
+}
+
 static inline uint64_t flows_rtt_max(const struct flow *flows)
 {
 	uint64_t max = 0;

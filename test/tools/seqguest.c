@@ -526,7 +526,9 @@ static void guest_run(struct guest *g)
 			usleep(g->opt.poll_us);
 	}
 	/* What is still under way may come back until its time is over. */
-	while (g->attached && flows_outstanding(g->flows)) {
+	now = now_us();
+	while (g->attached && (flows_outstanding(g->flows) ||
+	                       flows_overtaken(g->flows, now, g->opt.timeout_ms * 1000ull))) {
 		guest_receive(g);
 		now = now_us();
 		flows_expire(g->flows, now, g->opt.timeout_ms * 1000ull);
