@@ -4,6 +4,7 @@ VIRTIO_FORWARDER names another binary to test (a sanitizer build). A failing tes
 directory, and the report names it and ends with the last lines of its logs.
 """
 
+import fcntl
 import glob
 import os
 import shutil
@@ -23,10 +24,13 @@ from ovsdb import Ovsdb  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: torture in its full count, or some other long run")
+    config.addinivalue_line("markers", "alone: measures the machine or takes all of it, so that no "
+                                       "other test may run beside it")
 
 
 def pytest_sessionstart(session):
-    if session.config.option.collectonly:
+    # With pytest-xdist, whoever starts the processes has built for them.
+    if session.config.option.collectonly or hasattr(session.config, "workerinput"):
         return
     if not os.path.exists(BINARY):
         pytest.exit(f"{BINARY} is not there: run make", 2)
@@ -47,6 +51,22 @@ def pytest_runtest_makereport(item, call):
         for path in sorted(glob.glob(os.path.join(directory, "*.log"))):
             with open(path, encoding="utf-8", errors="replace") as file:
                 report.sections.append((f"end of {path}", "".join(file.readlines()[-25:])))
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """What `make install` makes of the tree, below this directory. One make at a time: it builds
+    what is missing, and tests may run side by side."""
+    root = str(tmp_path_factory.mktemp("root"))
+    with open(os.path.join(ROOT, "build", ".installing"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(
+            ["make", "--no-print-directory", "-C", ROOT, "install", f"DESTDIR={root}", "PREFIX=/usr"],
+            check=True,
+            capture_output=True,
+            env={"PATH": os.environ["PATH"]},
+        )
+    return root
 
 
 @pytest.fixture

@@ -14,8 +14,16 @@ import wire_client as wire
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("VIRTIO_FORWARDER", os.path.join(ROOT, "build", "virtio-forwarder"))
 SANITIZED = "sanitize" in BINARY
-# What times are stretched by: sanitizers, and whatever else keeps this machine's CPUs.
-SLOW = max(4.0 if SANITIZED else 1.0, os.getloadavg()[0] / os.cpu_count() / 2)
+# pytest-xdist's, when tests run side by side: how many at once, and which of them this is.
+SIDE_BY_SIDE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+SIDE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+# What times are stretched by: sanitizers, and whatever else keeps this machine's CPUs. A test alone
+# has a worker that polls and a guest that does.
+SLOW = max(4.0 if SANITIZED else 1.0, os.getloadavg()[0] / os.cpu_count() / 2,
+           2 * SIDE_BY_SIDE / os.cpu_count() if SIDE_BY_SIDE > 1 else 1)
+# The daemon's threads beside the workers have the first, the workers the second. Tests beside each
+# other take turns, lest all workers poll on the same CPU.
+MAIN_CPU, WORKER_CPU = SIDE % os.cpu_count(), (SIDE + 1) % os.cpu_count()
 
 
 def wait_for(predicate, timeout=5.0, what=None, interval=0.01):
@@ -38,6 +46,11 @@ def alive(pid):
         return False
 
 
+def lcores(*workers):
+    """EAL's --lcores: the main lcore 0 and these, which share a CPU."""
+    return ",".join([f"0@{MAIN_CPU}"] + [f"{lcore}@{WORKER_CPU}" for lcore in workers])
+
+
 class Daemon:
     """One instance. Options given to start() come after the usual ones and may override them."""
 
@@ -52,7 +65,7 @@ class Daemon:
         self.process = None
         self.options = []
         self.preexec = None  # called in the process before it becomes the daemon
-        self.cpus, self.lcores, self.memory = "1", "0@0,1@1,2@1", 512
+        self.cpus, self.lcores, self.memory = "1", lcores(1, 2), 512
         self._stats = None
         for path in (self.pid_dir, self.vhost_dir):
             os.makedirs(path, exist_ok=True)

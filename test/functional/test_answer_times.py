@@ -15,6 +15,8 @@ ATTACKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attacker.py
 LIMIT_S = 0.05
 ROUNDS = 150
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def running(daemon):

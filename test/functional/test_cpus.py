@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from daemon import BINARY, wait_for
+from daemon import BINARY, MAIN_CPU, WORKER_CPU, wait_for
 
 ABSENT = "126"  # an lcore that DPDK knows, on a CPU that few machines have
 
@@ -44,7 +44,7 @@ def worker_thread(daemon, lcore):
 def test_a_worker_that_is_moved_comes_back(daemon):
     daemon.start()
     tid = worker_thread(daemon, 1)
-    assert os.sched_getaffinity(tid) == {1}
-    os.sched_setaffinity(tid, {0})
-    wait_for(lambda: os.sched_getaffinity(tid) == {1}, 10)
-    wait_for(lambda: "had been moved off CPU 1: it is back there" in daemon.log_text(), 5)
+    assert os.sched_getaffinity(tid) == {WORKER_CPU}
+    os.sched_setaffinity(tid, {MAIN_CPU})
+    wait_for(lambda: os.sched_getaffinity(tid) == {WORKER_CPU}, 10)
+    wait_for(lambda: f"had been moved off CPU {WORKER_CPU}: it is back there" in daemon.log_text(), 5)

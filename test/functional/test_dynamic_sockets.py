@@ -11,7 +11,7 @@ import pytest
 
 import wire_client as wire
 from conftest import Bystander
-from daemon import ROOT, SLOW, wait_for
+from daemon import SLOW, wait_for
 from test_port_control import expect_error, expect_ok, expect_refusal
 from wire_client import ADD, ADD_SOCK, ERROR, OK, QUERY_PCI, REMOVE, REMOVE_SOCK
 
@@ -438,16 +438,6 @@ def test_torture(daemon, guest, rounds, mode):
 
 
 # --- the script, as OpenStack calls it ---------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    root = tmp_path_factory.mktemp("install")
-    subprocess.run(
-        ["make", "-C", ROOT, "--no-print-directory", "install", f"DESTDIR={root}"],
-        check=True, capture_output=True,
-    )
-    return str(root)
 
 
 @pytest.mark.parametrize("lib", ["lib", "lib64"])

@@ -6,7 +6,7 @@ The VFs are rings, which bring a guest's packets back to it.
 
 import pytest
 
-from daemon import wait_for
+from daemon import lcores, wait_for
 
 FLOWS = 64
 
@@ -26,7 +26,7 @@ def reset(guest):
 
 def start(daemon, vf_queues):
     # As many rings as there are lcores make up a net_ring.
-    daemon.lcores = "0@0," + ",".join(f"{lcore}@1" for lcore in range(1, vf_queues + 1))
+    daemon.lcores = lcores(*range(1, vf_queues + 1))
     daemon.start("--enable-mrgbuf", f"--max-queues={vf_queues}")
     daemon.add_ring(0)
 

@@ -11,18 +11,6 @@ from daemon import BINARY, ROOT
 SCRIPTS = ("config", "core_pinner", "core_scheduler", "monitor_load", "port_control", "stats")
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    root = str(tmp_path_factory.mktemp("root"))
-    subprocess.run(
-        ["make", "--no-print-directory", "-C", ROOT, "install", f"DESTDIR={root}", "PREFIX=/usr"],
-        check=True,
-        capture_output=True,
-        env={"PATH": os.environ["PATH"]},
-    )
-    return root
-
-
 @pytest.mark.parametrize("directory", ["lib", "lib64"])
 def test_scripts_are_where_callers_look(installed, directory):
     """Both folders, wherever the tree stands: the link must not lead out of it."""

@@ -40,6 +40,7 @@ def hugepages(directory):
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # counts the pages that the machine has free
 def test_64_relays_fit_into_512_mb(directory, hugepages):
     log = os.path.join(directory, "daemon.log")
     free = pages("free_hugepages")

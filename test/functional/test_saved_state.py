@@ -9,7 +9,7 @@ import time
 import pytest
 
 import wire_client as wire
-from daemon import SLOW, wait_for
+from daemon import SLOW, lcores, wait_for
 from test_dynamic_sockets import add, ask, pairs, path_of, remove
 from test_port_control import expect_error, expect_ok
 from wire_client import ADD, ADD_SOCK, OK, REMOVE
@@ -266,7 +266,7 @@ def test_pins(daemon, how):
     # a CPU that has no worker any more
     assert wire.core_sched(endpoint, wire.UPDATE, [(10, 1, 2)]).status == OK
     getattr(daemon, how)()
-    daemon.cpus, daemon.lcores = "1", "0@0,1@1"
+    daemon.cpus, daemon.lcores = "1", lcores(1)
     daemon.start(*options)
     assert pins() == {10: (1, -1)}
     assert "cannot all be had back" in daemon.log_text()

@@ -20,6 +20,7 @@ ANSWER_MS = 50
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif("bundled" not in BINARY, reason="takes the binary of `make bundled`"),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 import wire_client as wire
-from daemon import wait_for
+from daemon import WORKER_CPU, wait_for
 
 RELAYS = 64
 
@@ -99,7 +99,7 @@ def test_what_lanes_and_workers_cost(daemon, guest):
     assert answer.cycles_per_s > 1e8
     assert [worker.cpu for worker in answer.worker] == [1, 2]
     for worker in answer.worker:
-        assert worker.host_cpu == 1 and worker.shares_cpu and worker.numa_node >= 0
+        assert worker.host_cpu == WORKER_CPU and worker.shares_cpu and worker.numa_node >= 0
         assert 0 < worker.busy <= 1 and worker.busy_cycles > 0
     relay = answer.relay[3]
     lanes = {(lane.direction, lane.queue): lane for lane in relay.lane}
