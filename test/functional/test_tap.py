@@ -29,18 +29,29 @@ def two_kernels(directory, started, netns, testpmd_guest):
 
 
 def ping(namespace, address, count=20, size=56, interval=0.02):
-    done = namespace.run("ping", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", "3",
+    done = namespace.run("ping", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", "10",
                          address, check=False)
     match = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
     assert match, done.stdout + done.stderr
     return int(match.group(1)), int(match.group(2))
 
 
+def reach(namespace, address):
+    """Waits until an answer comes: testpmd forwards a while after its interface is there, and the first
+    packets may wait for ARP."""
+
+    def answered():
+        done = namespace.run("ping", "-c", "1", "-W", "1", address, check=False)
+        return done.returncode == 0
+
+    wait_for(answered, 20, f"an answer from {address}")
+
+
 @pytest.mark.parametrize("device_options", ["", ",packed_vq=1", ",mrg_rxbuf=0,in_order=0"],
                          ids=["split", "packed", "plain"])
 def test_ping_both_ways(two_kernels, device_options):
     daemon, wire, inside = two_kernels(device_options)
-    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2  # the first may wait for ARP
+    reach(wire, "10.9.0.2")
     for namespace, address in ((wire, "10.9.0.2"), (inside, "10.9.0.1")):
         for size in (56, 1400):
             assert ping(namespace, address, size=size) == (20, 20)
@@ -53,7 +64,7 @@ def test_ping_both_ways(two_kernels, device_options):
 @pytest.mark.parametrize("reverse", [[], ["--reverse"]], ids=["to the guest", "from the guest"])
 def test_bulk_traffic(two_kernels, started, reverse):
     daemon, wire, inside = two_kernels()
-    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    reach(wire, "10.9.0.2")
     server = inside.popen("iperf3", "--server", "--one-off", "--daemon")
     server.wait(10)
     done = wire.run("iperf3", "--client", "10.9.0.2", "--time", "3", "--json", *reverse,
@@ -61,7 +72,7 @@ def test_bulk_traffic(two_kernels, started, reverse):
     answer = json.loads(done.stdout)
     assert "error" not in answer, answer["error"]
     rate = answer["end"]["sum_received"]["bits_per_second"]
-    assert rate > 5e6, f"{rate / 1e6:.1f} Mbit/s"
+    assert rate > 1e6, f"{rate / 1e6:.1f} Mbit/s"  # how fast, test/bench tells
     state = daemon.relay(2)
     moved = state.vm_to_vf.bytes_tx_to_vf if reverse else state.vf_to_vm.bytes_tx_to_vm
     assert moved > answer["end"]["sum_received"]["bytes"]
@@ -69,12 +80,12 @@ def test_bulk_traffic(two_kernels, started, reverse):
 
 def test_the_wire_goes_away_and_comes_back(two_kernels):
     daemon, wire, inside = two_kernels()
-    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    reach(wire, "10.9.0.2")
     daemon.remove(2)
     assert not wire.has_link("vf0")
     daemon.add(2, "net_tap0,iface=vf0")
     wire.set_up("vf0", "10.9.0.1/24")
-    assert ping(wire, "10.9.0.2", 5, interval=0.2)[1] >= 3
+    reach(wire, "10.9.0.2")
     assert ping(wire, "10.9.0.2") == (20, 20)
 
 
@@ -88,11 +99,11 @@ def test_the_guests_mac(two_kernels, options):
     wire's end's, which would be a poor choice to change."""
     daemon, wire, inside = two_kernels("", *options)
     before = link_address(wire, "vf0")
-    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    reach(wire, "10.9.0.2")
     for mac in (link_address(inside, "g0"), "02:00:00:12:34:56"):
         inside.run("ip", "link", "set", "g0", "address", mac)
         wire.run("ip", "neigh", "flush", "dev", "vf0")
-        wait_for(lambda: ping(inside, "10.9.0.1", 2, interval=0.2)[1], 20, "an answer")
+        reach(inside, "10.9.0.1")
         wait_for(lambda: daemon.relay(2).vhost.mac == mac, 10, "the address in the statistics")  # noqa: B023
         assert ping(wire, "10.9.0.2") == (20, 20)
     assert link_address(wire, "vf0") == before
@@ -115,7 +126,7 @@ def test_a_guest_with_many_macs(two_kernels):
     """Whatever it sends: the log stays as it is, groups' addresses are not taken for its own, and
     traffic goes on."""
     daemon, wire, inside = two_kernels("", "--sync-mac")
-    assert ping(wire, "10.9.0.2", 3, interval=0.2)[1] >= 2
+    reach(wire, "10.9.0.2")
     wait_for(lambda: daemon.relay(2).vhost.mac, 10, "the guest's first address")
     lines = len(daemon.log_text().splitlines())
     flood = inside.popen("/usr/bin/python3", "-c", RANDOM_SOURCES)
