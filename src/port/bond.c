@@ -362,8 +362,8 @@ int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, struct
 			absent++;
 	}
 	vf->generation++;
-	/* Of zeros: so all members that are active now get the bond's address and modes, which the PMD
-	 * does not see to when the one that it used was taken out. */
+	/* Of zeros: so all members that are active now get the bond's address and modes, which the
+	 * PMD does not see to when the one that it used was taken out. */
 	vf_health_read(vf, &mended->health);
 	return absent;
 }

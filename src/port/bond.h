@@ -26,8 +26,8 @@ int bond_set_mac(const struct vf *vf, struct rte_ether_addr *mac);
 /* Fills health->members, as vf_health_read. */
 void bond_health_read(const struct vf *vf, struct vf_health *health);
 
-/* Gives the members anew what the bond receives: its address, promiscuity and multicast, as its mode
- * has it. */
+/* Gives the members anew what the bond receives: its address, promiscuity and multicast, as its
+ * mode has it. */
 void bond_renew_reception(const struct vf *vf);
 
 #endif

@@ -174,11 +174,11 @@ static inline bool vf_has_mac(const struct vf *vf, const struct rte_ether_addr *
  * how many of its queues the VF receives then, or -errno: it goes on as it did. */
 int vf_rss_spread(const struct vf *vf, unsigned guest_queues);
 
-/* What the VF does not tell stays as it was read before (zeros at first): a VF that its PF has reset
- * may not answer any more, and what it has counted is not undone.
- * When other members of a bond are active than before, they are given the bond's address and modes
- * once more: what the PMD asked of a VF while its PF was busy with a link that went down or came
- * up, the PF may never have heard. */
+/* What the VF does not tell stays as it was read before (zeros at first): a VF that its PF has
+ * reset may not answer any more, and what it has counted is not undone. When other members of a
+ * bond are active than before, they are given the bond's address and modes once more: what the PMD
+ * asked of a VF while its PF was busy with a link that went down or came up, the PF may never have
+ * heard. */
 void vf_health_read(const struct vf *vf, struct vf_health *health);
 
 /* Asks the PF, which may take it a while. */

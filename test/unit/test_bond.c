@@ -1,11 +1,13 @@
 /* WRAP: rte_eth_dev_configure rte_eth_dev_start rte_eth_dev_default_mac_addr_set */
 /* WRAP: rte_pktmbuf_pool_create rte_eth_bond_create rte_eth_bond_slave_add workers_synchronize */
+/* WRAP: rte_eth_bond_mac_address_set */
 /* Bonds on DPDK's software devices: what they are made of, that all of it is undone whichever step
  * fails, and members that go and come. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_eth_bond.h>
 
 #include "base/log.h"
@@ -19,7 +21,16 @@ WRAP_INT(rte_eth_dev_default_mac_addr_set, (uint16_t port, struct rte_ether_addr
 WRAP_INT(rte_eth_bond_create, (const char *name, uint8_t mode, uint8_t node), (name, mode, node))
 WRAP_INT(rte_eth_bond_slave_add, (uint16_t bond, uint16_t member), (bond, member))
 
-static unsigned n_synchronized;
+static unsigned n_synchronized, n_mac_set;
+
+int __real_rte_eth_bond_mac_address_set(uint16_t bond, struct rte_ether_addr *mac);
+int __wrap_rte_eth_bond_mac_address_set(uint16_t bond, struct rte_ether_addr *mac);
+
+int __wrap_rte_eth_bond_mac_address_set(uint16_t bond, struct rte_ether_addr *mac)
+{
+	n_mac_set++;
+	return __real_rte_eth_bond_mac_address_set(bond, mac);
+}
 
 void __wrap_workers_synchronize(struct workers *workers);
 
@@ -276,6 +287,36 @@ START_TEST(what_was_lost_may_come_back_in_parts)
 }
 END_TEST
 
+/* What the PMD has asked of them meanwhile may have been lost. */
+START_TEST(who_takes_over_gets_the_bonds_address_once_more)
+{
+	struct vf_health health = {0};
+	struct rte_ether_addr mac;
+
+	make_bond(2, 1, "net_null0,no-rx=1");
+	ck_assert_int_eq(attach(), 0);
+	n_mac_set = 0;
+	for (int i = 0; i < 500 && !(health.members[0].active && health.members[1].active); i++) {
+		rte_delay_ms(10); /* the PMD's interrupt thread is to see the links */
+		vf_health_read(&vf, &health);
+	}
+	ck_assert_uint_ge(n_mac_set, 1);
+	ck_assert_uint_le(n_mac_set, 2);
+	n_mac_set = 0;
+	vf_health_read(&vf, &health);
+	ck_assert_uint_eq(n_mac_set, 0);
+
+	health.members[1].active = false;
+	vf_health_read(&vf, &health);
+	ck_assert(health.members[1].active);
+	ck_assert_uint_eq(n_mac_set, 1);
+	ck_assert_int_eq(rte_eth_macaddr_get(vf.port_id, &mac), 0);
+	ck_assert(vf_mac_equal(&mac, &vf.mac));
+
+	detach();
+}
+END_TEST
+
 static void set_up(void)
 {
 	failing.name = NULL;
@@ -298,6 +339,7 @@ int main(void)
 	tcase_add_loop_test(tcase, the_guests_address, 0, 3);
 	tcase_add_test(tcase, refuses_what_cannot_be_a_member);
 	tcase_add_loop_test(tcase, undoes_everything, 0, (int)RTE_DIM(failures));
+	tcase_add_test(tcase, who_takes_over_gets_the_bonds_address_once_more);
 	tcase_add_test(tcase, hears_which_member_is_lost);
 	tcase_add_loop_test(tcase, a_member_goes_and_comes, 0, BOND_MODE_MAX + 1);
 	return eal_rig_main("bond", tcase);
