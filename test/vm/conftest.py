@@ -13,18 +13,20 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from packages import Rpm  # noqa: E402
 from rig import PEER_MAC, Daemon, KernelGuest, Nic, Peer, SeqGuest, nic  # noqa: E402
 from vm import IMAGE, ROOT, Vm, VmError  # noqa: E402
 
 RESULTS = os.path.join(IMAGE, "results")
-# The RPM that is installed in each VM; the VMs see the tree as /host/tree.
-PACKAGES = os.path.join(ROOT, "build", "rpm")
+# The RPM is installed in each VM, the Debian package by a test; the VMs see the tree as /host/tree.
+PACKAGES = [os.path.join(ROOT, "build", pattern)
+            for pattern in ("rpm/*.x86_64.rpm", "deb/virtio-forwarder_*.deb", "vm/next/*.deb")]
 
 
 def pytest_sessionstart(session):
     if session.config.option.collectonly:
         return
-    for pattern in (os.path.join(IMAGE, "root.img"), os.path.join(PACKAGES, "*.x86_64.rpm")):
+    for pattern in (os.path.join(IMAGE, "root.img"), *PACKAGES):
         if not glob.glob(pattern):
             pytest.exit(f"{pattern} is not there: run make check-vm", 2)
     if "VM_SECOND_TRY" not in os.environ:  # else the logs of the first are still wanted
@@ -101,9 +103,9 @@ class Flavour:
 
 
 def install(vm):
-    """The RPM, and the tools of the tests. rpm's database does not know Debian's packages."""
-    vm.sh("rpm --install --nodeps /host/tree/build/rpm/*.x86_64.rpm &&"
-          " install /host/tree/build/tools/seqguest /usr/local/bin/ && modprobe vfio-pci")
+    """The RPM, and the tools of the tests."""
+    Rpm(vm).install()
+    vm.sh("install /host/tree/build/tools/seqguest /usr/local/bin/ && modprobe vfio-pci")
 
 
 def prepare_nic(vm, number, peer_name, peer_ip, count):

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
+from packages import Deb, Rpm
 from rig import wait_for
 from service import CONFIG, UNIT, Service, back, static_vfs
 
 QEMU = 64055         # libvirt-qemu's user in Debian; any user will do
 PATIENCE = 2000      # ms after which a guest gives up packets that went down with the daemon
 BACK = 40            # s that traffic may take to be back in an emulated machine
-NEXT = "/host/tree/build/vm/next/*.rpm"
 
 
 @pytest.fixture
@@ -194,23 +194,33 @@ def test_core_scheduler(service, running):
     back(running, BACK)
 
 
-def test_upgrade_and_removal(vm, service, running):
+@pytest.fixture(params=[Rpm, Deb], ids=["rpm", "deb"])
+def package(vm, request):
+    """What the test's service is installed from."""
+    one = request.param(vm)
+    if request.param is not Rpm:
+        Rpm(vm).wipe()
+        one.install()
+    return one
+
+
+def test_upgrade_and_removal(vm, package, service, running):
     """VFs and guests come back by themselves, and what the operator wrote is kept."""
-    edited, pid = vm.read(CONFIG), service.pid()
-    vm.sh(f"rpm --upgrade --nodeps {NEXT}", timeout=120)
     try:
-        assert vm.sh("rpm -q virtio-forwarder").startswith("virtio-forwarder-1.0.0-2.")
+        edited, pid = vm.read(CONFIG), service.pid()
+        package.upgrade()
+        assert package.version().startswith("1.0.0-2")
         service.wait_another(pid)
         back(running, BACK)
         assert vm.read(CONFIG) == edited
-        assert "As the next release has it" in vm.read(f"{CONFIG}.rpmnew")
+        assert "As the next release has it" in vm.read(package.new)
 
-        vm.sh("rpm --erase virtio-forwarder", timeout=120)
+        package.remove()
         assert not service.alive()
         for path in ("/usr/bin/virtio-forwarder", "/usr/lib/virtio-forwarder", "/usr/lib64/virtio-forwarder",
-                     f"/usr/lib/systemd/system/{UNIT}", "/run/virtio-forwarder", CONFIG):
+                     f"/usr/lib/systemd/system/{UNIT}", "/run/virtio-forwarder"):
             vm.sh(f"[ ! -e {path} ]")
-        assert vm.read(f"{CONFIG}.rpmsave") == edited
+        assert vm.read(package.kept) == edited
     finally:
-        vm.sh(f"rpm -q virtio-forwarder && rpm --erase virtio-forwarder; rm -f {CONFIG}*;"
-              " rpm --install --nodeps /host/tree/build/rpm/*.x86_64.rpm", timeout=120)
+        package.wipe()
+        Rpm(vm).install()
