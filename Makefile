@@ -103,7 +103,7 @@ $(MAN_PAGE): doc/virtio-forwarder.8.in $(BINARY)
 	$(Q)$(BINARY) --man < $< > $@
 
 # A unit test, or a fuzz target, names the functions that it replaces in a line `WRAP: name name …`.
-wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | head -n 5),-Wl,--wrap=$(f))
+wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | head -n 8),-Wl,--wrap=$(f))
 $(BUILD)/unit/%: test/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)

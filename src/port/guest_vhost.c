@@ -134,11 +134,38 @@ static struct vhost_guest *slot_by_vid(int vid)
 	return NULL;
 }
 
+/* The head of a vhost-user message, as the protocol lays it out and the library hands it over. */
+struct message {
+	uint32_t request, flags, size;
+	uint64_t mmap_size, mmap_offset; /* from here on: of the two below */
+	uint16_t n_queues, queue_size;
+} __attribute__((packed));
+
+#define MESSAGE_GET_INFLIGHT_FD 31
+#define MESSAGE_SET_INFLIGHT_FD 32
+
+/* Memory that tells of a guest's requests under way is of no use to a network device, and not
+ * offered; asked for all the same, the library would set aside as much as the peer says (68 GB), or
+ * write wherever the peer's own ends. So it hears of no queues. */
+static enum rte_vhost_msg_result on_message(int vid, void *bytes)
+{
+	struct message *message = bytes;
+
+	(void)vid;
+	if (message->request == MESSAGE_GET_INFLIGHT_FD ||
+	    message->request == MESSAGE_SET_INFLIGHT_FD)
+		message->n_queues = 0;
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops message_ops = {.pre_msg_handle = on_message};
+
 static int on_new_connection(int vid)
 {
 	char path[GUEST_PATH_MAX];
 
-	if (rte_vhost_get_ifname(vid, path, sizeof(path)) < 0)
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) < 0 ||
+	    rte_vhost_extern_callback_register(vid, &message_ops, NULL) != 0)
 		return -1;
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct vhost_guest *slot = &backend.slots[i];
@@ -255,11 +282,15 @@ struct guest *guest_get(unsigned relay_id)
 
 static int offer_features(const struct guest_params *params)
 {
-	uint64_t wanted = FEATURES_ALWAYS;
+	uint64_t wanted = FEATURES_ALWAYS, protocol;
 
 	if (params->mrgbuf)
 		wanted |= FEATURE(VIRTIO_NET_F_MRG_RXBUF);
-	return rte_vhost_driver_disable_features(params->path, ~wanted);
+	if (rte_vhost_driver_disable_features(params->path, ~wanted) != 0 ||
+	    rte_vhost_driver_get_protocol_features(params->path, &protocol) != 0)
+		return -1;
+	protocol &= ~FEATURE(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD); /* see on_message */
+	return rte_vhost_driver_set_protocol_features(params->path, protocol);
 }
 
 static int register_socket(const struct guest_params *params, struct error *err)

@@ -6,8 +6,9 @@
 /* WRAP: rte_vhost_driver_callback_register rte_vhost_driver_disable_features */
 /* WRAP: rte_vhost_get_ifname rte_vhost_get_negotiated_features rte_vhost_get_numa_node */
 /* WRAP: rte_vhost_get_vring_num rte_vhost_enqueue_burst rte_vhost_dequeue_burst */
-/* WRAP: rte_vhost_enable_guest_notification workers_synchronize socket_file_clear socket_file_give
- */
+/* WRAP: rte_vhost_driver_get_protocol_features rte_vhost_driver_set_protocol_features */
+/* WRAP: rte_vhost_extern_callback_register rte_vhost_enable_guest_notification */
+/* WRAP: workers_synchronize socket_file_clear socket_file_give */
 #include <check.h>
 #include <errno.h>
 #include <linux/virtio_net.h>
@@ -32,11 +33,12 @@ static struct {
 	uint64_t features;
 	uint16_t n_virtqueues;
 	unsigned hushed[256];
+	const struct rte_vhost_user_extern_ops *message_ops;
 } devices[DEVICES];
 
 static struct {
 	char path[128];
-	uint64_t flags, offered;
+	uint64_t flags, offered, protocol;
 	const struct rte_vhost_device_ops *ops;
 	bool registered, started;
 } sockets[RELAYS_MAX];
@@ -61,6 +63,11 @@ int __wrap_rte_vhost_driver_start(const char *path);
 int __wrap_rte_vhost_driver_callback_register(const char *path,
                                               const struct rte_vhost_device_ops *ops);
 int __wrap_rte_vhost_driver_disable_features(const char *path, uint64_t features);
+int __wrap_rte_vhost_driver_get_protocol_features(const char *path, uint64_t *features);
+int __wrap_rte_vhost_driver_set_protocol_features(const char *path, uint64_t features);
+int __wrap_rte_vhost_extern_callback_register(int vid,
+                                              struct rte_vhost_user_extern_ops const *const ops,
+                                              void *context);
 int __wrap_rte_vhost_get_ifname(int vid, char *path, size_t size);
 int __wrap_rte_vhost_get_negotiated_features(int vid, uint64_t *features);
 int __wrap_rte_vhost_get_numa_node(int vid);
@@ -84,7 +91,7 @@ int __wrap_rte_vhost_driver_register(const char *path, uint64_t flags)
 	memset(&sockets[i], 0, sizeof(sockets[i]));
 	snprintf(sockets[i].path, sizeof(sockets[i].path), "%s", path);
 	sockets[i].flags = flags;
-	sockets[i].offered = UINT64_MAX;
+	sockets[i].offered = sockets[i].protocol = UINT64_MAX;
 	sockets[i].registered = true;
 	return 0;
 }
@@ -129,6 +136,27 @@ int __wrap_rte_vhost_driver_callback_register(const char *path,
 int __wrap_rte_vhost_driver_disable_features(const char *path, uint64_t features)
 {
 	sockets[socket_of(path)].offered &= ~features;
+	return 0;
+}
+
+int __wrap_rte_vhost_driver_get_protocol_features(const char *path, uint64_t *features)
+{
+	*features = sockets[socket_of(path)].protocol;
+	return 0;
+}
+
+int __wrap_rte_vhost_driver_set_protocol_features(const char *path, uint64_t features)
+{
+	sockets[socket_of(path)].protocol = features;
+	return 0;
+}
+
+int __wrap_rte_vhost_extern_callback_register(int vid,
+                                              struct rte_vhost_user_extern_ops const *const ops,
+                                              void *context)
+{
+	(void)context;
+	devices[vid].message_ops = ops;
 	return 0;
 }
 
@@ -340,6 +368,32 @@ START_TEST(offers_what_the_configuration_says)
 	ck_assert_int_eq(guest_open(&params, &err), 0);
 	ck_assert_uint_eq(sockets[4].offered, plain | BIT(VIRTIO_NET_F_MRG_RXBUF));
 	ck_assert_uint_ne(sockets[4].flags & RTE_VHOST_USER_CLIENT, 0);
+}
+END_TEST
+
+/* Requests under way, kept in memory that outlives us: the library would believe any numbers. */
+START_TEST(no_memory_for_requests_under_way)
+{
+	struct {
+		uint32_t request, flags, size;
+		uint64_t mmap_size, mmap_offset;
+		uint16_t n_queues, queue_size;
+	} __attribute__((packed)) message = {.size = 24, .n_queues = UINT16_MAX, .queue_size = 7};
+	int vid = knock(0);
+
+	ck_assert_uint_eq(sockets[0].protocol,
+	                  ~(uint64_t)BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD));
+	for (uint32_t request = 1; request < 45; request++) {
+		bool inflight = request == 31 || request == 32;
+
+		message.request = request;
+		message.n_queues = UINT16_MAX;
+		ck_assert_int_eq(devices[vid].message_ops->pre_msg_handle(vid, &message),
+		                 RTE_VHOST_MSG_RESULT_NOT_HANDLED);
+		ck_assert_uint_eq(message.n_queues, inflight ? 0 : UINT16_MAX);
+		ck_assert_uint_eq(message.queue_size, 7);
+		ck_assert_uint_eq(message.size, 24);
+	}
 }
 END_TEST
 
@@ -596,6 +650,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, offers_what_the_configuration_says);
+	tcase_add_test(tcase, no_memory_for_requests_under_way);
 	tcase_add_test(tcase, a_guest_comes_and_goes);
 	tcase_add_test(tcase, a_driver_leaves_and_another_comes);
 	tcase_add_test(tcase, one_front_end_per_socket);

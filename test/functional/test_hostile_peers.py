@@ -1,0 +1,45 @@
+"""Front ends that mean harm: none may cost the others their service."""
+
+import os
+import struct
+
+from daemon import wait_for
+from vhost_peer import GET_INFLIGHT_FD, SET_INFLIGHT_FD, Peer
+
+
+def inflight(size, n_queues, queue_size):
+    return struct.pack("<QQHHI", size, 0, n_queues, queue_size, 0)
+
+
+def shared_memory_kb(daemon):
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("RssShmem"))
+
+
+def test_memory_for_requests_under_way(daemon, bystander):
+    """As much as the peer says: 128 MB here, 68 GB at most."""
+    daemon.start()
+    beside = bystander()
+    before = shared_memory_kb(daemon)
+    with Peer(daemon.socket_path(1)) as peer:
+        peer.send(GET_INFLIGHT_FD, inflight(0, 128, 65535))
+        peer.receive()
+        assert shared_memory_kb(daemon) < before + 16384
+    beside.check()
+
+
+def test_less_memory_than_a_peer_says(daemon, bystander):
+    daemon.start()
+    beside = bystander()
+    memory = os.memfd_create("inflight")
+    os.ftruncate(memory, 4096)
+    with Peer(daemon.socket_path(1)) as peer:
+        peer.start()
+        daemon.wait_states(1, "DPDK_UNINIT", "VIRTIO_READY")
+        peer.send(SET_INFLIGHT_FD, inflight(4096, 2, 65535), [memory])
+        peer.send(SET_INFLIGHT_FD, inflight(4096, 2, 65535), [memory])
+        peer.socket.shutdown(1)
+        assert peer.receive() == b""
+    os.close(memory)
+    wait_for(lambda: daemon.states(1) == ("DPDK_UNINIT", "VIRTIO_UNINIT"))
+    beside.check()
