@@ -180,6 +180,12 @@ static void consider_exchange(const struct search *s, struct candidate *best, in
 		uint64_t weight = b->groups[g].weight;
 		int next = b->groups[back].next;
 
+		/* The lighter ones cannot gain as much by lane either: a walk along a seat with
+		 * hundreds of groups ends here. */
+		if (clean && best->group != NONE &&
+		    best->gain >= (int64_t)(model_cost(b, g, from) * best->lanes))
+			break;
+
 		while (next != NONE && b->groups[next].weight + difference >= weight) {
 			b->work++;
 			back = next;
