@@ -161,8 +161,8 @@ int balancer_round(struct balancer *balancer, const struct balancer_snapshot *sn
 int balancer_place(struct balancer *balancer, const struct balancer_snapshot *snapshot,
                    struct balancer_result *result);
 
-/* What moves_max = 0 means: a third of the lanes, at least 16. So three rounds can turn any
- * placement into any other. */
+/* What moves_max = 0 means: half of the lanes, at least 16. So three rounds can turn any placement
+ * into any other, and a lane may move again in between. */
 unsigned balancer_default_moves(unsigned n_lanes);
 
 /* What remote memory costs the lane on a worker of that node, in per cent of its load at home. */

@@ -8,8 +8,8 @@
 
 #define PUZZLE_GROUPS  24
 #define PUZZLE_SEATS   8
-#define PUZZLE_WINDOWS 4    /* choices of cores that are tried beside a hot one */
-#define RELIEVE_LIMIT  3000 /* positions looked at, per question */
+#define PUZZLE_WINDOWS 4   /* choices of cores that are tried beside a hot one */
+#define RELIEVE_LIMIT  500 /* positions looked at, per question */
 #define SHORTEN_LIMIT  6000
 #define BEST_LIMIT     4000
 
@@ -25,10 +25,12 @@ struct puzzle {
 
 	int16_t core[PUZZLE_SEATS]; /* its number in the model */
 	uint8_t core_of[PUZZLE_SEATS];
+	uint8_t first_seat[PUZZLE_SEATS]; /* by core */
 	uint8_t core_seats[PUZZLE_SEATS]; /* by core: how many */
 	uint64_t load[PUZZLE_SEATS];
 	uint64_t core_load[PUZZLE_SEATS];
 	uint64_t limit[PUZZLE_SEATS]; /* by core: the heat that it may have */
+	uint64_t holds[PUZZLE_SEATS]; /* by core: the load that it has at that heat, at most */
 
 	int8_t start[PUZZLE_GROUPS]; /* seats */
 	int8_t at[PUZZLE_GROUPS];
@@ -43,6 +45,12 @@ struct puzzle {
 
 /* --- setting it up ------------------------------------------------------------------------- */
 
+static void set_limit(struct puzzle *p, unsigned core, uint64_t limit)
+{
+	p->limit[core] = limit;
+	p->holds[core] = limit * p->core_seats[core] / (p->core_seats[core] + 1u);
+}
+
 static bool add_core(struct puzzle *p, int core, uint64_t limit)
 {
 	const struct balancer *b = p->b;
@@ -51,9 +59,10 @@ static bool add_core(struct puzzle *p, int core, uint64_t limit)
 	if (p->n_seats + b->cores[core].n_seats > PUZZLE_SEATS)
 		return false;
 	p->core[index] = (int16_t)core;
+	p->first_seat[index] = (uint8_t)p->n_seats;
 	p->core_seats[index] = (uint8_t)b->cores[core].n_seats;
 	p->core_load[index] = 0;
-	p->limit[index] = limit;
+	set_limit(p, index, limit);
 	for (int s = b->cores[core].first; s != NONE; s = b->seats[s].next_in_core) {
 		p->seat[p->n_seats] = (int16_t)s;
 		p->core_of[p->n_seats] = (uint8_t)index;
@@ -124,11 +133,12 @@ static void take(struct puzzle *p, unsigned i)
 
 static uint64_t core_heat(const struct puzzle *p, unsigned core)
 {
+	const uint64_t *load = &p->load[p->first_seat[core]];
 	uint64_t busiest = 0;
 
-	for (unsigned s = 0; s < p->n_seats; s++)
-		if (p->core_of[s] == core && p->load[s] > busiest)
-			busiest = p->load[s];
+	for (unsigned s = 0; s < p->core_seats[core]; s++)
+		if (load[s] > busiest)
+			busiest = load[s];
 	return p->core_load[core] + busiest;
 }
 
@@ -147,12 +157,9 @@ static bool sum_fits(const struct puzzle *p, unsigned next)
 {
 	uint64_t room = 0;
 
-	for (unsigned c = 0; c < p->n_cores; c++) {
-		uint64_t holds = p->limit[c] * p->core_seats[c] / (p->core_seats[c] + 1u);
-
-		if (holds >= p->core_load[c] + p->smallest)
-			room += holds - p->core_load[c];
-	}
+	for (unsigned c = 0; c < p->n_cores; c++)
+		if (p->holds[c] >= p->core_load[c] + p->smallest)
+			room += p->holds[c] - p->core_load[c];
 	return p->least_left[next] <= room;
 }
 
@@ -206,7 +213,7 @@ static bool found_cooler(struct puzzle *p)
 	for (unsigned i = 0; i < p->n_groups; i++)
 		p->best[i] = p->at[i];
 	for (unsigned c = 0; c < p->n_cores; c++)
-		p->limit[c] = hottest - hottest / 256 - 1;
+		set_limit(p, c, hottest - hottest / 256 - 1);
 	p->best_heat = hottest;
 	p->found = true;
 	return hottest <= p->target;
@@ -262,14 +269,12 @@ static unsigned start_budget(struct balancer *b, unsigned limit)
 	unsigned budget = b->puzzle_budget < limit ? b->puzzle_budget : limit;
 
 	b->puzzle_budget -= budget;
-	b->work += budget;
 	return budget;
 }
 
 static void return_budget(struct balancer *b, unsigned budget)
 {
 	b->puzzle_budget += budget;
-	b->work -= budget;
 }
 
 /* The hot core, and as many of the cooler ones as a puzzle holds, from the `skip` coolest on. */
@@ -332,12 +337,12 @@ bool puzzle_relieve(struct balancer *b, const struct domain *domain, int hot, ui
 		struct puzzle p = {.b = b, .target = target};
 		int last = NONE;
 
-		if (b->puzzle_budget == 0 || skip >= domain->n_cores ||
+		if (b->relieve_budget < RELIEVE_LIMIT || skip >= domain->n_cores ||
 		    !choose_cores(&p, domain, hot, skip) || !add_groups(&p))
 			return false;
-		p.budget = start_budget(b, RELIEVE_LIMIT);
+		p.budget = RELIEVE_LIMIT;
 		solve(&p);
-		return_budget(b, p.budget);
+		b->relieve_budget -= RELIEVE_LIMIT - p.budget;
 		for (unsigned i = 0; p.found && i < p.n_groups; i++)
 			if (p.best[i] != p.start[i])
 				last = (int)i;

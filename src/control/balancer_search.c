@@ -1,14 +1,12 @@
 /* Evening out one domain: the hottest core is relieved by one move or by two groups that change
- * places, again and again, until it is as cool as it can fairly be. Where neither helps, a few
- * cores at once are a puzzle (balancer_puzzle.c), or a group goes where there is no room for it and
- * others have to make some; a core that not even that relieves is set aside.
+ * places, again and again, until it is as cool as it can fairly be. Where neither helps, some
+ * cores are emptied and filled anew (balancer_repack.c), or a few are a puzzle (balancer_puzzle.c);
+ * a core that not even that relieves is set aside.
  *
  * Every step makes the hottest core less hot and none as hot as it was: the list of the heats in
  * falling order always shrinks, so the search ends, and stopping after any step does no harm.
  */
 #include "control/balancer_model.h"
-
-#define LEAP_STEPS 12 /* to make room for one */
 
 struct search {
 	struct balancer *b;
@@ -185,7 +183,6 @@ static void consider_exchange(const struct search *s, struct candidate *best, in
 		if (clean && best->group != NONE &&
 		    best->gain >= (int64_t)(model_cost(b, g, from) * best->lanes))
 			break;
-
 		while (next != NONE && b->groups[next].weight + difference >= weight) {
 			b->work++;
 			back = next;
@@ -277,75 +274,6 @@ static bool relieve_simply(struct search *s)
 	return true;
 }
 
-static void undo_steps(struct balancer *b, unsigned n_steps)
-{
-	while (b->n_steps > n_steps) {
-		const struct step *step = &b->steps[--b->n_steps];
-
-		model_move(b, step->group, step->from);
-	}
-}
-
-/* Puts a group where there is no room for it, and looks whether others can make room. */
-static bool leap(const struct search *s, int group, int to)
-{
-	struct balancer *b = s->b;
-	struct search inner = *s;
-	unsigned n_steps = b->n_steps;
-
-	if (!search_step(b, group, to, false))
-		return false;
-	for (unsigned i = 0; i < LEAP_STEPS; i++) {
-		inner.hot = model_hottest(b, s->domain);
-		inner.heat = model_heat(b, inner.hot);
-		if (inner.heat + s->heat / 1024 + 1 <= s->heat) {
-			for (unsigned j = n_steps; j < b->n_steps; j++)
-				b->steps[j].last = j + 1 == b->n_steps;
-			return true;
-		}
-		if (!relieve_simply(&inner))
-			break;
-	}
-	undo_steps(b, n_steps);
-	return false;
-}
-
-/* Where the group would fit best, on another core. */
-static int coolest_for(const struct search *s, int group)
-{
-	const struct balancer *b = s->b;
-	uint64_t least = UINT64_MAX;
-	int best = NONE;
-
-	for (unsigned i = 0; i < s->domain->n_seats; i++) {
-		int seat = b->seat_list[s->domain->first_seat + i];
-		uint64_t heat = model_seat_heat(b, seat) + 2 * model_cost(b, group, seat);
-
-		if (can_take(s, seat) && model_allowed(b, group, seat) && heat < least) {
-			least = heat;
-			best = seat;
-		}
-	}
-	return best;
-}
-
-static bool relieve_by_leap(const struct search *s)
-{
-	struct balancer *b = s->b;
-
-	for (int from = b->cores[s->hot].first; from != NONE; from = b->seats[from].next_in_core)
-		for (int g = b->seats[from].first, next; g != NONE; g = next) {
-			int to = coolest_for(s, g);
-
-			next = b->groups[g].next;
-			if (b->work >= b->work_max)
-				return false;
-			if (to != NONE && leap(s, g, to))
-				return true;
-		}
-	return false;
-}
-
 /* Moves that are not needed in the end: groups that may as well be where they were. */
 static void take_back(struct balancer *b, const struct domain *domain, uint64_t limit)
 {
@@ -421,8 +349,8 @@ bool search_domain(struct balancer *b, const struct domain *domain)
 				return true;
 		}
 		uneven = true;
-		if (!simple && (relieve_simply(&s) || puzzle_relieve(b, domain, s.hot, s.target) ||
-		                relieve_by_leap(&s)))
+		if (!simple && (relieve_simply(&s) || repack_relieve(b, domain, s.hot, s.target) ||
+		                puzzle_relieve(b, domain, s.hot, s.target)))
 			continue;
 		b->cores[s.hot].aside = true;
 		s.target = model_with_slack(model_fair_heat(b, domain));
