@@ -147,6 +147,7 @@ struct relay {
 	bool restored;      /* from the saved state, and nobody has asked for it since */
 	uint64_t changed;   /* number of its last change that is to be saved, see saved.c */
 	bool ask_host;      /* the PF's settings may have changed: relay_host.c */
+	bool unheard;       /* … or may have changed twice, while nobody heard of it */
 	_Atomic uint32_t lost_members; /* bit i: the bond's member i was lost; any thread sets */
 	bool mending;                  /* a mend job is under way: a detach has to wait for it */
 	struct mend_job mend_job;      /* the device thread's while mending */
@@ -205,6 +206,7 @@ struct control {
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
 	struct guest_params guest_params; /* what all guests' sockets have in common */
 	int link_fd;                      /* link_watch.h's, -1 = none */
+	struct log_limit link_log;        /* for what was lost of it */
 	int event_fd;                     /* eventfd: there are guest_events or lost_events */
 	_Atomic uint64_t guest_events;    /* bit r: relay r's guest has changed; any thread sets */
 	_Atomic uint64_t lost_events;     /* bit r: relay r's VF was lost; any thread sets */
@@ -303,8 +305,9 @@ void relay_host_start(struct control *control);
 void relay_host_stop(struct control *control);
 /* The relay's VF is attached. */
 void relay_host_attached(struct relay *relay);
-/* What the PF of the relay's VF has answered, when relay->ask_host was set. VF_ATTACHED only. */
-void relay_host_told(struct relay *relay, const struct vf_host *host);
+/* What the PF of the relay's VF has answered, when relay->ask_host was set; unheard as that was.
+ * VF_ATTACHED only. */
+void relay_host_told(struct relay *relay, const struct vf_host *host, bool unheard);
 
 /* --- relay_mac.c --- */
 

@@ -13,6 +13,11 @@
 #include "control/relay.h"
 #include "sys/link_watch.h"
 
+/* Events read in one turn of the loop, which has others to serve; the rest waits for the next. */
+#define EVENTS_PER_TURN 256
+
+#define LOSS_LOG_MS 60000
+
 static void warn_of_pf(const struct relay *relay)
 {
 	log_warn("relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
@@ -28,23 +33,48 @@ static void pf_went_down(struct relay *relay)
 	warn_of_pf(relay);
 }
 
+/* Whatever they were about: every PF is asked with the next health. */
+static void on_lost_events(struct control *control)
+{
+	log_write_limited(&control->link_log, LOG_WARNING,
+	                  "the kernel had more to tell of network interfaces than was read, and "
+	                  "left some of it out; all PFs are asked for their state");
+	for (unsigned i = 0; i < RELAYS_MAX; i++)
+		if (control->relays[i].vf_phase == VF_ATTACHED)
+			control->relays[i].ask_host = control->relays[i].unheard = true;
+}
+
+static void on_event(struct control *control, const struct link_event *event)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &control->relays[i];
+
+		if (relay->vf_phase != VF_ATTACHED || relay->vf.host.pf_ifindex != event->ifindex)
+			continue;
+		relay->ask_host = true;
+		if (!event->up && relay->vf.host.needs_pf)
+			pf_went_down(relay);
+	}
+}
+
 static void on_links(void *context)
 {
 	struct control *control = context;
 	struct link_event event;
-	int rc;
+	bool lost = false;
+	int rc = 0;
 
-	while ((rc = link_watch_next(control->link_fd, &event)) > 0)
-		for (unsigned i = 0; i < RELAYS_MAX; i++) {
-			struct relay *relay = &control->relays[i];
-
-			if (relay->vf_phase != VF_ATTACHED ||
-			    relay->vf.host.pf_ifindex != event.ifindex)
-				continue;
-			relay->ask_host = true;
-			if (!event.up && relay->vf.host.needs_pf)
-				pf_went_down(relay);
-		}
+	for (int n = 0; n < EVENTS_PER_TURN; n++) {
+		rc = link_watch_next(control->link_fd, &event);
+		if (rc <= 0)
+			break;
+		if (event.some_lost)
+			lost = true;
+		else
+			on_event(control, &event);
+	}
+	if (lost)
+		on_lost_events(control);
 	if (rc < 0) {
 		log_warn("the kernel tells no more of changes to PFs: %s", strerror(-rc));
 		relay_host_stop(control);
@@ -53,15 +83,30 @@ static void on_links(void *context)
 
 void relay_host_attached(struct relay *relay)
 {
-	relay->ask_host = true; /* what happened since vf_attach asked went unheard */
+	/* What happened since vf_attach asked; the PF's carrier may just be coming up, though. */
+	relay->ask_host = true;
+	relay->unheard = false;
 	if (relay->vf.host.needs_pf && !relay->vf.host.pf_up)
 		warn_of_pf(relay);
 }
 
-void relay_host_told(struct relay *relay, const struct vf_host *host)
+/* What an unheard PF did and undid again leaves its trace in its carrier's count alone. A cable
+ * that was pulled leaves the same one: then the VF is attached anew without need, which costs less
+ * than a VF that is deaf for good. */
+static bool may_have_been_down(const struct vf_host *before, const struct vf_host *host)
+{
+	return host->needs_pf && before->pf_ifindex == host->pf_ifindex &&
+	       before->carrier_changes != host->carrier_changes;
+}
+
+void relay_host_told(struct relay *relay, const struct vf_host *host, bool unheard)
 {
 	const struct vf_host before = relay->vf.host;
 
+	if (host->incomplete) {
+		relay->ask_host = true;
+		relay->unheard |= unheard;
+	}
 	if (host->pf_ifindex == 0)
 		return;
 	if (!host->pf_up) {
@@ -69,7 +114,13 @@ void relay_host_told(struct relay *relay, const struct vf_host *host)
 		return;
 	}
 	relay->vf.host = *host;
-	if (!before.pf_up) {
+	if (host->incomplete)
+		relay->vf.host.mac = before.mac;
+	if (unheard && before.pf_up && may_have_been_down(&before, host)) {
+		log_notice("relay %u: %s, the PF of %s, may have been down meanwhile", relay->id,
+		           host->pf, relay->device.name);
+		relay_vf_lost(relay);
+	} else if (!before.pf_up) {
 		log_notice("relay %u: %s, the PF of %s, is up again", relay->id, host->pf,
 		           relay->device.name);
 		relay_vf_lost(relay);
@@ -87,6 +138,7 @@ void relay_host_start(struct control *control)
 {
 	int fd = link_watch_open();
 
+	control->link_log = (struct log_limit)LOG_LIMIT(LOSS_LOG_MS, 1);
 	if (fd >= 0 && loop_add_fd(control->loop, fd, on_links, control) == 0) {
 		control->link_fd = fd;
 		return;

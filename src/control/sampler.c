@@ -17,7 +17,7 @@ struct health_entry {
 	unsigned relay_id;
 	struct vf vf;
 	struct vf_health health;
-	bool ask_host;
+	bool ask_host, unheard;
 	struct vf_host host; /* if asked */
 };
 
@@ -111,7 +111,7 @@ static void health_done(struct job *job)
 			           entry->health.link_up ? "up" : "down");
 		relay->health = entry->health;
 		if (entry->ask_host)
-			relay_host_told(relay, &entry->host);
+			relay_host_told(relay, &entry->host, entry->unheard);
 	}
 }
 
@@ -130,7 +130,8 @@ static void ask_health(struct sampler *sampler)
 		entry->vf = relay->vf;
 		entry->health = relay->health;
 		entry->ask_host = relay->ask_host;
-		relay->ask_host = false;
+		entry->unheard = relay->unheard;
+		relay->ask_host = relay->unheard = false;
 		sampler->n_entries++;
 	}
 	sampler->health_busy = true;

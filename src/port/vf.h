@@ -62,6 +62,8 @@ struct vf_host {
 	bool needs_pf;             /* nothing reaches VFs of this kind while their PF is down */
 	bool pf_up;                /* always, unless needs_pf */
 	struct rte_ether_addr mac; /* zeros: none, or not told */
+	uint32_t carrier_changes;  /* of the PF's, since it is there: goes down and up with it */
+	bool incomplete;           /* the kernel could not answer now: ask again */
 };
 
 struct vf {

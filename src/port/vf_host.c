@@ -25,11 +25,18 @@ static bool needs_pf(uint16_t port_id)
 	return false;
 }
 
+/* Failures that are the kernel's of the moment, not the PF's. */
+static bool is_worth_asking_again(int rc)
+{
+	return rc == -ETIMEDOUT || rc == -ENOBUFS || rc == -ENOMEM || rc == -EBUSY || rc == -EAGAIN;
+}
+
 void vf_host_read(const struct vf *vf, struct vf_host *out)
 {
 	struct pci_function function;
 	struct pf_vf pf_vf;
-	int64_t flags;
+	int64_t number;
+	int rc;
 
 	*out = (struct vf_host){.pf_up = true};
 	if (!vf->spec.is_pci || pci_sysfs_read(SYSFS_ROOT, &vf->spec.pci, &function) < 0 ||
@@ -39,8 +46,13 @@ void vf_host_read(const struct vf *vf, struct vf_host *out)
 	memcpy(out->pf, function.pf_netdev, sizeof(out->pf));
 	out->needs_pf = needs_pf(vf->port_id);
 	if (out->needs_pf &&
-	    sysfs_read_number(&flags, SYSFS_ROOT, "class/net/%s/flags", function.pf_netdev) == 0)
-		out->pf_up = flags & IFF_UP;
-	if (pf_netlink_read_vf(function.pf_netdev, function.vf_index, &pf_vf) == 0 && pf_vf.has_mac)
+	    sysfs_read_number(&number, SYSFS_ROOT, "class/net/%s/flags", function.pf_netdev) == 0)
+		out->pf_up = number & IFF_UP;
+	if (sysfs_read_number(&number, SYSFS_ROOT, "class/net/%s/carrier_changes",
+	                      function.pf_netdev) == 0)
+		out->carrier_changes = (uint32_t)number;
+	rc = pf_netlink_read_vf(function.pf_netdev, function.vf_index, &pf_vf);
+	out->incomplete = is_worth_asking_again(rc);
+	if (rc == 0 && pf_vf.has_mac)
 		memcpy(&out->mac, pf_vf.mac, sizeof(out->mac));
 }

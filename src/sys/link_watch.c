@@ -10,7 +10,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Bytes of waiting events, some two thousand. The kernel's default holds a few hundred, which a
+ * host that starts its containers or makes its VFs may outdo. */
+#define RECEIVE_BUFFER (4 * 1024 * 1024)
+
 #define HEAD_LEN (NLMSG_ALIGN(sizeof(struct nlmsghdr)) + sizeof(struct ifinfomsg))
+
+/* As large as we may: only privileged processes go beyond net.core.rmem_max. What we get will do.
+ */
+static void buffer_enlarge(int fd)
+{
+	int size = RECEIVE_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
 
 int link_watch_open(void)
 {
@@ -19,6 +33,7 @@ int link_watch_open(void)
 
 	if (fd < 0)
 		return -errno;
+	buffer_enlarge(fd);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		int error = errno;
 
@@ -41,8 +56,15 @@ bool link_watch_parse(const void *message, size_t len, struct link_event *event)
 	memcpy(&link, (const uint8_t *)message + NLMSG_ALIGN(sizeof(head)), sizeof(link));
 	if (link.ifi_index <= 0)
 		return false;
-	*event = (struct link_event){(unsigned)link.ifi_index, link.ifi_flags & IFF_UP};
+	*event = (struct link_event){.ifindex = (unsigned)link.ifi_index,
+	                             .up = link.ifi_flags & IFF_UP};
 	return true;
+}
+
+/* The kernel had no room for an event, no memory for it, or could not put it together. */
+static bool tells_of_loss(int error)
+{
+	return error == ENOBUFS || error == ENOMEM || error == EMSGSIZE;
 }
 
 int link_watch_next(int fd, struct link_event *event)
@@ -58,7 +80,11 @@ int link_watch_next(int fd, struct link_event *event)
 
 		if (n < 0 && errno == EAGAIN)
 			return 0;
-		if (n < 0 && errno != EINTR && errno != ENOBUFS) /* some were dropped */
+		if (n < 0 && tells_of_loss(errno)) {
+			*event = (struct link_event){.some_lost = true};
+			return 1;
+		}
+		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0 && from.nl_pid == 0 && link_watch_parse(message, (size_t)n, event))
 			return 1;

@@ -1,5 +1,6 @@
 /* Hears of the machine's network interfaces: one that comes up, goes down, or whose settings (its
- * VFs' among them) are changed. The kernel drops events when hundreds wait to be read. One thread.
+ * VFs' among them) are changed. The kernel drops events when thousands wait to be read, and says so
+ * without saying which. One thread.
  */
 #ifndef SYS_LINK_WATCH_H
 #define SYS_LINK_WATCH_H
@@ -8,8 +9,9 @@
 #include <stddef.h>
 
 struct link_event {
-	unsigned ifindex;
-	bool up; /* by its administrator's will: IFF_UP, not its carrier */
+	bool some_lost;   /* events went unheard, and nothing else is known: ask for all again */
+	unsigned ifindex; /* unless some_lost */
+	bool up;          /* likewise; by its administrator's will: IFF_UP, not its carrier */
 };
 
 /* A descriptor that is readable while there are events, to be closed by the caller; or -errno. */

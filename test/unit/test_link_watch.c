@@ -1,4 +1,6 @@
-/* Hearing of network interfaces: good messages, short ones, others; and the kernel's own. */
+/* Hearing of network interfaces: good messages, short ones, others; the kernel's own, and its word
+ * that some were lost. */
+/* WRAP: recvfrom */
 #include <check.h>
 #include <errno.h>
 #include <linux/netlink.h>
@@ -13,6 +15,25 @@
 
 #include "suite.h"
 #include "sys/link_watch.h"
+
+/* --- the kernel ---------------------------------------------------------------------------- */
+
+static int failure; /* of the next recvfrom, 0 = none */
+
+ssize_t __real_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from,
+                        socklen_t *from_len);
+ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from,
+                        socklen_t *from_len);
+
+ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from,
+                        socklen_t *from_len)
+{
+	if (failure == 0)
+		return __real_recvfrom(fd, buffer, size, flags, from, from_len);
+	errno = failure;
+	failure = 0;
+	return -1;
+}
 
 struct message {
 	struct nlmsghdr head;
@@ -92,6 +113,69 @@ START_TEST(hears_the_kernel)
 }
 END_TEST
 
+START_TEST(says_that_some_were_lost)
+{
+	static const int failures[] = {ENOBUFS, ENOMEM, EMSGSIZE};
+	struct link_event event;
+	int fd = link_watch_open();
+
+	ck_assert_int_ge(fd, 0);
+	while (link_watch_next(fd, &event) > 0)
+		;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		failure = failures[i];
+		ck_assert_int_eq(link_watch_next(fd, &event), 1);
+		ck_assert(event.some_lost);
+		ck_assert_int_eq(link_watch_next(fd, &event), 0); /* said once */
+	}
+	failure = EIO;
+	ck_assert_int_eq(link_watch_next(fd, &event), -EIO);
+	close(fd);
+}
+END_TEST
+
+/* The kernel itself drops what its buffer does not hold. */
+START_TEST(hears_that_the_kernel_has_dropped_some)
+{
+	struct link_event event;
+	int small = 1, rc = 0, fd;
+	unsigned n = 0;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return; /* not root */
+	fd = link_watch_open();
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	for (int i = 0; i < 64; i++)
+		set_flags(i % 2 == 0 ? IFF_UP : 0);
+	for (bool lost = false; !lost; lost = event.some_lost, n++) {
+		rc = link_watch_next(fd, &event);
+		ck_assert_int_eq(rc, 1);
+		ck_assert_uint_lt(n, 64);
+	}
+	while ((rc = link_watch_next(fd, &event)) > 0)
+		ck_assert(!event.some_lost);
+	ck_assert_int_eq(rc, 0);
+	set_flags(IFF_UP); /* and it goes on */
+	ck_assert_int_eq(link_watch_next(fd, &event), 1);
+	ck_assert_uint_eq(event.ifindex, if_nametoindex("lo"));
+	close(fd);
+}
+END_TEST
+
+START_TEST(has_room_for_many)
+{
+	socklen_t len = sizeof(int);
+	int fd = link_watch_open(), size = 0;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &len), 0);
+	if (geteuid() == 0)
+		ck_assert_int_ge(size, 4 * 1024 * 1024);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -99,5 +183,8 @@ int main(void)
 	tcase_add_test(tcase, tells_which_and_how);
 	tcase_add_test(tcase, passes_over_what_is_no_event);
 	tcase_add_test(tcase, hears_the_kernel);
+	tcase_add_test(tcase, says_that_some_were_lost);
+	tcase_add_test(tcase, hears_that_the_kernel_has_dropped_some);
+	tcase_add_test(tcase, has_room_for_many);
 	return suite_main("link_watch", tcase);
 }

@@ -48,7 +48,7 @@ static void have_with_host(void)
 	ck_assert(rig->relays[0].ask_host);
 	rig->relays[0].vf.mac = good_host.mac;
 	rig->relays[0].vf.host = good_host;
-	relay_host_told(&rig->relays[0], &good_host);
+	relay_host_told(&rig->relays[0], &good_host, false);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
 }
 
@@ -68,10 +68,10 @@ START_TEST(a_vf_whose_pf_was_down_is_attached_anew)
 	have_with_host();
 	host.pf_up = false;
 	for (int i = 0; i < 2; i++) {
-		relay_host_told(&rig->relays[0], &host);
+		relay_host_told(&rig->relays[0], &host, false);
 		ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
 	}
-	relay_host_told(&rig->relays[0], &good_host);
+	relay_host_told(&rig->relays[0], &good_host, false);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
 	expect_another_attach();
 }
@@ -83,7 +83,7 @@ START_TEST(a_vf_with_a_new_mac_is_attached_anew)
 
 	have_with_host();
 	host.mac.addr_bytes[5] = 7;
-	relay_host_told(&rig->relays[0], &host);
+	relay_host_told(&rig->relays[0], &host, false);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
 	expect_another_attach();
 }
@@ -96,10 +96,10 @@ START_TEST(a_mac_that_is_ours_or_none_is_no_news)
 	have_with_host();
 	host.mac.addr_bytes[5] = 7;
 	rig->relays[0].vf.mac = host.mac; /* --sync-mac's doing */
-	relay_host_told(&rig->relays[0], &host);
+	relay_host_told(&rig->relays[0], &host, false);
 	none.mac = (struct rte_ether_addr){0};
-	relay_host_told(&rig->relays[0], &none);
-	relay_host_told(&rig->relays[0], &unseen);
+	relay_host_told(&rig->relays[0], &none, false);
+	relay_host_told(&rig->relays[0], &unseen, false);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
 	ck_assert(device_idle());
 }
