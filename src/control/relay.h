@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "control/backoff.h"
 #include "control/balancer.h"
 #include "control/control.h"
 #include "control/job.h"
@@ -74,8 +75,8 @@ struct mend_job {
 	struct job job;
 	struct relay *relay;
 	struct vf_params params;
-	struct vf vf; /* in and out */
-	unsigned lost;
+	struct vf vf;          /* in and out */
+	unsigned lost, wanted; /* as vf_mend's */
 	struct vf_mended mended;
 	struct error err;
 	int rc;
@@ -142,15 +143,17 @@ struct relay {
 	bool lost;                /* attach it again when it is detached */
 	bool lost_early;          /* its PF has reset it before we heard that it is attached */
 	struct loop_timer retry;  /* VF_LOST: the next attach; VF_ATTACHED: the next mending */
-	unsigned retry_ms;
-	bool detach_wanted; /* somebody asked to remove what is being attached */
-	bool restored;      /* from the saved state, and nobody has asked for it since */
-	uint64_t changed;   /* number of its last change that is to be saved, see saved.c */
-	bool ask_host;      /* the PF's settings may have changed: relay_host.c */
-	bool unheard;       /* … or may have changed twice, while nobody heard of it */
+	struct backoff backoff;   /* when that attach is */
+	bool detach_wanted;       /* somebody asked to remove what is being attached */
+	bool restored;            /* from the saved state, and nobody has asked for it since */
+	uint64_t changed;         /* number of its last change that is to be saved, see saved.c */
+	bool ask_host;            /* the PF's settings may have changed: relay_host.c */
+	bool unheard;             /* … or may have changed twice, while nobody heard of it */
 	_Atomic uint32_t lost_members; /* bit i: the bond's member i was lost; any thread sets */
 	bool mending;                  /* a mend job is under way: a detach has to wait for it */
 	struct mend_job mend_job;      /* the device thread's while mending */
+	struct backoff member_backoff[BOND_MEMBERS_MAX];
+	uint64_t member_due_ms[BOND_MEMBERS_MAX];       /* the absent: when to look for them */
 	struct vf_counts member_past[BOND_MEMBERS_MAX]; /* of members before they were lost */
 	struct waiter_list add_waiters, remove_waiters;
 	struct vf_health health;          /* of the VF that is attached */

@@ -2,14 +2,14 @@
  * taken out while the others go on, and taken back when it is there again; only when none is left
  * the whole VF counts as lost. The work is done on the device thread while the lanes run on, so a
  * removal that comes meanwhile waits for it. Control thread only, but for mend_run.
+ *
+ * A member that goes again soon after it has come is taken out at once, but back later each time:
+ * the others would suffer from a bond that changes all the time.
  */
 #include <string.h>
 
 #include "base/log.h"
 #include "control/relay.h"
-
-#define RETRY_FIRST_MS   100U
-#define RETRY_LONGEST_MS 10000U
 
 void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts)
 {
@@ -35,8 +35,8 @@ static void mend_run(struct job *job)
 {
 	struct mend_job *mend = (struct mend_job *)job;
 
-	mend->rc = vf_mend(&mend->vf, &mend->params, mend->lost, mend->relay->control->workers,
-	                   &mend->mended, &mend->err);
+	mend->rc = vf_mend(&mend->vf, &mend->params, mend->lost, mend->wanted,
+	                   mend->relay->control->workers, &mend->mended, &mend->err);
 }
 
 static void on_retry(void *context)
@@ -44,10 +44,66 @@ static void on_retry(void *context)
 	relay_bond_mend(context);
 }
 
+/* When the first of those that are absent is due. */
 static void retry_later(struct relay *relay)
 {
-	loop_timer_start(relay->control->loop, &relay->retry, relay->retry_ms, on_retry, relay);
-	relay->retry_ms = RTE_MIN(relay->retry_ms * 2, RETRY_LONGEST_MS);
+	uint64_t now_ms = loop_now_ms(), due_ms = UINT64_MAX;
+
+	for (unsigned i = 0; i < relay->vf.n_members; i++)
+		if (!relay->vf.members[i].present)
+			due_ms = RTE_MIN(due_ms, relay->member_due_ms[i]);
+	if (due_ms != UINT64_MAX)
+		loop_timer_start(relay->control->loop, &relay->retry,
+		                 due_ms > now_ms ? due_ms - now_ms : 0, on_retry, relay);
+}
+
+static void member_is_lost(struct relay *relay, unsigned index, uint64_t now_ms)
+{
+	struct backoff *backoff = &relay->member_backoff[index];
+	unsigned wait_ms = 0;
+
+	if (!backoff_lost(backoff, now_ms)) {
+		wait_ms = backoff_wait_ms(backoff);
+		log_notice("relay %u: %s goes again and again; %s takes it back in %u ms, if it is "
+		           "there then",
+		           relay->id, relay->bond.members[index].name, relay->device.name, wait_ms);
+	}
+	relay->member_due_ms[index] = now_ms + wait_ms;
+}
+
+/* Which of the absent, and of the lost, are due. */
+static unsigned members_wanted(struct relay *relay, unsigned lost)
+{
+	uint64_t now_ms = loop_now_ms();
+	unsigned wanted = 0;
+
+	for (unsigned i = 0; i < relay->vf.n_members; i++) {
+		if (relay->vf.members[i].present) {
+			if ((lost >> i & 1) == 0)
+				continue;
+			member_is_lost(relay, i, now_ms);
+		}
+		if (relay->member_due_ms[i] <= now_ms)
+			wanted |= 1U << i;
+	}
+	return wanted;
+}
+
+/* After a try of those that were wanted. */
+static void members_tried(struct relay *relay, unsigned wanted)
+{
+	uint64_t now_ms = loop_now_ms();
+
+	for (unsigned i = 0; i < relay->vf.n_members; i++) {
+		struct backoff *backoff = &relay->member_backoff[i];
+
+		if ((wanted >> i & 1) == 0)
+			continue;
+		if (relay->vf.members[i].present)
+			backoff_well(backoff, now_ms);
+		else
+			relay->member_due_ms[i] = now_ms + backoff_wait_ms(backoff);
+	}
 }
 
 /* What the bond's members counted before they were given up is in no later reading. */
@@ -84,6 +140,7 @@ static void mend_done(struct job *job)
 	if (mend->rc >= 0) {
 		memcpy(relay->vf.members, mend->vf.members, sizeof(relay->vf.members));
 		relay->vf.generation = mend->vf.generation;
+		members_tried(relay, mend->wanted);
 		keep_counts(relay, &mend->mended);
 		log_changes(relay, mend);
 	}
@@ -95,11 +152,10 @@ static void mend_done(struct job *job)
 		relay_vf_return(relay);
 		return;
 	}
-	if (mend->rc > 0) {
+	if (mend->rc > 0 && mend->err.text[0] != '\0')
 		log_info("relay %u: %d members of %s are absent: %s", relay->id, mend->rc,
 		         relay->device.name, mend->err.text);
-		retry_later(relay);
-	}
+	retry_later(relay);
 	if (atomic_load(&relay->lost_members) != 0)
 		relay_bond_mend(relay);
 }
@@ -118,21 +174,14 @@ void relay_bond_mend(struct relay *relay)
 	mend->params = relay_vf_params(relay);
 	mend->vf = relay->vf;
 	mend->lost = atomic_exchange(&relay->lost_members, 0);
-	if (mend->lost != 0)
-		relay->retry_ms = RETRY_FIRST_MS;
+	mend->wanted = members_wanted(relay, mend->lost);
 	relay->mending = true;
 	job_submit(relay->control->device_thread, &mend->job);
 }
 
 void relay_bond_attached(struct relay *relay)
 {
-	bool complete = true;
-
-	for (unsigned i = 0; i < relay->vf.n_members; i++)
-		complete &= relay->vf.members[i].present;
-	if (complete)
-		return;
-	relay->retry_ms = RETRY_FIRST_MS;
+	members_tried(relay, ~0U);
 	retry_later(relay);
 }
 

@@ -229,6 +229,8 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	relay->lost = false;
 	relay->restored = false;
 	memset(relay->member_past, 0, sizeof(relay->member_past));
+	memset(relay->member_backoff, 0, sizeof(relay->member_backoff));
+	relay->backoff = (struct backoff){0};
 	relay_vf_attach(relay);
 }
 

@@ -15,10 +15,6 @@
 #define VF_RING_SIZE      512 /* descriptors */
 #define VF_QUEUES_DEFAULT 4
 
-/* How soon a VF that was lost is looked for again, and at most how much later. */
-#define RETRY_FIRST_MS   100U
-#define RETRY_LONGEST_MS 10000U
-
 /* --- detach -------------------------------------------------------------------------------- */
 
 static void detach_run(struct job *job)
@@ -39,8 +35,8 @@ static void on_retry(void *context)
 static void wait_for_return(struct relay *relay)
 {
 	relay->vf_phase = VF_LOST;
-	loop_timer_start(relay->control->loop, &relay->retry, relay->retry_ms, on_retry, relay);
-	relay->retry_ms = RTE_MIN(relay->retry_ms * 2, RETRY_LONGEST_MS);
+	loop_timer_start(relay->control->loop, &relay->retry, backoff_wait_ms(&relay->backoff),
+	                 on_retry, relay);
 }
 
 /* To those who wait for the VF's end; error is NULL or says what failed on the way. */
@@ -129,7 +125,10 @@ void relay_vf_return(struct relay *relay)
 	log_warn("relay %u: %s was reset by its PF or has left the machine; attaching it anew",
 	         relay->id, relay->device.name);
 	relay->lost = true;
-	relay->retry_ms = RETRY_FIRST_MS;
+	if (!backoff_lost(&relay->backoff, loop_now_ms()))
+		log_notice("relay %u: %s goes again and again; it is attached later each time, "
+		           "until it stays",
+		           relay->id, relay->device.name);
 	begin_detach(relay);
 }
 
@@ -166,7 +165,7 @@ static bool node_is_acceptable(const struct relay *relay, struct error *err)
 
 static void say_not_back(const struct relay *relay, const char *why)
 {
-	if (relay->restored && relay->retry_ms == RETRY_FIRST_MS)
+	if (relay->restored && relay->backoff.next_ms == 0)
 		log_err("relay %u: %s, which a client had added before the restart: %s; it is "
 		        "tried again and again until it works or is removed",
 		        relay->id, relay->device.name, why);
@@ -217,6 +216,7 @@ static void attach_done(struct job *job)
 		                     VF_ERROR_NO_MEMPOOL, err.text);
 		return;
 	}
+	backoff_well(&relay->backoff, loop_now_ms());
 	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
 	           relay->device.name, relay->vf.port_id, relay->vf.n_queues, relay->vf.mtu,
 	           relay->vf.numa_node);
@@ -277,7 +277,8 @@ void relay_vf_restore(struct relay *relay, const struct device_spec *device,
 	relay->bond = *bond;
 	relay->owner = CONTROL_OWNER_CLIENT;
 	relay->lost = true; /* as if it had gone while we were away */
-	relay->retry_ms = RETRY_FIRST_MS;
+	relay->backoff = (struct backoff){0};
+	memset(relay->member_backoff, 0, sizeof(relay->member_backoff));
 	relay->restored = true;
 	relay_vf_attach(relay);
 }

@@ -337,8 +337,8 @@ fail:
 	return -1;
 }
 
-int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, struct workers *workers,
-            struct vf_mended *mended, struct error *err)
+int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, unsigned wanted,
+            struct workers *workers, struct vf_mended *mended, struct error *err)
 {
 	unsigned survivors = 0;
 	int absent = 0;
@@ -356,7 +356,7 @@ int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, struct
 	for (unsigned i = 0; i < vf->n_members; i++) {
 		if (vf->members[i].present)
 			continue;
-		if (member_take_back(vf, i, params, err) == 0)
+		if ((wanted >> i & 1) != 0 && member_take_back(vf, i, params, err) == 0)
 			mended->returned |= 1U << i;
 		else
 			absent++;

@@ -193,12 +193,13 @@ struct vf_mended {
 	struct vf_health health;                 /* with the members that there are now */
 };
 
-/* Takes the members `lost` (bit i: member i) out of a running bond, and takes back those that are
- * absent and there again. The lanes go on meanwhile; workers are those that may run them. Returns
- * how many members are absent afterwards, with err about one of them, or -1 when the bond would
- * have been left without any: then nothing has changed, and the whole bond has to be detached. */
-int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, struct workers *workers,
-            struct vf_mended *mended, struct error *err);
+/* Takes the members `lost` (bit i: member i) out of a running bond, and takes back those of
+ * `wanted` that are absent and there again. The lanes go on meanwhile; workers are those that may
+ * run them. Returns how many members are absent afterwards, with err about one that was wanted, if
+ * any; or -1 when the bond would have been left without any: then nothing has changed, and the
+ * whole bond has to be detached. */
+int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, unsigned wanted,
+            struct workers *workers, struct vf_mended *mended, struct error *err);
 
 /* Frees pools of detached VFs whose mbufs have come back since; returns how many still wait. */
 unsigned vf_pools_reclaim(void);

@@ -1,6 +1,7 @@
 /* A clock that the test turns, and clients who ask and are answered by it.
  *
- * A test that includes this file names in its WRAP lines: loop_timer_start loop_timer_stop
+ * A test that includes this file names in its WRAP lines: loop_timer_start loop_timer_stop; and
+ * loop_now_ms, if what it tests asks for the time.
  */
 #ifndef TEST_CONTROL_CLOCK_H
 #define TEST_CONTROL_CLOCK_H
@@ -25,6 +26,12 @@ static unsigned n_timers;
 void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
                              loop_fn callback, void *context);
 void __wrap_loop_timer_stop(struct loop_timer *timer);
+uint64_t __wrap_loop_now_ms(void);
+
+uint64_t __wrap_loop_now_ms(void)
+{
+	return clock_ms;
+}
 
 void __wrap_loop_timer_stop(struct loop_timer *timer)
 {

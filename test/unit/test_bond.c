@@ -249,22 +249,25 @@ START_TEST(a_member_goes_and_comes)
 	before = eal_rig_usage();
 	/* it is back at once, as after a reset by its PF */
 	n_synchronized = 0;
-	ck_assert_int_eq(vf_mend(&vf, &params, 1, NULL, &mended, &err), 0);
+	ck_assert_int_eq(vf_mend(&vf, &params, 1, 1, NULL, &mended, &err), 0);
 	ck_assert_uint_eq(n_synchronized, 1);
 	ck_assert_uint_eq(mended.returned, 1);
 	ck_assert_uint_eq(vf.generation, 1);
 	expect_nothing_left(&before);
 	/* it stays away for a while */
 	let_fail("rte_eth_dev_default_mac_addr_set", -EIO, 0, 1);
-	ck_assert_int_eq(vf_mend(&vf, &params, 1U << 2, NULL, &mended, &err), 1);
+	ck_assert_int_eq(vf_mend(&vf, &params, 1U << 2, 7, NULL, &mended, &err), 1);
 	ck_assert(vf.members[0].present && vf.members[1].present && !vf.members[2].present);
 	ck_assert_uint_eq(mended.returned, 0);
 	ck_assert_uint_eq(rte_eth_dev_count_total(), before.ports - 1);
-	ck_assert_int_eq(vf_mend(&vf, &params, 0, NULL, &mended, &err), 0);
+	err.text[0] = '\0';
+	ck_assert_int_eq(vf_mend(&vf, &params, 0, 3, NULL, &mended, &err), 1); /* not this one */
+	ck_assert_str_eq(err.text, "");
+	ck_assert_int_eq(vf_mend(&vf, &params, 0, 7, NULL, &mended, &err), 0);
 	ck_assert_uint_eq(mended.returned, 1U << 2);
 	ck_assert_uint_eq(n_synchronized, 2);
 	/* the last one is not taken out */
-	ck_assert_int_eq(vf_mend(&vf, &params, 7, NULL, &mended, &err), -1);
+	ck_assert_int_eq(vf_mend(&vf, &params, 7, 7, NULL, &mended, &err), -1);
 	ck_assert(vf.members[0].present && vf.members[1].present && vf.members[2].present);
 	detach();
 }
@@ -280,7 +283,7 @@ START_TEST(what_was_lost_may_come_back_in_parts)
 	params.partial = true;
 	ck_assert_int_eq(attach(), 0);
 	ck_assert(!vf.members[0].present && vf.members[1].present);
-	ck_assert_int_eq(vf_mend(&vf, &params, 0, NULL, &mended, &err), 1);
+	ck_assert_int_eq(vf_mend(&vf, &params, 0, 7, NULL, &mended, &err), 1);
 	ck_assert_ptr_nonnull(strstr(err.text, "nosuch"));
 	detach();
 	expect_nothing_left(&before);

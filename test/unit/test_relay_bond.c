@@ -3,6 +3,7 @@
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
 /* WRAP: vf_attach vf_detach vf_mend vf_health_read job_submit loop_timer_start loop_timer_stop */
+/* WRAP: loop_now_ms */
 #include <check.h>
 
 #include "control_rig.h"
@@ -15,14 +16,14 @@
 /* --- its device ---------------------------------------------------------------------------- */
 
 static unsigned n_attaches, n_detaches, n_mends;
-static unsigned lost_seen;  /* by the last mending */
-static unsigned away;       /* bit i: member i is not there to be taken back */
-static bool needs_tx_polls; /* as in 802.3ad */
+static unsigned lost_seen, wanted_seen; /* by the last mending */
+static unsigned away;                   /* bit i: member i is not there to be taken back */
+static bool needs_tx_polls;             /* as in 802.3ad */
 
 int __wrap_vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
                      struct error *err);
 int __wrap_vf_detach(struct vf *vf, struct vf_leftover *left, struct error *err);
-int __wrap_vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost,
+int __wrap_vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, unsigned wanted,
                    struct workers *workers, struct vf_mended *mended, struct error *err);
 void __wrap_vf_health_read(const struct vf *vf, struct vf_health *out);
 
@@ -51,13 +52,14 @@ int __wrap_vf_detach(struct vf *vf, struct vf_leftover *left, struct error *err)
 }
 
 /* Each member counts 10 packets before it is lost. */
-int __wrap_vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost,
+int __wrap_vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, unsigned wanted,
                    struct workers *workers, struct vf_mended *mended, struct error *err)
 {
 	int absent = 0;
 
 	n_mends++;
 	lost_seen = lost;
+	wanted_seen = wanted;
 	ck_assert_ptr_eq(workers, rig->workers);
 	ck_assert_uint_eq(params->bond->n_members, MEMBERS);
 	*mended = (struct vf_mended){0};
@@ -68,7 +70,8 @@ int __wrap_vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost,
 
 		if (lost >> i & 1)
 			mended->gone[i] = (struct vf_counts){.rx_pkts = 10, .missed = 1};
-		vf->members[i].present = (away >> i & 1) == 0 || was_present;
+		vf->members[i].present =
+		        was_present || (away >> i & 1) < (wanted >> i & 1); /* wanted and there */
 		if (vf->members[i].present && !was_present)
 			mended->returned |= 1U << i;
 		absent += vf->members[i].present ? 0 : 1;
@@ -89,17 +92,24 @@ void __wrap_vf_health_read(const struct vf *vf, struct vf_health *out)
 static struct loop_timer *timer; /* that runs: no test has two */
 static loop_fn timer_callback;
 static void *timer_context;
+static uint64_t clock_ms, timer_ms;
 
 void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *which, uint64_t delay_ms,
                              loop_fn callback, void *context);
 void __wrap_loop_timer_stop(struct loop_timer *which);
+uint64_t __wrap_loop_now_ms(void);
+
+uint64_t __wrap_loop_now_ms(void)
+{
+	return clock_ms;
+}
 
 void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *which, uint64_t delay_ms,
                              loop_fn callback, void *context)
 {
 	(void)loop;
-	(void)delay_ms;
 	timer = which;
+	timer_ms = delay_ms;
 	timer_callback = callback;
 	timer_context = context;
 }
@@ -114,6 +124,7 @@ static void time_passes(void)
 {
 	ck_assert_ptr_eq(timer, &rig->relays[0].retry);
 	timer = NULL;
+	clock_ms += timer_ms;
 	timer_callback(timer_context);
 }
 
@@ -167,6 +178,7 @@ static void set_up(void)
 	n_attaches = n_detaches = n_mends = n_ok = lost_seen = away = 0;
 	needs_tx_polls = false;
 	timer = NULL;
+	clock_ms = 0;
 	rig->device_thread = thread_of(DEVICE);
 	forget_jobs();
 }
@@ -274,6 +286,67 @@ START_TEST(removed_while_a_member_is_away)
 }
 END_TEST
 
+/* It is taken out at once each time, and back at once the first time only. */
+START_TEST(a_member_that_flaps)
+{
+	static const unsigned waits[] = {200, 400, 800, 1600, 3200, 6400, 10000, 10000};
+
+	have_bond();
+	lose(1U << 1);
+	device_works();
+	ck_assert_uint_eq(wanted_seen, 1U << 1);
+	for (size_t i = 0; i < RTE_DIM(waits); i++) {
+		lose(1U << 1);
+		device_works();
+		ck_assert_uint_eq(lost_seen, 1U << 1);
+		ck_assert_uint_eq(wanted_seen, 0);
+		ck_assert(!state().members[1].present);
+		ck_assert_uint_eq(timer_ms, waits[i]);
+		time_passes();
+		device_works();
+		ck_assert(state().members[1].present);
+	}
+	/* The others are not made to wait, nor it when it has stayed. */
+	lose(1U << 2);
+	device_works();
+	ck_assert_uint_eq(wanted_seen, 1U << 2);
+	ck_assert(state().members[2].present);
+	clock_ms += BACKOFF_WELL_MS;
+	lose(1U << 1);
+	device_works();
+	ck_assert_uint_eq(wanted_seen, 1U << 1);
+	ck_assert_ptr_null(timer);
+}
+END_TEST
+
+/* The one that is due is taken back, the other one waits on. */
+START_TEST(two_members_that_wait)
+{
+	have_bond();
+	lose(1);
+	device_works();
+	lose(1); /* for 200 ms */
+	device_works();
+	clock_ms += 50;
+	away = 1U << 2;
+	lose(1U << 2); /* tried now, and again in 100 ms */
+	device_works();
+	ck_assert_uint_eq(wanted_seen, 1U << 2);
+	ck_assert_uint_eq(timer_ms, 100);
+	away = 0;
+	time_passes();
+	device_works();
+	ck_assert_uint_eq(wanted_seen, 1U << 2);
+	ck_assert(state().members[2].present && !state().members[0].present);
+	ck_assert_uint_eq(timer_ms, 50);
+	time_passes();
+	device_works();
+	ck_assert_uint_eq(wanted_seen, 1);
+	ck_assert(state().members[0].present);
+	ck_assert_ptr_null(timer);
+}
+END_TEST
+
 /* 802.3ad's own packets go out with or without a guest. */
 START_TEST(a_bond_that_sends_by_itself)
 {
@@ -303,6 +376,8 @@ int main(void)
 	tcase_add_test(tcase, all_members_at_once);
 	tcase_add_test(tcase, removed_while_it_is_mended);
 	tcase_add_test(tcase, removed_while_a_member_is_away);
+	tcase_add_test(tcase, a_member_that_flaps);
+	tcase_add_test(tcase, two_members_that_wait);
 	tcase_add_test(tcase, a_bond_that_sends_by_itself);
 	return suite_main("relay_bond", tcase);
 }

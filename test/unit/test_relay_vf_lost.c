@@ -2,8 +2,9 @@
  * what requests are answered meanwhile.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
+/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop loop_now_ms
  */
+/* WRAP: plan_create */
 #include <check.h>
 
 #include "relay_vf_rig.h"
@@ -157,6 +158,32 @@ START_TEST(somebody_knows_that_it_is_back)
 }
 END_TEST
 
+/* Soon lost again each time: it is attached after 100 ms, 200 ms, …, 10 s; when it has stayed for a
+ * while, as soon as at first. */
+START_TEST(a_vf_that_flaps)
+{
+	static const unsigned waits[] = {100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000};
+
+	have(0, 0);
+	for (size_t i = 0; i < RTE_DIM(waits); i++) {
+		relay_vf_lost(&rig->relays[0]);
+		device_works();
+		pass_ms(waits[i] - 1);
+		ck_assert(device_idle());
+		pass_ms(1);
+		device_works();
+		ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+		pass_ms(BACKOFF_WELL_MS - 1);
+	}
+	pass_ms(1);
+	relay_vf_lost(&rig->relays[0]);
+	device_works();
+	pass_ms(100);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+}
+END_TEST
+
 START_TEST(a_lost_vf_may_be_removed)
 {
 	struct answer answer;
@@ -260,6 +287,7 @@ int main(void)
 	tcase_add_test(tcase, a_mac_that_is_ours_or_none_is_no_news);
 	tcase_add_test(tcase, a_vf_that_has_left_is_waited_for);
 	tcase_add_test(tcase, somebody_knows_that_it_is_back);
+	tcase_add_test(tcase, a_vf_that_flaps);
 	tcase_add_test(tcase, a_lost_vf_may_be_removed);
 	tcase_add_test(tcase, removed_while_it_is_lost);
 	tcase_add_test(tcase, removed_while_it_comes_back);

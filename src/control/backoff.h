@@ -1,0 +1,33 @@
+/* How long to wait before something that was lost is tried again: twice as long after each try that
+ * fails, and, as a thing may come back only to be lost again at once, twice as long after each loss
+ * too, until it has stayed well for BACKOFF_WELL_MS. Pure: the caller has the clock, in ms, that
+ * only goes forward. No locks: a struct is its owner's. All zeros: nothing has been lost yet.
+ */
+#ifndef CONTROL_BACKOFF_H
+#define CONTROL_BACKOFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BACKOFF_FIRST_MS   100U
+#define BACKOFF_LONGEST_MS 10000U
+#define BACKOFF_WELL_MS    30000U
+
+struct backoff {
+	unsigned next_ms;       /* the next wait */
+	unsigned flap_ms;       /* the first wait after the last loss, 0 = none so far */
+	uint64_t well_since_ms; /* if was_well */
+	bool was_well;
+};
+
+/* It is lost. True when it had been well for long (or is lost for the first time), so that there is
+ * no harm in trying at once; the first wait is the shortest then. */
+bool backoff_lost(struct backoff *backoff, uint64_t now_ms);
+
+/* How long to wait before the next try. */
+unsigned backoff_wait_ms(struct backoff *backoff);
+
+/* It is there. */
+void backoff_well(struct backoff *backoff, uint64_t now_ms);
+
+#endif
