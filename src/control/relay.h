@@ -26,10 +26,11 @@
 
 /* The VF end. The arrows: absent → attaching → attached → leaving → detaching → absent; a failed
  * attach goes back to absent. A VF that was lost (its PF reset it, it left the machine) goes by
- * detaching to lost, and is attached again from there until that succeeds or it is removed. */
+ * detaching to lost, and is attached again from there until that succeeds or it is removed; so is a
+ * static VF, or one of the saved state, whose first attach fails. */
 enum vf_phase {
 	VF_ABSENT,
-	VF_ATTACHING, /* an attach job is under way */
+	VF_ATTACHING, /* an attach job is under way, or about to be tried again */
 	VF_ATTACHED,  /* lanes may poll it */
 	VF_LEAVING,   /* its lanes have to leave the plans */
 	VF_DETACHING, /* a detach job is under way */
@@ -142,13 +143,18 @@ struct relay {
 	bool abandoned;           /* nobody wants the attach under way any more: undo it */
 	bool lost;                /* attach it again when it is detached */
 	bool lost_early;          /* its PF has reset it before we heard that it is attached */
-	struct loop_timer retry;  /* VF_LOST: the next attach; VF_ATTACHED: the next mending */
-	struct backoff backoff;   /* when that attach is */
-	bool detach_wanted;       /* somebody asked to remove what is being attached */
-	bool restored;            /* from the saved state, and nobody has asked for it since */
-	uint64_t changed;         /* number of its last change that is to be saved, see saved.c */
-	bool ask_host;            /* the PF's settings may have changed: relay_host.c */
-	bool unheard;             /* … or may have changed twice, while nobody heard of it */
+	/* VF_LOST: the next attach; VF_ATTACHING: the next trial of one; VF_ATTACHED: the next
+	 * mending */
+	struct loop_timer retry;
+	unsigned trials_left;              /* of the attach under way */
+	struct backoff backoff;            /* when that attach is */
+	bool detach_wanted;                /* somebody asked to remove what is being attached */
+	bool awaited;                      /* a static VF that has not been there since the start */
+	char last_failure[ERROR_TEXT_MAX]; /* of attaching what is lost, as said in the log */
+	bool restored;    /* from the saved state, and nobody has asked for it since */
+	uint64_t changed; /* number of its last change that is to be saved, see saved.c */
+	bool ask_host;    /* the PF's settings may have changed: relay_host.c */
+	bool unheard;     /* … or may have changed twice, while nobody heard of it */
 	_Atomic uint32_t lost_members; /* bit i: the bond's member i was lost; any thread sets */
 	bool mending;                  /* a mend job is under way: a detach has to wait for it */
 	struct mend_job mend_job;      /* the device thread's while mending */
@@ -231,8 +237,10 @@ void control_read_counters(const struct relay *relay, enum lane_direction direct
 
 /* --- relay_vf.c --- */
 
-/* The static VFs of the configuration. */
+/* The static VFs of the configuration: attaches them, now or when they are there. */
 void relay_vf_start_static(struct control *control);
+/* Nobody wants the attach under way any more. VF_ATTACHING only. */
+void relay_vf_give_up(struct relay *relay);
 /* After the plans were published: what is VF_LEAVING is in none of them any more. */
 void relay_vf_unplanned(struct control *control);
 /* The VF of the relay, or members of its bond, were reset or have gone. */

@@ -40,7 +40,7 @@ static void on_add_late(void *context)
 	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
 	    relay->owner == CONTROL_OWNER_CLIENT && !relay->lost) {
 		relay->abandoned = true;
-		atomic_store(&relay->vf_job.cancelled, true);
+		relay_vf_give_up(relay);
 	}
 }
 
@@ -163,10 +163,54 @@ static void answer_held(const struct relay *holder, const struct control_vf_requ
 static bool is_repetition(struct relay *relay, const struct control_vf_request *request)
 {
 	if (!relay_has_exactly(relay, &request->device, &request->bond) ||
-	    (!request->conditional && !relay->restored))
+	    (!request->conditional && !relay->restored && !relay->awaited))
 		return false;
 	relay->restored = false; /* somebody has asked */
 	return true;
+}
+
+/* A static VF that has not been there since the start keeps neither its relay nor its device from
+ * others who ask for them. */
+static bool gives_way(const struct relay *relay, const struct control_vf_request *request)
+{
+	bool same = request->owner == CONTROL_OWNER_CLIENT && relay->id == request->relay_id &&
+	            relay_has_exactly(relay, &request->device, &request->bond);
+
+	return relay->awaited && relay->vf_phase == VF_LOST && !same;
+}
+
+static bool is_in_the_way(const struct relay *relay, const struct control_vf_request *request)
+{
+	return relay->vf_phase != VF_ABSENT &&
+	       bond_spec_overlap(&relay->device, &relay->bond, &request->device, &request->bond);
+}
+
+/* Who has the device and does not give way, NULL = nobody. */
+static const struct relay *holder_of(const struct control *control,
+                                     const struct control_vf_request *request)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		const struct relay *relay = &control->relays[i];
+
+		if (is_in_the_way(relay, request) && !gives_way(relay, request))
+			return relay;
+	}
+	return NULL;
+}
+
+static void have_others_give_way(struct control *control, const struct control_vf_request *request)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &control->relays[i];
+
+		if (!gives_way(relay, request) ||
+		    (i != request->relay_id && !is_in_the_way(relay, request)))
+			continue;
+		log_notice("relay %u: %s, a static VF that is not there, is not waited for any "
+		           "longer: %s is asked for, for relay %u",
+		           relay->id, relay->device.name, request->device.name, request->relay_id);
+		relay_vf_leave(relay);
+	}
 }
 
 void control_add_vf(struct control *control, const struct control_vf_request *request,
@@ -188,7 +232,8 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		restore_yield(relay, request);
 		restore_yield(relay_using(control, &request->device, &request->bond), request);
 	}
-	if (answer_foreign(relay, request, done, context, source, CODE_OCCUPIED))
+	if (!gives_way(relay, request) &&
+	    answer_foreign(relay, request, done, context, source, CODE_OCCUPIED))
 		return;
 	again = is_repetition(relay, request);
 	if (again && relay->vf_phase == VF_ATTACHED) {
@@ -208,7 +253,7 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		wait_for(relay, &relay->add_waiters, on_add_late, source, done, context);
 		return;
 	}
-	if (relay->vf_phase != VF_ABSENT) {
+	if (relay->vf_phase != VF_ABSENT && !gives_way(relay, request)) {
 		bool leaving = relay_is_leaving(relay);
 
 		answer_error(done, context, source, CODE_OCCUPIED, "relay %u %s %s; %s", relay->id,
@@ -216,18 +261,20 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 		             leaving ? "try again in a moment" : "remove that first");
 		return;
 	}
-	holder = relay_using(control, &request->device, &request->bond);
+	holder = holder_of(control, request);
 	if (holder != NULL) {
 		answer_held(holder, request, done, context);
 		return;
 	}
+	have_others_give_way(control, request);
 	if (wait_for(relay, &relay->add_waiters, on_add_late, source, done, context) < 0)
 		return;
 	relay->device = request->device;
 	relay->bond = request->bond;
 	relay->owner = request->owner;
-	relay->lost = false;
+	relay->lost = relay->awaited = false;
 	relay->restored = false;
+	relay->last_failure[0] = '\0';
 	memset(relay->member_past, 0, sizeof(relay->member_past));
 	memset(relay->member_backoff, 0, sizeof(relay->member_backoff));
 	relay->backoff = (struct backoff){0};

@@ -3,9 +3,11 @@
  * thread only, but for the two *_run functions.
  *
  * An attach that nobody waits for any more is undone, since its client was told that it failed; a
- * detach goes on to its end.
+ * detach goes on to its end. An attach that fails because the kernel is at work on the VF (it has
+ * just been bound, its PF resets it) is tried again while its client can wait.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -14,6 +16,11 @@
 
 #define VF_RING_SIZE      512 /* descriptors */
 #define VF_QUEUES_DEFAULT 4
+
+/* Trials of an attach, and what is between them: together less than CONTROL_ANSWER_MS, and longer
+ * than a VF's reset takes (100 ms by the book). The device thread serves others meanwhile. */
+#define ATTACH_TRIALS   5
+#define ATTACH_PAUSE_MS 200
 
 /* --- detach -------------------------------------------------------------------------------- */
 
@@ -163,14 +170,56 @@ static bool node_is_acceptable(const struct relay *relay, struct error *err)
 	return !control->config->same_numa;
 }
 
-static void say_not_back(const struct relay *relay, const char *why)
+/* Once for each reason: it may stay away for good. */
+static void say_not_back(struct relay *relay, const char *why)
 {
-	if (relay->restored && relay->backoff.next_ms == 0)
+	bool first = relay->last_failure[0] == '\0', same = strcmp(relay->last_failure, why) == 0;
+
+	snprintf(relay->last_failure, sizeof(relay->last_failure), "%s", why);
+	if (relay->awaited && first)
+		log_err("relay %u: %s: %s; it is taken when it is there", relay->id,
+		        relay->device.name, why);
+	else if (relay->restored && first)
 		log_err("relay %u: %s, which a client had added before the restart: %s; it is "
 		        "tried again and again until it works or is removed",
 		        relay->id, relay->device.name, why);
 	else
-		log_info("relay %u: %s is not back yet: %s", relay->id, relay->device.name, why);
+		log_write(same ? LOG_DEBUG : LOG_INFO, "relay %u: %s is not %s yet: %s", relay->id,
+		          relay->device.name, relay->awaited ? "there" : "back", why);
+}
+
+static void submit_attach(struct relay *relay)
+{
+	job_submit(relay->control->device_thread, &relay->vf_job.job);
+}
+
+static void on_next_trial(void *context)
+{
+	submit_attach(context);
+}
+
+/* Whether the attach that failed so is worth another trial; if so, that is under way. */
+static bool tried_again(struct relay *relay, int rc)
+{
+	if (rc != -EAGAIN || relay->trials_left == 0 || relay->abandoned || relay->detach_wanted ||
+	    relay->control->quiesced)
+		return false;
+	relay->trials_left--;
+	log_info("relay %u: %s is busy, and tried again: %s", relay->id, relay->device.name,
+	         relay->vf_job.err.text);
+	loop_timer_start(relay->control->loop, &relay->retry, ATTACH_PAUSE_MS, on_next_trial,
+	                 relay);
+	return true;
+}
+
+/* What waits for its next trial ends at once: its job does nothing but come back. */
+void relay_vf_give_up(struct relay *relay)
+{
+	atomic_store(&relay->vf_job.cancelled, true);
+	if (!relay->retry.running)
+		return;
+	loop_timer_stop(&relay->retry);
+	submit_attach(relay);
 }
 
 static void attach_done(struct job *job)
@@ -179,6 +228,8 @@ static void attach_done(struct job *job)
 	struct relay *relay = vf_job->relay;
 	struct error err;
 
+	if (tried_again(relay, vf_job->rc))
+		return;
 	if (vf_job->rc < 0 && relay->lost && !relay->abandoned && !relay->detach_wanted) {
 		say_not_back(relay, vf_job->err.text);
 		waiters_answer_error(&relay->add_waiters, relay_add_source(&relay->bond),
@@ -188,6 +239,7 @@ static void attach_done(struct job *job)
 	}
 	if (vf_job->rc < 0) {
 		relay->vf_phase = VF_ABSENT;
+		relay->awaited = false;
 		/* OVSDB's side tries again and again, and tells what is new. */
 		log_write(relay->owner == CONTROL_OWNER_OVSDB ? LOG_DEBUG : LOG_ERR,
 		          "relay %u: %s: %s", relay->id, relay->device.name, vf_job->err.text);
@@ -200,7 +252,8 @@ static void attach_done(struct job *job)
 	relay->vf_phase = VF_ATTACHED;
 	relay->mac.asked = false;
 	relay->rss.set_up_for = relay->rss.vf_queues = 0;
-	relay->lost = false;
+	relay->lost = relay->awaited = false;
+	relay->last_failure[0] = '\0';
 	memset(&relay->health, 0, sizeof(relay->health));
 	if (relay->abandoned || relay->detach_wanted) {
 		begin_detach(relay);
@@ -258,6 +311,7 @@ void relay_vf_attach(struct relay *relay)
 	relay->abandoned = false;
 	relay->detach_wanted = false;
 	relay->lost_early = false;
+	relay->trials_left = ATTACH_TRIALS - 1;
 	atomic_store(&relay->lost_members, 0);
 	memset(vf_job, 0, sizeof(*vf_job));
 	vf_job->job.run = attach_run;
@@ -265,7 +319,7 @@ void relay_vf_attach(struct relay *relay)
 	vf_job->relay = relay;
 	vf_job->spec = relay->device;
 	vf_job->params = relay_vf_params(relay);
-	job_submit(relay->control->device_thread, &vf_job->job);
+	submit_attach(relay);
 }
 
 /* --- what others have it do ----------------------------------------------------------------- */
@@ -291,7 +345,8 @@ bool relay_vf_is_kept(const struct relay *relay)
 
 void relay_vf_leave(struct relay *relay)
 {
-	relay->lost = false; /* and does not come back */
+	relay->lost = relay->awaited = false; /* and does not come back */
+	relay->last_failure[0] = '\0';
 	vf_changed(relay);
 	switch (relay->vf_phase) {
 	case VF_LOST:
@@ -303,7 +358,7 @@ void relay_vf_leave(struct relay *relay)
 		break;
 	case VF_ATTACHING:
 		relay->detach_wanted = true;
-		atomic_store(&relay->vf_job.cancelled, true);
+		relay_vf_give_up(relay);
 		break;
 	default: /* on its way already, or not there */
 		break;
@@ -320,6 +375,7 @@ void relay_vf_start_static(struct control *control)
 		relay->device = config->static_vfs[i].device;
 		relay->bond = config->static_vfs[i].bond;
 		relay->owner = CONTROL_OWNER_CONFIG;
+		relay->lost = relay->awaited = true; /* it may be bound later than we start */
 		relay_vf_attach(relay);
 	}
 }
@@ -329,13 +385,13 @@ void relay_vf_detach_all(struct control *control)
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct relay *relay = &control->relays[i];
 
+		if (relay->vf_phase == VF_ATTACHING) {
+			relay->abandoned = true;
+			relay_vf_give_up(relay);
+		}
 		loop_timer_stop(&relay->retry);
 		if (relay->vf_phase == VF_ATTACHED)
 			relay->vf_phase = VF_LEAVING;
-		if (relay->vf_phase == VF_ATTACHING) {
-			relay->abandoned = true;
-			atomic_store(&relay->vf_job.cancelled, true);
-		}
 	}
 	relay_vf_unplanned(control);
 }

@@ -78,7 +78,7 @@ static int member_probe(struct vf *vf, unsigned index, const struct vf_params *p
 
 	if (rc < 0) {
 		err->code = rc == -EBUSY ? BOND_ERROR_MEMBER_IN_USE : BOND_ERROR_MEMBER;
-		return -1;
+		return rc == -EAGAIN ? -EAGAIN : -1;
 	}
 	vf_events_listen(member->port_id, params->relay_id, index);
 	member->present = true;
@@ -101,14 +101,19 @@ static void members_unprobe(struct vf *vf)
 static int members_probe(struct vf *vf, const struct vf_params *params, struct error *err)
 {
 	unsigned present = 0;
+	int failure = -1;
 
 	for (unsigned i = 0; i < vf->n_members; i++) {
-		if (member_probe(vf, i, params, err) == 0)
+		int rc = member_probe(vf, i, params, err);
+
+		if (rc == 0)
 			present++;
 		else if (!params->partial)
-			return -1;
+			return rc;
+		else
+			failure = rc;
 	}
-	return present > 0 ? 0 : -1;
+	return present > 0 ? 0 : failure;
 }
 
 static const char *member_name(const struct vf_params *params, unsigned index)
@@ -190,15 +195,19 @@ int bond_probe(const struct device_spec *spec, const struct vf_params *params, s
 	if (rte_eth_dev_get_port_by_name(spec->name, &port_id) == 0)
 		return refuse(err, BOND_ERROR_CREATE, "%s is in use by DPDK already (port %u)",
 		              spec->name, port_id);
-	if (members_probe(vf, params, err) < 0 || bond_create(vf, params, err) < 0)
+	int rc = members_probe(vf, params, err);
+	if (rc == 0)
+		rc = bond_create(vf, params, err);
+	if (rc < 0)
 		goto fail_members;
-	if (bond_join(vf, params, err) == 0)
+	rc = bond_join(vf, params, err);
+	if (rc == 0)
 		return 0;
 	if (vf_unprobe(vf->port_id, &ignored) < 0)
 		log_warn("relay %u: %s, given up: %s", params->relay_id, spec->name, ignored.text);
 fail_members:
 	members_unprobe(vf);
-	return -1;
+	return rc;
 }
 
 int bond_unprobe(struct vf *vf, struct error *err)

@@ -8,8 +8,9 @@
 #include "port/vf.h"
 
 /* Probes the members and makes the bond of them: vf->port_id and vf->members. All or nothing, but
- * with params->partial as many as there are, one at least. 0, or -1 with err and its BOND_ERROR_*;
- * then nothing is left behind. */
+ * with params->partial as many as there are, one at least. 0, or, with err and its BOND_ERROR_*,
+ * and nothing left behind, -EAGAIN when a member that it needs may be there in a moment, else -1.
+ */
 int bond_probe(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
                struct error *err);
 

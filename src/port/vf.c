@@ -47,8 +47,9 @@ static int probe(struct vf *vf, const struct vf_params *params, struct error *er
 {
 	if (params->bond != NULL && params->bond->n_members > 0)
 		return bond_probe(&vf->spec, params, vf, err);
-	if (vf_probe(&vf->spec, params->relay_id, &vf->port_id, err) < 0)
-		return -1;
+	int rc = vf_probe(&vf->spec, params->relay_id, &vf->port_id, err);
+	if (rc < 0)
+		return rc;
 	/* Before the start, after which the PF may reset it at any time. */
 	vf_events_listen(vf->port_id, params->relay_id, 0);
 	return 0;
@@ -69,8 +70,9 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
 	struct error ignored;
 
 	*vf = (struct vf){.spec = *spec};
-	if (probe(vf, params, err) < 0)
-		return -1;
+	int rc = probe(vf, params, err);
+	if (rc < 0)
+		return rc == -EAGAIN ? -EAGAIN : -1;
 	if (vf_configure(vf, params, err) < 0) {
 		if (vf->n_members > 0)
 			err->code = BOND_ERROR_CONFIGURE;

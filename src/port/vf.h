@@ -131,8 +131,8 @@ void vf_events_init(vf_event_fn on_lost, void *context);
 
 /* Probe, configure (queues, RSS, MTU, offloads), make the pool, start; spec names the bond if
  * params tells of one. On failure everything is undone, err->code is one of the VF_ERROR_* or
- * BOND_ERROR_* codes (which may be negative) and err->text says why and what to do; returns -1.
- * Refuses a device that DPDK has already. */
+ * BOND_ERROR_* codes (which may be negative) and err->text says why and what to do; returns -EAGAIN
+ * when another trial in a moment may succeed, else -1. Refuses a device that DPDK has already. */
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
               struct error *err);
 

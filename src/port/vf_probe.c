@@ -11,6 +11,7 @@
 #include <rte_ethdev.h>
 
 #include "base/log.h"
+#include "port/dpdk_log.h"
 #include "port/vf.h"
 #include "sys/pci_ready.h"
 #include "sys/sysfs.h"
@@ -91,6 +92,12 @@ static int refuse_failed(const struct device_spec *spec, const struct pci_functi
 	        function->vendor_id, function->device_id);
 }
 
+/* What is another process's is so for good: then vfio's group cannot even be opened. */
+static bool is_for_a_moment(const struct device_spec *spec, int rc)
+{
+	return spec->is_pci && (rc == -EAGAIN || rc == -EBUSY || dpdk_log_busy_seen());
+}
+
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
              struct error *err)
 {
@@ -107,9 +114,12 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 	if (spec->is_pci && vf_probe_check_pci(SYSFS_ROOT, &spec->pci, &function, err) < 0)
 		return -1;
 
+	dpdk_log_busy_forget();
 	int rc = rte_dev_probe(spec->devargs);
-	if (rc != 0)
-		return refuse_failed(spec, &function, rc, err);
+	if (rc != 0) {
+		(void)refuse_failed(spec, &function, rc, err);
+		return is_for_a_moment(spec, rc) ? -EAGAIN : -1;
+	}
 	if (!port_find(spec->name, port_id)) {
 		(void)rte_eal_hotplug_remove(spec->is_pci ? "pci" : "vdev", spec->name);
 		return refuse(err, "DPDK's driver for %s gives no Ethernet port", spec->name);

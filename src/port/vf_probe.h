@@ -17,7 +17,7 @@ int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
                        struct pci_function *function, struct error *err);
 
 /* Probes the device for a relay. 0 and the port; or, with err and nothing left behind, -EBUSY when
- * DPDK has it already, and -1 otherwise. */
+ * DPDK has it already, -EAGAIN when another trial in a moment may succeed, and -1 otherwise. */
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
              struct error *err);
 /* Lets others see whose the port is. */

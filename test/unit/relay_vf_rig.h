@@ -8,6 +8,7 @@
 #define RELAY_VF_RIG_H
 
 #include <check.h>
+#include <errno.h>
 
 #include "fake_clients.h"
 #include "fake_jobs.h"
@@ -52,6 +53,7 @@ static inline bool device_idle(void)
 static bool attached[DEVICES];
 static unsigned n_attached, n_attaches, n_detaches;
 static int attach_code; /* other than 0: vf_attach fails so */
+static unsigned n_busy; /* so many attaches fail for the moment */
 static bool detach_fails;
 static int attach_node;
 static struct vf_leftover leftover;
@@ -72,6 +74,11 @@ int __wrap_vf_attach(const struct device_spec *spec, const struct vf_params *par
 	seen_params = *params;
 	fake_expect(port < DEVICES);
 	fake_expect(!attached[port]); /* the control layer knows what it has */
+	if (n_busy > 0) {
+		n_busy--;
+		error_set(err, VF_ERROR_PROBE, "%s is busy", spec->name);
+		return -EAGAIN;
+	}
 	if (attach_code != 0) {
 		error_set(err, attach_code, "%s does not work", spec->name);
 		return -1;
@@ -154,6 +161,23 @@ static inline const char *to_vm_state(unsigned relay_id)
 	return relay.vf_to_vm.internal_state;
 }
 
+static inline bool is_ovsdbs(unsigned relay_id)
+{
+	struct device_spec device;
+
+	return control_vf_of_owner(rig, relay_id, CONTROL_OWNER_OVSDB, &device);
+}
+
+#define LONGEST_WAIT_MS 20000 /* surely longer than between two tries */
+
+static inline void have_static(unsigned relay_id, int device)
+{
+	struct static_vf *vf = &rig_config.static_vfs[rig_config.n_static_vfs++];
+
+	vf->relay_id = relay_id;
+	(void)name_device(device, &vf->device);
+}
+
 /* A VF that is there. */
 static inline void have(unsigned relay_id, int device)
 {
@@ -175,6 +199,7 @@ static inline void set_up(void)
 	memset(attached, 0, sizeof(attached));
 	n_attached = n_attaches = n_detaches = n_timers = 0;
 	attach_code = attach_node = 0;
+	n_busy = 0;
 	asker = CONTROL_OWNER_CLIENT;
 	detach_fails = out_of_memory = false;
 	memset(&leftover, 0, sizeof(leftover));

@@ -1,5 +1,6 @@
 /* DPDK's lines in our log: whole ones, with their severity, and not too many. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -110,6 +111,49 @@ START_TEST(leaves_out_a_flood)
 }
 END_TEST
 
+/* --- what DPDK tells in its log alone ------------------------------------------------------- */
+
+static int error_then; /* when vfio refused */
+static const char *line_then;
+
+static void vfio_refuses(void)
+{
+	errno = error_then;
+	rte_log(RTE_LOG_WARNING, RTE_LOGTYPE_EAL, "%s\n", line_then);
+	ck_assert_int_eq(errno, error_then);
+}
+
+static bool tells_busy(const char *line, int error)
+{
+	line_then = line;
+	error_then = error;
+	dpdk_log_busy_forget();
+	capture(vfio_refuses);
+	return dpdk_log_busy_seen();
+}
+
+START_TEST(knows_what_is_busy_for_a_moment)
+{
+	static const char fd[] = "EAL: Getting a vfio_dev_fd for 0000:01:10.0 failed";
+
+	ck_assert(tells_busy("EAL: Unable to reset device! Error: 11 (Resource temporarily "
+	                     "unavailable)",
+	                     0));
+	ck_assert(tells_busy("PCI_BUS: Unable to reset device! Error: 16 (busy)", 0));
+	ck_assert(
+	        !tells_busy("EAL: Unable to reset device! Error: 5 (Input/output error)", EAGAIN));
+	ck_assert(!tells_busy("EAL: Unable to reset device! Error: ", 0));
+	ck_assert(tells_busy(fd, EAGAIN));
+	ck_assert(tells_busy(fd, EBUSY));
+	ck_assert(!tells_busy(fd, EPERM));
+	ck_assert(!tells_busy(fd, 0));
+	ck_assert(!tells_busy("EAL: Failed to open VFIO group 7", EBUSY)); /* another process's */
+	ck_assert(tells_busy(fd, EAGAIN));
+	dpdk_log_busy_forget();
+	ck_assert(!dpdk_log_busy_seen());
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -122,5 +166,6 @@ int main(void)
 	tcase_add_test(tcase, puts_lines_together);
 	tcase_add_test(tcase, bears_long_and_odd_lines);
 	tcase_add_test(tcase, leaves_out_a_flood);
+	tcase_add_test(tcase, knows_what_is_busy_for_a_moment);
 	return suite_main("dpdk_log", tcase);
 }

@@ -293,27 +293,27 @@ START_TEST(a_member_that_flaps)
 
 	have_bond();
 	lose(1U << 1);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(wanted_seen, 1U << 1);
 	for (size_t i = 0; i < RTE_DIM(waits); i++) {
 		lose(1U << 1);
-		device_works();
+		works(DEVICE);
 		ck_assert_uint_eq(lost_seen, 1U << 1);
 		ck_assert_uint_eq(wanted_seen, 0);
 		ck_assert(!state().members[1].present);
 		ck_assert_uint_eq(timer_ms, waits[i]);
 		time_passes();
-		device_works();
+		works(DEVICE);
 		ck_assert(state().members[1].present);
 	}
 	/* The others are not made to wait, nor it when it has stayed. */
 	lose(1U << 2);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(wanted_seen, 1U << 2);
 	ck_assert(state().members[2].present);
 	clock_ms += BACKOFF_WELL_MS;
 	lose(1U << 1);
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(wanted_seen, 1U << 1);
 	ck_assert_ptr_null(timer);
 }
@@ -324,23 +324,23 @@ START_TEST(two_members_that_wait)
 {
 	have_bond();
 	lose(1);
-	device_works();
+	works(DEVICE);
 	lose(1); /* for 200 ms */
-	device_works();
+	works(DEVICE);
 	clock_ms += 50;
 	away = 1U << 2;
 	lose(1U << 2); /* tried now, and again in 100 ms */
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(wanted_seen, 1U << 2);
 	ck_assert_uint_eq(timer_ms, 100);
 	away = 0;
 	time_passes();
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(wanted_seen, 1U << 2);
 	ck_assert(state().members[2].present && !state().members[0].present);
 	ck_assert_uint_eq(timer_ms, 50);
 	time_passes();
-	device_works();
+	works(DEVICE);
 	ck_assert_uint_eq(wanted_seen, 1);
 	ck_assert(state().members[0].present);
 	ck_assert_ptr_null(timer);

@@ -86,6 +86,7 @@ static void something_happens(uint64_t *random, struct answer *answer)
 		relay_vf_lost(&rig->relays[relay]);
 		break;
 	default:
+		n_busy = fake_random(random) % 4 == 0 ? fake_random(random) % 8 : 0;
 		attach_code = fake_random(random) % 4 == 0 ? VF_ERROR_CONFIGURE : 0;
 		detach_fails = fake_random(random) % 8 == 0;
 		out_of_memory = fake_random(random) % 8 == 0;
@@ -101,6 +102,11 @@ START_TEST(every_request_is_answered_once_and_in_time)
 	static struct answer answers[ASKS];
 	uint64_t random = (uint64_t)_i;
 
+	if (_i % 2 == 0) {
+		have_static(0, 2);
+		have_static(2, 1);
+		relay_vf_start_static(rig);
+	}
 	for (int i = 0; i < ASKS; i++)
 		something_happens(&random, &answers[i]);
 	out_of_memory = false;

@@ -13,8 +13,6 @@
 /* --- lost and found -----------------------------------------------------------------------------
  */
 
-#define LONGEST_WAIT_MS 20000 /* surely longer than between two tries */
-
 START_TEST(a_vf_that_was_reset_comes_back)
 {
 	struct control_relay relay;

@@ -19,13 +19,6 @@ static void expect_refused(const struct answer *answer, const char *source, int 
 	ck_assert_msg(strstr(answer->text, who) != NULL, "%s", answer->text);
 }
 
-static bool is_ovsdbs(unsigned relay_id)
-{
-	struct device_spec device;
-
-	return control_vf_of_owner(rig, relay_id, CONTROL_OWNER_OVSDB, &device);
-}
-
 START_TEST(each_vf_has_one_owner)
 {
 	struct device_spec device;

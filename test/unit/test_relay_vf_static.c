@@ -1,0 +1,93 @@
+/* Static VFs that are not there at the start: when they are attached, and to whom they give way.
+ */
+/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop loop_now_ms
+ */
+/* WRAP: plan_create */
+#include <check.h>
+
+#include "relay_vf_rig.h"
+#include "suite.h"
+
+START_TEST(a_static_vf_that_comes_later)
+{
+	struct answer answer;
+
+	have_static(0, 0);
+	attach_code = VF_ERROR_PROBE;
+	relay_vf_start_static(rig);
+	for (int i = 0; i < 20; i++) {
+		device_works();
+		ck_assert_str_eq(to_vm_state(0), "DPDK_UNINIT");
+		pass_ms(BACKOFF_LONGEST_MS);
+	}
+	device_works();
+	add(0, 0, false, &answer); /* somebody looks for it: no repetition yet */
+	device_works();
+	expect_error(&answer, add_source, VF_ERROR_PROBE);
+	attach_code = 0;
+	pass_ms(BACKOFF_LONGEST_MS);
+	device_works();
+	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
+	add(0, 0, false, &answer); /* but now */
+	expect_error(&answer, add_source, 8);
+	ck_assert(!relay_vf_is_kept(&rig->relays[0])); /* still the configuration's */
+	pass_ms(BACKOFF_LONGEST_MS);
+	ck_assert(device_idle());
+}
+END_TEST
+
+/* Its relay and its device are anybody's until then, as they were always. */
+START_TEST(a_static_vf_that_is_not_there_gives_way)
+{
+	struct answer answer;
+
+	have_static(0, 0);
+	have_static(1, 1);
+	have_static(2, 2);
+	have_static(3, 3);
+	attach_code = VF_ERROR_PROBE;
+	relay_vf_start_static(rig);
+	for (int i = 0; i < 4; i++)
+		device_works();
+	attach_code = 0;
+	have(0, 5);
+	add(0, 1, true, &answer); /* refused: then nobody gives way */
+	expect_error(&answer, add_source, 8);
+	ck_assert_uint_eq(rig->relays[1].vf_phase, VF_LOST);
+	have(7, 1);
+	ck_assert_uint_eq(rig->relays[1].vf_phase, VF_ABSENT);
+	asker = CONTROL_OWNER_OVSDB;
+	have(2, 2);
+	asker = CONTROL_OWNER_CLIENT;
+	remove_vf(3, 3, true, &answer);
+	expect_ok(&answer);
+	pass_ms(60000);
+	ck_assert(device_idle());
+	ck_assert_uint_eq(n_attached, 3);
+}
+END_TEST
+
+START_TEST(shut_down_while_a_static_vf_is_awaited)
+{
+	have_static(0, 0);
+	attach_code = VF_ERROR_PROBE;
+	relay_vf_start_static(rig);
+	device_works();
+	rig->quiesced = true;
+	relay_vf_detach_all(rig);
+	pass_ms(60000);
+	ck_assert(device_idle());
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("all");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, a_static_vf_that_comes_later);
+	tcase_add_test(tcase, a_static_vf_that_is_not_there_gives_way);
+	tcase_add_test(tcase, shut_down_while_a_static_vf_is_awaited);
+	return suite_main("relay_vf_static", tcase);
+}
