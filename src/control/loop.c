@@ -9,9 +9,21 @@
 
 #include <zmq.h>
 
+#include "base/log.h"
+
+#define SLOW_LOG_MS 60000
+
 struct loop_source {
 	loop_fn callback;
 	void *context;
+	const char *name;
+};
+
+/* What a turn is busy with. */
+struct loop_turn {
+	uint64_t start_ms, start_cpu_ms;
+	uint64_t longest_ms;      /* that one callback took … */
+	const char *longest_name; /* … and which, NULL = none */
 };
 
 struct loop {
@@ -20,12 +32,18 @@ struct loop {
 	struct loop_source sources[LOOP_SOURCES_MAX];
 	int n_sources;
 	bool quit;
+	struct loop_turn turn;
+	struct log_limit slow_log;
 	LIST_HEAD(, loop_timer) timers; /* earliest first */
 };
 
 struct loop *loop_create(void)
 {
-	return calloc(1, sizeof(struct loop));
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (loop != NULL)
+		loop->slow_log = (struct log_limit)LOG_LIMIT(SLOW_LOG_MS, 1);
+	return loop;
 }
 
 void loop_destroy(struct loop *loop)
@@ -33,26 +51,27 @@ void loop_destroy(struct loop *loop)
 	free(loop);
 }
 
-static int loop_add(struct loop *loop, void *socket, int fd, loop_fn callback, void *context)
+static int loop_add(struct loop *loop, void *socket, int fd, struct loop_source source)
 {
 	int i = loop->n_sources;
 
 	if (i == LOOP_SOURCES_MAX)
 		return -ENOSPC;
 	loop->items[i] = (zmq_pollitem_t){.socket = socket, .fd = fd, .events = ZMQ_POLLIN};
-	loop->sources[i] = (struct loop_source){.callback = callback, .context = context};
+	loop->sources[i] = source;
 	loop->n_sources++;
 	return 0;
 }
 
-int loop_add_fd(struct loop *loop, int fd, loop_fn callback, void *context)
+int loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *context, const char *name)
 {
-	return loop_add(loop, NULL, fd, callback, context);
+	return loop_add(loop, NULL, fd, (struct loop_source){callback, context, name});
 }
 
-int loop_add_zmq(struct loop *loop, void *zmq_socket, loop_fn callback, void *context)
+int loop_add_zmq_named(struct loop *loop, void *zmq_socket, loop_fn callback, void *context,
+                       const char *name)
 {
-	return loop_add(loop, zmq_socket, -1, callback, context);
+	return loop_add(loop, zmq_socket, -1, (struct loop_source){callback, context, name});
 }
 
 static void loop_remove(struct loop *loop, const void *socket, int fd)
@@ -77,16 +96,22 @@ void loop_remove_zmq(struct loop *loop, void *zmq_socket)
 	loop_remove(loop, zmq_socket, -1);
 }
 
-uint64_t loop_now_ms(void)
+static uint64_t clock_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-                      loop_fn callback, void *context)
+uint64_t loop_now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+/* The parentheses keep the macro away. */
+void(loop_timer_start)(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
+                       loop_fn callback, void *context)
 {
 	struct loop_timer *before = NULL, *other;
 
@@ -115,6 +140,42 @@ void loop_timer_stop(struct loop_timer *timer)
 	timer->running = false;
 }
 
+/* source is a copy: the callback may remove the original, or free the timer it is from. */
+static void run(struct loop *loop, struct loop_source source)
+{
+	uint64_t start_ms = loop_now_ms(), took_ms;
+
+	source.callback(source.context);
+	took_ms = loop_now_ms() - start_ms;
+	if (took_ms <= loop->turn.longest_ms)
+		return;
+	loop->turn.longest_ms = took_ms;
+	loop->turn.longest_name = source.name;
+}
+
+static void turn_begin(struct loop *loop)
+{
+	loop->turn = (struct loop_turn){.start_ms = loop_now_ms(),
+	                                .start_cpu_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID)};
+}
+
+static void turn_end(struct loop *loop)
+{
+	const struct loop_turn *turn = &loop->turn;
+	uint64_t took_ms = loop_now_ms() - turn->start_ms;
+
+	if (took_ms <= LOOP_SLOW_MS)
+		return;
+	log_write_limited(
+	        &loop->slow_log, LOG_WARNING,
+	        "the control thread was held up for %llu ms, %llu ms of them on its CPU, "
+	        "and answered nobody meanwhile; longest, %llu ms, by %s",
+	        (unsigned long long)took_ms,
+	        (unsigned long long)(clock_ms(CLOCK_THREAD_CPUTIME_ID) - turn->start_cpu_ms),
+	        (unsigned long long)turn->longest_ms,
+	        turn->longest_name != NULL ? turn->longest_name : "nothing of note");
+}
+
 /* Each timer that was due when the turn began, once. */
 static void run_timers(struct loop *loop)
 {
@@ -123,7 +184,7 @@ static void run_timers(struct loop *loop)
 
 	while ((timer = LIST_FIRST(&loop->timers)) != NULL && timer->deadline_ms <= now) {
 		loop_timer_stop(timer);
-		timer->callback(timer->context);
+		run(loop, (struct loop_source){timer->callback, timer->context, timer->name});
 	}
 }
 
@@ -144,10 +205,12 @@ int loop_run(struct loop *loop)
 
 		if (rc < 0 && errno != EINTR)
 			return -errno;
+		turn_begin(loop);
 		run_timers(loop);
 		for (int i = 0; rc > 0 && i < loop->n_sources; i++)
 			if (loop->items[i].revents != 0)
-				loop->sources[i].callback(loop->sources[i].context);
+				run(loop, loop->sources[i]);
+		turn_end(loop);
 	}
 	loop->quit = false; /* heeded; the loop may run again */
 	return 0;

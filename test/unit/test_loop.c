@@ -1,13 +1,18 @@
-/* The event loop: timers in time and order, sources that come and go in the middle of a turn.
+/* The event loop: timers in time and order, sources that come and go in the middle of a turn, turns
+ * that take too long.
  */
+/* WRAP: log_write_limited */
 #include <check.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/log.h"
 #include "control/loop.h"
 #include "suite.h"
 
@@ -394,6 +399,79 @@ START_TEST(zeromq_sockets_and_descriptors_side_by_side)
 }
 END_TEST
 
+/* --- slow turns ----------------------------------------------------------------------------- */
+
+static char warning[512];
+static unsigned n_warnings;
+static unsigned sleep_ms;
+
+void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
+{
+	va_list args;
+
+	ck_assert_uint_eq(limit->interval_ms, 60000);
+	ck_assert_uint_eq(limit->burst, 1);
+	ck_assert_int_eq(severity, LOG_WARNING);
+	va_start(args, format);
+	vsnprintf(warning, sizeof(warning), format, args);
+	va_end(args);
+	n_warnings++;
+}
+
+static void on_sleep(void *context)
+{
+	(void)context;
+	usleep(sleep_ms * 1000);
+}
+
+static void on_sleepy_fd(void *context)
+{
+	on_sleep(context);
+	lower_fd(0);
+}
+
+/* Takes its timer with it: the loop must not look at it afterwards. */
+static void on_sleep_and_free(void *context)
+{
+	on_sleep(NULL);
+	free(context);
+}
+
+START_TEST(warns_of_a_slow_turn)
+{
+	struct loop_timer *mortal = calloc(1, sizeof(*mortal));
+	struct loop_timer quick = {0};
+
+	sleep_ms = LOOP_SLOW_MS + 100;
+	loop_timer_start(loop, mortal, 10, on_sleep_and_free, mortal);
+	loop_timer_start(loop, &quick, 10, on_letter, (void *)"a");
+	run_for(50);
+	ck_assert_uint_eq(n_warnings, 1);
+	ck_assert_msg(strstr(warning, "by on_sleep_and_free (test/unit/test_loop.c)") != NULL, "%s",
+	              warning);
+	ck_assert_ptr_nonnull(strstr(warning, "held up for "));
+
+	raise_fd(0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_sleepy_fd, NULL), 0);
+	run_for(50);
+	ck_assert_uint_eq(n_warnings, 2);
+	ck_assert_ptr_nonnull(strstr(warning, "by on_sleepy_fd (test/unit/test_loop.c)"));
+}
+END_TEST
+
+START_TEST(says_nothing_of_waiting)
+{
+	sleep_ms = 10;
+	raise_fd(0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_sleepy_fd, NULL), 0);
+	run_for(LOOP_SLOW_MS + 200);
+	ck_assert_uint_eq(n_warnings, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -414,5 +492,7 @@ int main(void)
 	tcase_add_test(tcase, a_timer_may_change_the_sources);
 	tcase_add_test(tcase, so_many_and_no_more);
 	tcase_add_test(tcase, zeromq_sockets_and_descriptors_side_by_side);
+	tcase_add_test(tcase, warns_of_a_slow_turn);
+	tcase_add_test(tcase, says_nothing_of_waiting);
 	return suite_main("loop", tcase);
 }

@@ -2,7 +2,8 @@
  * kernel is the test's.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: link_watch_open link_watch_next loop_add_fd loop_remove_fd job_submit loop_timer_stop */
+/* WRAP: link_watch_open link_watch_next loop_add_fd_named loop_remove_fd job_submit loop_timer_stop
+ */
 #include <check.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@ static loop_fn on_readable;
 
 int __wrap_link_watch_open(void);
 int __wrap_link_watch_next(int fd, struct link_event *event);
-int __wrap_loop_add_fd(struct loop *loop, int fd, loop_fn callback, void *context);
+int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *context,
+                             const char *name);
 void __wrap_loop_remove_fd(struct loop *loop, int fd);
 void __wrap_job_submit(struct job_thread *thread, struct job *job);
 void __wrap_loop_timer_stop(struct loop_timer *timer);
@@ -42,10 +44,12 @@ int __wrap_link_watch_next(int fd, struct link_event *event)
 	return 1;
 }
 
-int __wrap_loop_add_fd(struct loop *loop, int fd, loop_fn callback, void *context)
+int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *context,
+                             const char *name)
 {
 	(void)loop;
 	(void)fd;
+	ck_assert_str_eq(name, "on_links (src/control/relay_host.c)");
 	ck_assert_ptr_eq(context, rig);
 	on_readable = callback;
 	return 0;
