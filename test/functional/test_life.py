@@ -243,6 +243,26 @@ def test_static_devices_are_there_at_start(daemon, guest):
     one.finish_clean()
 
 
+def test_a_static_device_that_comes_later(new_daemon, netns):
+    """It is taken by itself, and one that somebody else asks for meanwhile is let go."""
+    world = netns("late")
+    daemon = new_daemon("late", world.name)
+    daemon.start("--add-pci-vf=net_af_packet0,iface=late0=4", "--add-pci-vf=0000:fe:1e.7=5",
+                 "--add-pci-vf=net_null9=9")
+    daemon.wait_states(9, "DPDK_ADDED", WITHOUT_GUEST)
+    for device in ("relay 4: net_af_packet0: ", "relay 5: 0000:fe:1e.7: "):
+        wait_for(lambda: device in daemon.log_text(), 5, device)  # noqa: B023
+    daemon.wait_states(4, WITHOUT_DEVICE, WITHOUT_GUEST)
+    world.run("ip", "link", "add", "late0", "type", "dummy")
+    daemon.wait_states(4, "DPDK_ADDED", WITHOUT_GUEST, timeout=30 * SLOW)
+
+    daemon.add(5, "net_null5")
+    assert "relay 5: 0000:fe:1e.7, a static VF that is not there, is not waited" in daemon.log_text()
+    daemon.remove(5)
+    daemon.wait_states(5, WITHOUT_DEVICE, WITHOUT_GUEST)
+    assert daemon.log_text().count("relay 5: 0000:fe:1e.7: ") == 1  # said once, however often tried
+
+
 def test_scripts_drive_it(daemon):
     daemon.start()
     control = ("virtioforwarder_port_control.py",)
