@@ -159,11 +159,17 @@ static void answer_held(const struct relay *holder, const struct control_vf_requ
 		             holder->device.name, whose, owner_text(holder->owner));
 }
 
-/* Whether adding it is no more than what there is already. */
+/* A static VF that could not be attached so far. */
+static bool is_missing(const struct relay *relay)
+{
+	return relay->awaited && relay->last_failure[0] != '\0';
+}
+
+/* Whether adding it is no more than what there is already, or is being waited for. */
 static bool is_repetition(struct relay *relay, const struct control_vf_request *request)
 {
 	if (!relay_has_exactly(relay, &request->device, &request->bond) ||
-	    (!request->conditional && !relay->restored && !relay->awaited))
+	    (!request->conditional && !relay->restored && !is_missing(relay)))
 		return false;
 	relay->restored = false; /* somebody has asked */
 	return true;
@@ -235,7 +241,7 @@ void control_add_vf(struct control *control, const struct control_vf_request *re
 	if (!gives_way(relay, request) &&
 	    answer_foreign(relay, request, done, context, source, CODE_OCCUPIED))
 		return;
-	again = is_repetition(relay, request);
+	again = !gives_way(relay, request) && is_repetition(relay, request);
 	if (again && relay->vf_phase == VF_ATTACHED) {
 		saved_answer(relay, done, context);
 		return;

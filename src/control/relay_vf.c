@@ -198,10 +198,12 @@ static void on_next_trial(void *context)
 	submit_attach(context);
 }
 
-/* Whether the attach that failed so is worth another trial; if so, that is under way. */
+/* Whether the attach that failed so is worth another trial; if so, that is under way. A lost VF
+ * that nobody asks for is tried again anyway. */
 static bool tried_again(struct relay *relay, int rc)
 {
-	if (rc != -EAGAIN || relay->trials_left == 0 || relay->abandoned || relay->detach_wanted ||
+	if (rc != -EAGAIN || (relay->lost && LIST_EMPTY(&relay->add_waiters)) ||
+	    relay->trials_left == 0 || relay->abandoned || relay->detach_wanted ||
 	    relay->control->quiesced)
 		return false;
 	relay->trials_left--;

@@ -13,6 +13,10 @@
 
 #define SAMPLE_MS 1000
 
+/* How long the device thread may ask PFs at a time: each answers within microseconds, or when the
+ * kernel is done with something else. Others have work for the thread too. */
+#define ASK_HOSTS_MS 300
+
 struct health_entry {
 	unsigned relay_id;
 	struct vf vf;
@@ -29,6 +33,7 @@ struct sampler {
 	bool health_busy;
 	struct health_entry entries[RELAYS_MAX]; /* the device thread's while health_busy */
 	unsigned n_entries;
+	unsigned asked_last; /* the device thread's; a relay's id: the next one is asked first */
 };
 
 static double now_s(void)
@@ -79,17 +84,36 @@ static struct sampler *sampler_of_job(struct job *job)
 	return (struct sampler *)((char *)job - offsetof(struct sampler, health_job));
 }
 
+/* Those for whom there is no time left are asked first the next time. */
+static void ask_hosts(struct sampler *sampler)
+{
+	uint64_t until_ms = loop_now_ms() + ASK_HOSTS_MS;
+	unsigned first = 0;
+
+	while (first < sampler->n_entries &&
+	       sampler->entries[first].relay_id <= sampler->asked_last)
+		first++;
+	for (unsigned i = 0; i < sampler->n_entries; i++) {
+		struct health_entry *entry = &sampler->entries[(first + i) % sampler->n_entries];
+
+		if (!entry->ask_host)
+			continue;
+		if (loop_now_ms() > until_ms) {
+			entry->host = (struct vf_host){.pf_up = true, .incomplete = true};
+			continue;
+		}
+		vf_host_read(&entry->vf, &entry->host);
+		sampler->asked_last = entry->relay_id;
+	}
+}
+
 static void health_run(struct job *job)
 {
 	struct sampler *sampler = sampler_of_job(job);
 
-	for (unsigned i = 0; i < sampler->n_entries; i++) {
-		struct health_entry *entry = &sampler->entries[i];
-
-		vf_health_read(&entry->vf, &entry->health);
-		if (entry->ask_host)
-			vf_host_read(&entry->vf, &entry->host);
-	}
+	for (unsigned i = 0; i < sampler->n_entries; i++)
+		vf_health_read(&sampler->entries[i].vf, &sampler->entries[i].health);
+	ask_hosts(sampler);
 	vf_pools_reclaim();
 }
 

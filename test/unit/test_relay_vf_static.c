@@ -16,6 +16,8 @@ START_TEST(a_static_vf_that_comes_later)
 	have_static(0, 0);
 	attach_code = VF_ERROR_PROBE;
 	relay_vf_start_static(rig);
+	add(0, 0, false, &answer); /* it is being attached, as far as one knows */
+	expect_error(&answer, add_source, 8);
 	for (int i = 0; i < 20; i++) {
 		device_works();
 		ck_assert_str_eq(to_vm_state(0), "DPDK_UNINIT");
@@ -59,6 +61,7 @@ START_TEST(a_static_vf_that_is_not_there_gives_way)
 	ck_assert_uint_eq(rig->relays[1].vf_phase, VF_ABSENT);
 	asker = CONTROL_OWNER_OVSDB;
 	have(2, 2);
+	ck_assert(is_ovsdbs(2));
 	asker = CONTROL_OWNER_CLIENT;
 	remove_vf(3, 3, true, &answer);
 	expect_ok(&answer);
