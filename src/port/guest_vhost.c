@@ -42,16 +42,18 @@
 enum slot_phase { SLOT_CLOSED, SLOT_OPEN, SLOT_REFUSING };
 
 struct vhost_guest {
-	struct guest guest;             /* the workers' view; constant after init */
-	char path[GUEST_PATH_MAX];      /* guest thread: wo while SLOT_CLOSED */
-	bool client;                    /* likewise */
-	_Atomic int phase;              /* enum slot_phase */
-	_Atomic int connection;         /* library's vid of the connected front end, -1 = none */
-	_Atomic int vid;                /* the same once its device runs; workers: ro */
-	_Atomic uint64_t running;       /* bit v: virtqueue v runs */
-	_Atomic uint64_t quiet;         /* bit v: the guest was told not to kick virtqueue v */
-	_Atomic uint64_t features;      /* negotiated; library thread: wo */
-	_Atomic int numa_node;          /* of the guest's memory; library thread: wo */
+	struct guest guest;        /* the workers' view; constant after init */
+	char path[GUEST_PATH_MAX]; /* guest thread: wo while SLOT_CLOSED */
+	bool client;               /* likewise */
+	_Atomic int phase;         /* enum slot_phase */
+	_Atomic int connection;    /* library's vid of the connected front end, -1 = none */
+	_Atomic int vid;           /* the same once its device runs; workers: ro */
+	_Atomic uint64_t running;  /* bit v: virtqueue v runs */
+	_Atomic uint64_t quiet;    /* bit v: the guest was told not to kick virtqueue v */
+	_Atomic uint64_t features; /* negotiated; library thread: wo */
+	_Atomic int numa_node;     /* of the guest's memory; library thread: wo */
+	/* Entries of virtqueue v, 0 = not told; library thread: wo, none while it runs */
+	_Atomic uint16_t ring_size[2 * GUEST_QUEUES_MAX];
 	_Atomic unsigned sessions;      /* library thread: wo */
 	struct log_limit front_end_log; /* library thread */
 };
@@ -111,6 +113,19 @@ static int vhost_receive(struct guest *guest, uint16_t queue, struct rte_mempool
 	return rte_vhost_dequeue_burst(vid, virtqueue_from_guest(queue), pool, pkts, n);
 }
 
+/* For each burst the library notes the buffers that it has used, and has room for a ring of them.
+ * It takes from a split ring whatever the guest's index says there is, which with mergeable buffers
+ * may be more. (A guest that changes the index just then is found out by nobody.) */
+static inline bool offers_more_than_it_has(struct vhost_guest *slot, int vid, uint16_t virtqueue)
+{
+	uint64_t features = atomic_load_explicit(&slot->features, memory_order_relaxed);
+
+	return (features & (FEATURE(VIRTIO_NET_F_MRG_RXBUF) | FEATURE(VIRTIO_F_RING_PACKED))) ==
+	               FEATURE(VIRTIO_NET_F_MRG_RXBUF) &&
+	       rte_vhost_avail_entries(vid, virtqueue) >
+	               atomic_load_explicit(&slot->ring_size[virtqueue], memory_order_relaxed);
+}
+
 static int vhost_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct vhost_guest *slot = (struct vhost_guest *)guest;
@@ -119,6 +134,8 @@ static int vhost_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkt
 	if (unlikely(vid < 0))
 		return -ENOTCONN;
 	hush(slot, vid, virtqueue_to_guest(queue));
+	if (unlikely(offers_more_than_it_has(slot, vid, virtqueue_to_guest(queue))))
+		return 0;
 	return rte_vhost_enqueue_burst(vid, virtqueue_to_guest(queue), pkts, n);
 }
 
@@ -134,27 +151,62 @@ static struct vhost_guest *slot_by_vid(int vid)
 	return NULL;
 }
 
-/* The head of a vhost-user message, as the protocol lays it out and the library hands it over. */
+/* A vhost-user message as far as we look into it, as the protocol lays it out and the library hands
+ * it over. */
 struct message {
 	uint32_t request, flags, size;
-	uint64_t mmap_size, mmap_offset; /* from here on: of the two below */
-	uint16_t n_queues, queue_size;
+	union {
+		struct {
+			uint64_t mmap_size, mmap_offset;
+			uint16_t n_queues, queue_size;
+		} __attribute__((packed)) inflight;
+		struct {
+			uint32_t index, size;
+		} ring;
+	};
 } __attribute__((packed));
 
+#define RING_SIZE_MAX 32768U /* virtio 1.2, 2.7 */
+
+#define MESSAGE_SET_VRING_NUM   8
 #define MESSAGE_GET_INFLIGHT_FD 31
 #define MESSAGE_SET_INFLIGHT_FD 32
+
+/* The library polls a ring of any size, none among them, for bursts of ours, and believes a size
+ * that changes while it does. No driver asks for that. */
+static bool may_have_size(struct vhost_guest *slot, uint32_t virtqueue, uint32_t size)
+{
+	uint32_t before = atomic_load(&slot->ring_size[virtqueue]);
+
+	if (size >= LANE_BURST && size <= RING_SIZE_MAX &&
+	    (size == before || !(atomic_load(&slot->running) & 1ULL << virtqueue))) {
+		atomic_store(&slot->ring_size[virtqueue], (uint16_t)size);
+		return true;
+	}
+	log_write_limited(
+	        &slot->front_end_log, LOG_WARNING,
+	        "relay %u: the front end at %s is cut off: its virtqueue %u cannot have %u "
+	        "entries; give it %u to %u before it is enabled (QEMU: rx_queue_size=, "
+	        "tx_queue_size=)",
+	        slot_id(slot), slot->path, virtqueue, size, LANE_BURST, RING_SIZE_MAX);
+	return false;
+}
 
 /* Memory that tells of a guest's requests under way is of no use to a network device, and not
  * offered; asked for all the same, the library would set aside as much as the peer says (68 GB), or
  * write wherever the peer's own ends. So it hears of no queues. */
 static enum rte_vhost_msg_result on_message(int vid, void *bytes)
 {
+	struct vhost_guest *slot = slot_by_vid(vid);
 	struct message *message = bytes;
 
-	(void)vid;
 	if (message->request == MESSAGE_GET_INFLIGHT_FD ||
 	    message->request == MESSAGE_SET_INFLIGHT_FD)
-		message->n_queues = 0;
+		message->inflight.n_queues = 0;
+	if (message->request == MESSAGE_SET_VRING_NUM && slot != NULL &&
+	    message->ring.index < RTE_DIM(slot->ring_size) &&
+	    !may_have_size(slot, message->ring.index, message->ring.size))
+		return RTE_VHOST_MSG_RESULT_ERR;
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -182,6 +234,8 @@ static int on_new_connection(int vid)
 		}
 		atomic_store(&slot->running, 0);
 		atomic_store(&slot->quiet, 0);
+		for (size_t v = 0; v < RTE_DIM(slot->ring_size); v++)
+			atomic_store(&slot->ring_size[v], 0);
 		return 0;
 	}
 	return -1; /* its socket is being closed */
@@ -241,7 +295,7 @@ static int on_vring_state_changed(int vid, uint16_t virtqueue, int enable)
 		return 0; /* queues beyond the ones we serve are never polled */
 	bit = 1ULL << virtqueue;
 	atomic_fetch_and(&slot->quiet, ~bit);
-	if (enable)
+	if (enable && atomic_load(&slot->ring_size[virtqueue]) > 0)
 		atomic_fetch_or(&slot->running, bit);
 	else
 		atomic_fetch_and(&slot->running, ~bit);

@@ -2,9 +2,10 @@
 
 import os
 import struct
+import time
 
 from daemon import wait_for
-from vhost_peer import GET_INFLIGHT_FD, SET_INFLIGHT_FD, Peer
+from vhost_peer import FROM_GUEST, GET_INFLIGHT_FD, MRG_RXBUF, SET_INFLIGHT_FD, TO_GUEST, Peer
 
 
 def inflight(size, n_queues, queue_size):
@@ -25,6 +26,7 @@ def test_memory_for_requests_under_way(daemon, bystander):
         peer.send(GET_INFLIGHT_FD, inflight(0, 128, 65535))
         peer.receive()
         assert shared_memory_kb(daemon) < before + 16384
+    beside.guest.wait_received(10)
     beside.check()
 
 
@@ -42,4 +44,25 @@ def test_less_memory_than_a_peer_says(daemon, bystander):
         assert peer.receive() == b""
     os.close(memory)
     wait_for(lambda: daemon.states(1) == ("DPDK_UNINIT", "VIRTIO_UNINIT"))
+    beside.guest.wait_received(10)
+    beside.check()
+
+
+def test_more_buffers_than_the_ring_has(daemon, bystander):
+    """The guest's index is far ahead, and a frame takes many of its small buffers: the library would
+    note more of them than it has room for."""
+    daemon.start("--enable-mrgbuf")
+    daemon.add_ring(1)
+    beside = bystander()
+    with Peer(daemon.socket_path(1), features=MRG_RXBUF) as peer:
+        peer.fill(TO_GUEST, 20)
+        peer.fill(FROM_GUEST, 1400)
+        peer.start()
+        daemon.wait_states(1, "DPDK_READY", "VIRTIO_READY")
+        for ahead in (30000, 40000, 60000):
+            peer.make_available(TO_GUEST, ahead)
+            peer.make_available(FROM_GUEST, peer.used(FROM_GUEST) + 200)
+            time.sleep(0.3)
+            assert daemon.alive(), daemon.log_tail()
+    beside.guest.wait_received(10)
     beside.check()

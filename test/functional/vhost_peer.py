@@ -1,6 +1,7 @@
 """A vhost-user front end by hand: says what no QEMU would."""
 
 import array
+import ctypes
 import mmap
 import os
 import socket
@@ -11,14 +12,20 @@ SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE = 8, 9, 10
 SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ENABLE = 12, 13, 18
 GET_INFLIGHT_FD, SET_INFLIGHT_FD = 31, 32
 
-VERSION_1, PROTOCOL_FEATURES = 1 << 32, 1 << 30
+VERSION_1, PROTOCOL_FEATURES, MRG_RXBUF = 1 << 32, 1 << 30, 1 << 15
+TO_GUEST, FROM_GUEST = 0, 1  # queues
+DESCRIPTORS, USED, AVAILABLE, DATA = 0, 0x2000, 0x4000, 0x8000  # in a queue's part of the memory
+PART = 0x10000
+WRITABLE = 2
 USER_ADDRESS = 0x700000000000  # where the guest's memory is for its front end
 
 
 class Peer:
-    """Connected, with features agreed upon; start() has a guest with one pair of queues."""
+    """Connected, with features agreed upon; start() has a guest with one pair of queues, split rings of
+    `entries`, at most 256."""
 
-    def __init__(self, path, megabytes=1):
+    def __init__(self, path, megabytes=1, features=0, entries=256):
+        self.entries = entries
         self.size = megabytes << 20
         self.memory_fd = os.memfd_create("guest")
         os.ftruncate(self.memory_fd, self.size)
@@ -30,7 +37,7 @@ class Peer:
         self.send(GET_FEATURES)
         offered = struct.unpack("<Q", self.receive())[0]
         self.send(SET_OWNER)
-        self.send(SET_FEATURES, struct.pack("<Q", offered & (VERSION_1 | PROTOCOL_FEATURES)))
+        self.send(SET_FEATURES, struct.pack("<Q", offered & (VERSION_1 | PROTOCOL_FEATURES | features)))
 
     def __enter__(self):
         return self
@@ -57,14 +64,27 @@ class Peer:
     def start(self):
         table = struct.pack("<IIQQQQ", 1, 0, 0, self.size, USER_ADDRESS, 0)
         self.send(SET_MEM_TABLE, table, [self.memory_fd])
-        for queue in (0, 1):
-            at = USER_ADDRESS + queue * 0x10000
-            self.send(SET_VRING_NUM, struct.pack("<II", queue, 256))
+        for queue in (TO_GUEST, FROM_GUEST):
+            at = USER_ADDRESS + queue * PART
+            self.send(SET_VRING_NUM, struct.pack("<II", queue, self.entries))
             self.send(SET_VRING_BASE, struct.pack("<II", queue, 0))
-            self.send(
-                SET_VRING_ADDR, struct.pack("<IIQQQQ", queue, 0, at, at + 0x4000, at + 0x2000, 0)
-            )
+            rings = (at + DESCRIPTORS, at + USED, at + AVAILABLE, 0)
+            self.send(SET_VRING_ADDR, struct.pack("<IIQQQQ", queue, 0, *rings))
             self.send(SET_VRING_CALL, struct.pack("<Q", queue), [self.events[2 * queue]])
             self.send(SET_VRING_KICK, struct.pack("<Q", queue), [self.events[2 * queue + 1]])
             self.send(SET_VRING_ENABLE, struct.pack("<II", queue, 1))
         return self
+
+    def fill(self, queue, length):
+        """A buffer of that length in each descriptor, all of them in the ring of available ones."""
+        at, flags = queue * PART, WRITABLE if queue == TO_GUEST else 0
+        for i in range(self.entries):
+            struct.pack_into("<QIHH", self.memory, at + DESCRIPTORS + 16 * i, at + DATA, length, flags, 0)
+            struct.pack_into("<H", self.memory, at + AVAILABLE + 4 + 2 * i, i)
+
+    def make_available(self, queue, index):
+        """The guest's index, wherever that may be; written at once, as a driver does."""
+        ctypes.c_uint16.from_buffer(self.memory, queue * PART + AVAILABLE + 2).value = index & 0xFFFF
+
+    def used(self, queue):
+        return struct.unpack_from("<H", self.memory, queue * PART + USED + 2)[0]

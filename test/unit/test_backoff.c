@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "control/backoff.h"
+#include "suite.h"
 
 START_TEST(waits_longer_with_each_failure)
 {
@@ -69,7 +70,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("backoff");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_test(tcase, waits_longer_with_each_failure);
@@ -77,10 +77,5 @@ int main(void)
 	tcase_add_test(tcase, waits_longer_with_each_loss);
 	tcase_add_test(tcase, failures_are_no_losses);
 	tcase_add_test(tcase, forgets_after_a_good_while);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("backoff", tcase);
 }

@@ -8,9 +8,10 @@
 /* WRAP: rte_vhost_get_vring_num rte_vhost_enqueue_burst rte_vhost_dequeue_burst */
 /* WRAP: rte_vhost_driver_get_protocol_features rte_vhost_driver_set_protocol_features */
 /* WRAP: rte_vhost_extern_callback_register rte_vhost_enable_guest_notification */
-/* WRAP: workers_synchronize socket_file_clear socket_file_give */
+/* WRAP: workers_synchronize socket_file_clear socket_file_give rte_vhost_avail_entries */
 #include <check.h>
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,7 @@ static struct {
 	uint16_t n_virtqueues;
 	unsigned hushed[256];
 	const struct rte_vhost_user_extern_ops *message_ops;
+	uint16_t offered; /* buffers, by the guest's index */
 } devices[DEVICES];
 
 static struct {
@@ -72,6 +74,7 @@ int __wrap_rte_vhost_get_ifname(int vid, char *path, size_t size);
 int __wrap_rte_vhost_get_negotiated_features(int vid, uint64_t *features);
 int __wrap_rte_vhost_get_numa_node(int vid);
 uint16_t __wrap_rte_vhost_get_vring_num(int vid);
+uint16_t __wrap_rte_vhost_avail_entries(int vid, uint16_t queue);
 uint16_t __wrap_rte_vhost_enqueue_burst(int vid, uint16_t queue, struct rte_mbuf **pkts,
                                         uint16_t n);
 uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_mempool *pool,
@@ -81,6 +84,12 @@ void __wrap_workers_synchronize(struct workers *workers);
 int __wrap_socket_file_clear(const char *path, struct error *err);
 int __wrap_socket_file_give(const char *path, uid_t owner, gid_t group, mode_t mode,
                             struct error *err);
+
+uint16_t __wrap_rte_vhost_avail_entries(int vid, uint16_t queue)
+{
+	ck_assert_uint_eq(queue % 2, 0);
+	return devices[vid].offered;
+}
 
 int __wrap_rte_vhost_driver_register(const char *path, uint64_t flags)
 {
@@ -260,8 +269,21 @@ static int knock(unsigned relay_id)
 	return -1;
 }
 
+/* A front end says how many entries a virtqueue has; whether it may. */
+static bool has_entries(int vid, uint32_t virtqueue, uint32_t entries)
+{
+	struct {
+		uint32_t request, flags, size, virtqueue, entries;
+	} message = {.request = 8, .size = 8, .virtqueue = virtqueue, .entries = entries};
+
+	return devices[vid].message_ops->pre_msg_handle(vid, &message) ==
+	       RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
 static void queue(int vid, uint16_t virtqueue, int enable)
 {
+	if (enable)
+		ck_assert(has_entries(vid, virtqueue, 256));
 	sockets[devices[vid].socket].ops->vring_state_changed(vid, virtqueue, enable);
 	if (virtqueue >= devices[vid].n_virtqueues)
 		devices[vid].n_virtqueues = (uint16_t)(virtqueue + 1);
@@ -386,6 +408,8 @@ START_TEST(no_memory_for_requests_under_way)
 	for (uint32_t request = 1; request < 45; request++) {
 		bool inflight = request == 31 || request == 32;
 
+		if (request == 8) /* has something else there */
+			continue;
 		message.request = request;
 		message.n_queues = UINT16_MAX;
 		ck_assert_int_eq(devices[vid].message_ops->pre_msg_handle(vid, &message),
@@ -393,6 +417,65 @@ START_TEST(no_memory_for_requests_under_way)
 		ck_assert_uint_eq(message.n_queues, inflight ? 0 : UINT16_MAX);
 		ck_assert_uint_eq(message.queue_size, 7);
 		ck_assert_uint_eq(message.size, 24);
+	}
+}
+END_TEST
+
+/* A ring that cannot hold a burst, or changes its size while it runs, would have the library write
+ * where it has no room. */
+START_TEST(rings_have_a_size)
+{
+	static const uint32_t bad[] = {0, 1, 31, 32769, UINT32_MAX};
+	int vid = knock(0);
+
+	for (size_t i = 0; i < RTE_DIM(bad); i++)
+		ck_assert(!has_entries(vid, 1, bad[i]));
+	sockets[devices[vid].socket].ops->vring_state_changed(vid, 1, 1);
+	devices[vid].n_virtqueues = 2;
+	queue(vid, 0, 1);
+	ck_assert(driver_is_ready(vid));
+	ck_assert_uint_eq(state_of(0).rx_queues, 1);
+	ck_assert_uint_eq(state_of(0).tx_queues, 0); /* of no size */
+	ck_assert(has_entries(vid, 0, 256));
+	ck_assert(!has_entries(vid, 0, 512));
+	ck_assert(has_entries(vid, 1, 512));
+	ck_assert(has_entries(vid, 1, 32768));
+	ck_assert(has_entries(vid, 64, 1)); /* never polled */
+	queue(vid, 0, 0);
+	ck_assert(has_entries(vid, 0, 512));
+	hang_up(vid);
+	/* The next one's are its own. */
+	vid = knock(0);
+	sockets[devices[vid].socket].ops->vring_state_changed(vid, 0, 1);
+	ck_assert(driver_is_ready(vid));
+	ck_assert_uint_eq(state_of(0).rx_queues, 0);
+}
+END_TEST
+
+START_TEST(more_buffers_than_the_ring_has)
+{
+	static const uint64_t plain = 0, mergeable = BIT(VIRTIO_NET_F_MRG_RXBUF),
+	                      packed = BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_RING_PACKED);
+	int vid = knock(0);
+
+	queue(vid, 0, 1);
+	devices[vid].features = mergeable;
+	ck_assert(driver_is_ready(vid));
+	devices[vid].offered = 256;
+	ck_assert_int_gt(send_to(0, 0), 0);
+	devices[vid].offered = 257;
+	ck_assert_int_eq(send_to(0, 0), 0);
+	devices[vid].offered = UINT16_MAX;
+	ck_assert_int_eq(send_to(0, 0), 0);
+	devices[vid].offered = 3;
+	ck_assert_int_gt(send_to(0, 0), 0);
+	/* One buffer a packet, or another kind of ring, where the number says nothing. */
+	for (int i = 0; i < 2; i++) {
+		device_ends(vid);
+		devices[vid].features = i == 0 ? plain : packed;
+		ck_assert(driver_is_ready(vid));
+		devices[vid].offered = UINT16_MAX;
+		ck_assert_int_gt(send_to(0, 0), 0);
 	}
 }
 END_TEST
@@ -651,6 +734,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, offers_what_the_configuration_says);
 	tcase_add_test(tcase, no_memory_for_requests_under_way);
+	tcase_add_test(tcase, rings_have_a_size);
+	tcase_add_test(tcase, more_buffers_than_the_ring_has);
 	tcase_add_test(tcase, a_guest_comes_and_goes);
 	tcase_add_test(tcase, a_driver_leaves_and_another_comes);
 	tcase_add_test(tcase, one_front_end_per_socket);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control_rig.h"
+#include "suite.h"
 #include "sys/link_watch.h"
 
 /* --- the kernel ---------------------------------------------------------------------------- */
@@ -224,7 +225,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("relay_host");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -234,10 +234,5 @@ int main(void)
 	tcase_add_test(tcase, asks_again_what_was_not_answered);
 	tcase_add_test(tcase, holds_nobody_up);
 	tcase_add_test(tcase, gives_up_what_fails);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("relay_host", tcase);
 }

@@ -8,6 +8,7 @@
 
 #include "control_clock.h"
 #include "control_rig.h"
+#include "suite.h"
 
 #define RELAYS 4
 
@@ -108,16 +109,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("sampler");
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, asks_once);
 	tcase_add_test(tcase, slow_pfs_take_turns);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("sampler", tcase);
 }

@@ -12,6 +12,7 @@
 
 #include "control_clock.h"
 #include "control_rig.h"
+#include "suite.h"
 
 #define RELAY 3
 #define PORT  5
@@ -173,19 +174,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("vf_health");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, what_a_port_does_not_tell_stays);
 	tcase_add_test(tcase, losses_never_go_back);
 	tcase_add_test(tcase, a_vf_that_was_lost_takes_no_losses_along);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("vf_health", tcase);
 }

@@ -11,6 +11,7 @@
 #include "port/dpdk_log.h"
 #include "port/vf.h"
 #include "port/vf_probe.h"
+#include "suite.h"
 #include "sys/pci_ready.h"
 
 static int probe_rc, probes;
@@ -90,7 +91,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("vf_probe");
 	TCase *tcase = tcase_create("all");
 
 	log_open(LOG_TO_STDOUT, LOG_CRIT, "test");
@@ -99,10 +99,5 @@ int main(void)
 	rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_NOTICE);
 	tcase_add_test(tcase, busy_for_a_moment);
 	tcase_add_test(tcase, not_for_a_moment);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_main("vf_probe", tcase);
 }
