@@ -218,9 +218,11 @@ def test_upgrade_and_removal(vm, package, service, running):
         package.remove()
         assert not service.alive()
         for path in ("/usr/bin/virtio-forwarder", "/usr/lib/virtio-forwarder", "/usr/lib64/virtio-forwarder",
-                     f"/usr/lib/systemd/system/{UNIT}", "/run/virtio-forwarder"):
+                     f"/usr/lib/systemd/system/{UNIT}"):
             vm.sh(f"[ ! -e {path} ]")
         assert vm.read(package.kept) == edited
+        package.wipe()
+        vm.sh("[ ! -e /run/virtio-forwarder ]")
     finally:
         package.wipe()
         Rpm(vm).install()
