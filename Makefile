@@ -41,7 +41,7 @@ CPPFLAGS_OURS = $(CPPFLAGS) -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DALLOW_EXPERIMEN
 CFLAGS_OURS = $(CFLAGS) -std=gnu11 -g $(OPTIMISE) $(WARNINGS) $(HARDENING) $(SAN_FLAGS) -pthread
 LDFLAGS_OURS = $(LDFLAGS) $(SAN_FLAGS) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
 
-SOURCES := $(filter-out src/main.c,$(sort $(wildcard src/*/*.c)))
+SOURCES := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 MAIN_OBJECT := $(BUILD)/obj/main.o
 PROTO_C := $(BUILD)/gen/virtioforwarder.pb-c.c
@@ -49,7 +49,7 @@ PROTO_OBJECT := $(BUILD)/obj/virtioforwarder.pb-c.o
 PROTO_PYTHON := $(BUILD)/python/virtioforwarder/virtioforwarder_pb2.py
 ARCHIVE := $(BUILD)/libvirtio-forwarder.a
 BINARY  := $(BUILD)/virtio-forwarder
-UNIT_TESTS := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard test/unit/test_*.c)))
+UNIT_TESTS := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard test/unit/*/test_*.c)))
 TOOLS   := $(patsubst test/tools/%.c,$(BUILD)/tools/%,$(sort $(wildcard test/tools/*.c)))
 MAN_PAGE := $(BUILD)/virtio-forwarder.8
 
@@ -107,7 +107,7 @@ wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | hea
 $(BUILD)/unit/%: test/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(CPPFLAGS_OURS) -Itest/unit $(CFLAGS_OURS) -Wno-missing-prototypes -MMD -MP -MF $@.d \
+	$(Q)$(CC) $(CPPFLAGS_OURS) -I. -Itest/unit/rig $(CFLAGS_OURS) -Wno-missing-prototypes -MMD -MP -MF $@.d \
 		$< -o $@ $(call wraps,$<) $(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond \
 		$$(pkg-config --libs check)
 
@@ -217,12 +217,12 @@ bench-scale: all tools
 
 # --- keeping it clean -------------------------------------------------------------------------
 
-C_FILES  := $(sort $(wildcard src/*.[ch] src/*/*.[ch] test/unit/*.[ch] test/tools/*.[ch] test/fuzz/*.[ch]))
+C_FILES  := $(sort $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] test/unit/*/*.[ch] test/tools/*.[ch] test/fuzz/*.[ch]))
 SH_FILES := $(shell git ls-files 2>/dev/null | xargs -r grep -lE '^\#!(/usr)?/bin/(env )?(ba)?sh' 2>/dev/null)
 
 .PHONY: format lint check-layers
 format:
-	clang-format -i $(C_FILES)
+	@clang-format -i $(C_FILES)
 
 check-layers:
 	@test/check-layers
@@ -241,8 +241,8 @@ datadir        ?= $(PREFIX)/share/virtio-forwarder
 docdir         ?= $(PREFIX)/share/doc/virtio-forwarder
 tmpfilesdir    ?= $(PREFIX)/lib/tmpfiles.d
 sysusersdir    ?= $(PREFIX)/lib/sysusers.d
-SCRIPT_MODULES := scripts/virtioforwarder_client.py scripts/virtioforwarder_workers.py
-SCRIPTS := $(filter-out $(SCRIPT_MODULES),$(wildcard scripts/virtioforwarder_*.py))
+SCRIPT_MODULES := clients/virtioforwarder_client.py clients/virtioforwarder_workers.py
+SCRIPTS := $(filter-out $(SCRIPT_MODULES),$(wildcard clients/virtioforwarder_*.py))
 UNITS   := $(wildcard startup/*.service)
 # to $(1), with mode $(2), the files $(3)
 install_files = install -d $(DESTDIR)$(1) && install -m $(2) $(3) $(DESTDIR)$(1)
@@ -262,7 +262,7 @@ install: all
 	$(call install_files,$(datadir),644,startup/igb_uio.conf)
 	install -D -m 644 startup/virtio-forwarder.tmpfiles $(DESTDIR)$(tmpfilesdir)/virtio-forwarder.conf
 	install -D -m 644 startup/virtio-forwarder.sysusers $(DESTDIR)$(sysusersdir)/virtio-forwarder.conf
-	install -D -m 644 scripts/virtio-forwarder.bash-completion \
+	install -D -m 644 clients/virtio-forwarder.bash-completion \
 		$(DESTDIR)$(completionsdir)/virtio-forwarder
 	for script in $(notdir $(SCRIPTS)); do \
 		ln -sf virtio-forwarder $(DESTDIR)$(completionsdir)/$$script; done
@@ -356,7 +356,7 @@ fuzz:
 sim: $(BUILD)/sim/simulate
 	$(BUILD)/sim/simulate $(BUILD)/sim
 
-BALANCER_OBJECTS := $(filter $(BUILD)/obj/control/balancer%,$(OBJECTS))
+BALANCER_OBJECTS := $(filter $(BUILD)/obj/balancer/%,$(OBJECTS))
 $(BUILD)/sim/simulate: test/sim/simulate.c test/sim/traces.h $(BALANCER_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,SIM,$@)

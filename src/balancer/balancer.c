@@ -1,12 +1,12 @@
 /* The balancer's rounds: what has to be done, what would be better, and whether that is worth it.
  */
-#include "control/balancer.h"
+#include "balancer/balancer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/balancer_model.h"
+#include "balancer/model.h"
 
 #define MOVES_AT_LEAST 16
 /* What the search of one round may look at, besides its puzzles: keeps it below a millisecond. A

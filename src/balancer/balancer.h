@@ -20,8 +20,8 @@
  *    steady loads. A domain within 1/40 of the lower bound of what is possible (1/34 of
  *    the best there is, if it is small enough to know) is left alone.
  */
-#ifndef CONTROL_BALANCER_H
-#define CONTROL_BALANCER_H
+#ifndef BALANCER_BALANCER_H
+#define BALANCER_BALANCER_H
 
 #include <stdbool.h>
 #include <stddef.h>

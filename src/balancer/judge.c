@@ -1,7 +1,7 @@
 /* Is it worth it? A plan for a domain against the sensitivity and the loads' own noise, and whether
  * anything but noise has happened at all since the last look.
  */
-#include "control/balancer_model.h"
+#include "balancer/model.h"
 
 /* With a sensitivity above 0, a gain must also exceed the noise of the loads, and a part of the
  * mean or of a CPU: times the sensitivity, so that at 0 any gain counts. At the default of 0.25

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "control/balancer_model.h"
+#include "balancer/model.h"
 
 /* What crossing to another node costs a lane, in per cent of its load at home: rough figures, of
  * which the order matters more than the values. The packet is read from one memory and written to

@@ -5,10 +5,10 @@
  * load and that of its busiest seat: twice the pressure of its busiest worker, and with half a
  * sibling's load counting, a whole number.
  */
-#ifndef CONTROL_BALANCER_MODEL_H
-#define CONTROL_BALANCER_MODEL_H
+#ifndef BALANCER_MODEL_H
+#define BALANCER_MODEL_H
 
-#include "control/balancer.h"
+#include "balancer/balancer.h"
 
 #define NONE (-1)
 

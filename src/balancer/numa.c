@@ -1,6 +1,6 @@
 /* Where groups belong: the first placement, coming home, and spilling over to another NUMA node.
  */
-#include "control/balancer_model.h"
+#include "balancer/model.h"
 
 /* What a lane counts for in a placement, besides its load: an idle one may wake up at any time, and
  * at the start all are idle. A 20th of a CPU. */

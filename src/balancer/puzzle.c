@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "control/balancer_model.h"
+#include "balancer/model.h"
 
 #define PUZZLE_GROUPS  24
 #define PUZZLE_SEATS   8

@@ -2,7 +2,7 @@
  * other, each with the heaviest group that is left and those that leave the least room beside it.
  * That finds arrangements which fit exactly, where moving and exchanging groups gets stuck.
  */
-#include "control/balancer_model.h"
+#include "balancer/model.h"
 
 #define REPACK_GROUPS 256
 #define REPACK_SEATS  128

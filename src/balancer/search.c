@@ -6,7 +6,7 @@
  * Every step makes the hottest core less hot and none as hot as it was: the list of the heats in
  * falling order always shrinks, so the search ends, and stopping after any step does no harm.
  */
-#include "control/balancer_model.h"
+#include "balancer/model.h"
 
 struct search {
 	struct balancer *b;

@@ -2,7 +2,7 @@
  */
 #include <stdio.h>
 
-#include "control/balancer.h"
+#include "balancer/balancer.h"
 
 static double percent(uint32_t share)
 {

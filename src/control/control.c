@@ -13,9 +13,9 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
-#include "port/dpdk_env.h"
-#include "port/pool.h"
+#include "dpdk/env.h"
+#include "dpdk/pool.h"
+#include "relay/relay.h"
 
 #define REPLAN_RETRY_MS 100
 

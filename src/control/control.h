@@ -13,7 +13,7 @@
 #include "base/device_spec.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "control/loop.h"
+#include "event/loop.h"
 
 struct config;
 struct control;

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 
 #define SAMPLE_MS 1000
 

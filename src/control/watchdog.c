@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 #include "sys/notify.h"
 
 struct watched {

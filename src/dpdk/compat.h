@@ -1,8 +1,8 @@
 /* What differs between the DPDK releases that we build with (22.11, 24.11, 25.11 LTS): the only
  * file that asks for RTE_VERSION.
  */
-#ifndef PORT_DPDK_COMPAT_H
-#define PORT_DPDK_COMPAT_H
+#ifndef DPDK_COMPAT_H
+#define DPDK_COMPAT_H
 
 #include <stdint.h>
 

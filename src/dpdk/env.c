@@ -1,6 +1,6 @@
 /* Starting EAL; see dpdk_env.h.
  */
-#include "port/dpdk_env.h"
+#include "dpdk/env.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include <rte_version.h>
 
 #include "base/log.h"
-#include "port/dpdk_log.h"
+#include "dpdk/log.h"
 
 void dpdk_env_set_log_level(int syslog_level)
 {

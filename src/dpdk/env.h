@@ -1,8 +1,8 @@
 /* DPDK's environment (EAL): started once, on the main thread, before anything else of the port
  * layer; it lasts as long as the process.
  */
-#ifndef PORT_DPDK_ENV_H
-#define PORT_DPDK_ENV_H
+#ifndef DPDK_ENV_H
+#define DPDK_ENV_H
 
 #include "base/error.h"
 

@@ -4,7 +4,7 @@
  * stream's lock, which stdio holds around each write, guards the line being put together. The
  * piece that begins a line decides its severity.
  */
-#include "port/dpdk_log.h"
+#include "dpdk/log.h"
 
 #include <errno.h>
 #include <stdatomic.h>

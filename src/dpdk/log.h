@@ -1,7 +1,7 @@
 /* DPDK's own log lines, brought into ours with their severity. Any thread of DPDK's may write them;
  * their state is one static struct in dpdk_log.c, guarded by the stream's lock. */
-#ifndef PORT_DPDK_LOG_H
-#define PORT_DPDK_LOG_H
+#ifndef DPDK_LOG_H
+#define DPDK_LOG_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* Packet memory. See pool.h. */
-#include "port/pool.h"
+#include "dpdk/pool.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * workers keep in their caches. Device thread only, but for pool_discard_create (control thread,
  * before any worker runs).
  */
-#ifndef PORT_POOL_H
-#define PORT_POOL_H
+#ifndef DPDK_POOL_H
+#define DPDK_POOL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Waiting longer and longer. See backoff.h. */
-#include "control/backoff.h"
+#include "event/backoff.h"
 
 static unsigned twice(unsigned ms)
 {

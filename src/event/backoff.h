@@ -3,8 +3,8 @@
  * too, until it has stayed well for BACKOFF_WELL_MS. Pure: the caller has the clock, in ms, that
  * only goes forward. No locks: a struct is its owner's. All zeros: nothing has been lost yet.
  */
-#ifndef CONTROL_BACKOFF_H
-#define CONTROL_BACKOFF_H
+#ifndef EVENT_BACKOFF_H
+#define EVENT_BACKOFF_H
 
 #include <stdbool.h>
 #include <stdint.h>

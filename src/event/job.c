@@ -1,6 +1,6 @@
 /* Helper threads; see job.h. None of this is near the packet path, so a mutex serves.
  */
-#include "control/job.h"
+#include "event/job.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/loop.h"
+#include "event/loop.h"
 
 STAILQ_HEAD(job_list, job);
 

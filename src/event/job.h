@@ -2,8 +2,8 @@
  * order, and each job's `done` runs on the control thread afterwards. A job's memory belongs to
  * its submitter, except between job_submit and `done`, when it is the helper's.
  */
-#ifndef CONTROL_JOB_H
-#define CONTROL_JOB_H
+#ifndef EVENT_JOB_H
+#define EVENT_JOB_H
 
 #include <stdbool.h>
 #include <sys/queue.h>

@@ -1,6 +1,6 @@
 /* The event loop; see loop.h. Sources are few, so plain arrays and lists will do.
  */
-#include "control/loop.h"
+#include "event/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * warned about, at most once a minute, with the callback that took longest: hence the macros at the
  * end, which add its name and file.
  */
-#ifndef CONTROL_LOOP_H
-#define CONTROL_LOOP_H
+#ifndef EVENT_LOOP_H
+#define EVENT_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  * Threads: guest_open and guest_close on the guest thread (they may take long), all else where its
  * comment says. Events come from the backend's own thread.
  */
-#ifndef PORT_GUEST_H
-#define PORT_GUEST_H
+#ifndef GUEST_GUEST_H
+#define GUEST_GUEST_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
  * What this backend cannot survive is the library's trust in its peers: see the manual's section
  * on limits.
  */
-#include "port/guest.h"
+#include "guest/guest.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -23,7 +23,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "datapath/worker.h"
-#include "port/dpdk_compat.h"
+#include "dpdk/compat.h"
 #include "sys/socket_file.h"
 
 #define FEATURE(bit) (1ULL << (bit))

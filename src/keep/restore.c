@@ -3,8 +3,8 @@
  */
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
-#include "control/state.h"
+#include "keep/state.h"
+#include "relay/relay.h"
 
 /* Whether the relay and its device are the configuration's by now. */
 static bool is_overruled(const struct config *config, const struct state_relay *saved)

@@ -15,8 +15,8 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
-#include "control/state.h"
+#include "keep/state.h"
+#include "relay/relay.h"
 #include "sys/sysfs.h"
 #include "sys/whole_file.h"
 

@@ -1,5 +1,5 @@
 /* The text of what is kept. See state.h; the only file of this layer that knows jansson. */
-#include "control/state.h"
+#include "keep/state.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -11,8 +11,8 @@
  * "vm_to_vf_cpu"}]: what clients have pinned, -1 = not All other keys are wanted and no others are
  * admitted; what they hold is checked as requests are.
  */
-#ifndef CONTROL_STATE_H
-#define CONTROL_STATE_H
+#ifndef KEEP_STATE_H
+#define KEEP_STATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 #include "base/device_spec.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "port/guest.h"
+#include "guest/guest.h"
 
 #define STATE_VERSION 1
 /* Bytes of the text: 64 bonds of 8 members with long names take a quarter of it. */

@@ -5,7 +5,7 @@
 #define OVSDB_CLIENT_H
 
 #include "base/error.h"
-#include "control/loop.h"
+#include "event/loop.h"
 #include "ovsdb/session.h"
 
 struct ovsdb_client;

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "control/control.h"
-#include "control/loop.h"
+#include "event/loop.h"
 
 struct ovsdb;
 

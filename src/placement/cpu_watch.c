@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 #include "sys/affinity.h"
 
 #define WATCH_MS 1000

@@ -3,9 +3,9 @@
  */
 #include "control/control.h"
 
-#include "control/relay.h"
 #include "datapath/burst.h"
 #include "datapath/plan.h"
+#include "relay/relay.h"
 
 /* --- sampling ------------------------------------------------------------------------------ */
 

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 
 static const char update_source[] = "migrate_relay_cpus()";
 

@@ -1,14 +1,14 @@
 /* Snapshots for the balancer; see placing.h.
  */
-#include "control/placing.h"
+#include "placement/placing.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "balancer/balancer.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "control/balancer.h"
 #include "sys/sysfs.h"
 #include "sys/topology.h"
 

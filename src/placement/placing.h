@@ -1,13 +1,13 @@
 /* Between the planner and the pure balancer: the relays' lanes as a snapshot, the answer as
  * placements. Private to src/control; control thread only.
  */
-#ifndef CONTROL_PLACING_H
-#define CONTROL_PLACING_H
+#ifndef PLACEMENT_PLACING_H
+#define PLACEMENT_PLACING_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/relay.h"
+#include "relay/relay.h"
 
 /* A lane that shall be polled. The planner adds what is to be done with it. */
 struct placing_lane {

@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/placing.h"
-#include "control/relay.h"
 #include "datapath/burst.h"
-#include "port/pool.h"
+#include "dpdk/pool.h"
+#include "placement/placing.h"
+#include "relay/relay.h"
 
 #define RELAY_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
 #define LANES_MAX       (RELAYS_MAX * RELAY_LANES_MAX)

@@ -1,6 +1,6 @@
 /* Hugepages: mounted, ours, enough of them on each node; and room for mappings.
  *
- * The estimate has port/pool.h's arithmetic for relays with the rings and backlogs that control
+ * The estimate has dpdk/pool.h's arithmetic for relays with the rings and backlogs that control
  * gives them; how many queues a VF has is not known before it is attached.
  */
 #include "preflight/checks.h"

@@ -52,7 +52,7 @@ bool preflight_has_capability(const struct preflight *p, unsigned capability);
 int preflight_self_access(const struct preflight *p, const char *path, int want, char *culprit,
                           size_t size);
 
-/* Bytes of hugepages that a relay takes with so many VF queues; as port/pool.h has it. */
+/* Bytes of hugepages that a relay takes with so many VF queues; as dpdk/pool.h has it. */
 uint64_t preflight_relay_bytes(const struct config *config, unsigned queues);
 /* VF queues that a relay sets up at most. */
 unsigned preflight_queues(const struct config *config);

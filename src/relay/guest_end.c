@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 #include "sys/accounts.h"
 #include "sys/socket_file.h"
 

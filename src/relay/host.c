@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 #include "sys/link_watch.h"
 
 /* Events read in one turn of the loop, which has others to serve; the rest waits for the next. */

@@ -16,7 +16,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 
 #define LISTEN_MS 250
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 
 void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts)
 {

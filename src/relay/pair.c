@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 #include "sys/socket_path.h"
 
 static const char add_source[] = "virtio_add_sock_dev_pair()";

@@ -1,26 +1,26 @@
 /* What the control layer knows of its relays. Private to src/control: others ask through
  * control.h. All of it belongs to the control thread, except where a comment says whose it is.
  */
-#ifndef CONTROL_RELAY_H
-#define CONTROL_RELAY_H
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "balancer/balancer.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "control/backoff.h"
-#include "control/balancer.h"
 #include "control/control.h"
-#include "control/job.h"
-#include "control/loop.h"
-#include "control/waiter.h"
 #include "datapath/lane.h"
 #include "datapath/worker.h"
-#include "port/guest.h"
-#include "port/vf.h"
+#include "event/backoff.h"
+#include "event/job.h"
+#include "event/loop.h"
+#include "guest/guest.h"
+#include "relay/waiter.h"
+#include "vf/vf.h"
 
 #define LANE_UNPLACED (-1)
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 
 /* The wire contract's codes that are not vf.h's. */
 enum {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 
 static void rss_run(struct job *job)
 {

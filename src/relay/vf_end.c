@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
+#include "relay/relay.h"
 
 #define VF_RING_SIZE      512 /* descriptors */
 #define VF_QUEUES_DEFAULT 4

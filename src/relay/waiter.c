@@ -1,13 +1,13 @@
 /* Answers and waiters; see waiter.h.
  */
-#include "control/waiter.h"
+#include "relay/waiter.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "control/relay.h"
+#include "relay/relay.h"
 
 void answer_ok(control_done_fn done, void *context)
 {

@@ -1,13 +1,13 @@
 /* Answers to requests, and those who wait for one: each is answered when its work is done or when
  * its time is up, whichever comes first. Control thread only.
  */
-#ifndef CONTROL_WAITER_H
-#define CONTROL_WAITER_H
+#ifndef RELAY_WAITER_H
+#define RELAY_WAITER_H
 
 #include <sys/queue.h>
 
 #include "control/control.h"
-#include "control/loop.h"
+#include "event/loop.h"
 
 struct relay;
 

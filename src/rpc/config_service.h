@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 #include "control/control.h"
-#include "rpc/endpoint.h"
+#include "rpc/transport/endpoint.h"
 #include "virtioforwarder.pb-c.h"
 
 /* What the service answers from; the owner's, who keeps it as long as the endpoint. */

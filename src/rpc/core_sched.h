@@ -5,7 +5,7 @@
 #define RPC_CORE_SCHED_H
 
 #include "control/control.h"
-#include "rpc/endpoint.h"
+#include "rpc/transport/endpoint.h"
 #include "virtioforwarder.pb-c.h"
 
 /* service_context is the struct control. */

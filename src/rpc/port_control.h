@@ -5,7 +5,7 @@
 #define RPC_PORT_CONTROL_H
 
 #include "control/control.h"
-#include "rpc/endpoint.h"
+#include "rpc/transport/endpoint.h"
 #include "virtioforwarder.pb-c.h"
 
 /* A request that has passed the checks which need no more than the message itself. */

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "control/control.h"
-#include "control/loop.h"
+#include "event/loop.h"
 
 struct config;
 struct rpc;

@@ -4,8 +4,8 @@
 #define RPC_STATS_H
 
 #include "control/control.h"
-#include "control/loop.h"
-#include "rpc/endpoint.h"
+#include "event/loop.h"
+#include "rpc/transport/endpoint.h"
 
 #define STATS_DELAY_MAX_MS 10000
 /* Requests that may wait for the end of their delay: of all, of one connection. Those without a

@@ -5,7 +5,7 @@
  * reset by its PF, or has left the machine: vf_mend takes such a one out, and puts it back when it
  * is there again.
  */
-#include "port/bond.h"
+#include "vf/bond.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,11 +17,11 @@
 
 #include "base/log.h"
 #include "datapath/worker.h"
-#include "port/dpdk_compat.h"
-#include "port/vf_configure.h"
-#include "port/vf_events.h"
-#include "port/vf_health.h"
-#include "port/vf_probe.h"
+#include "dpdk/compat.h"
+#include "vf/configure.h"
+#include "vf/events.h"
+#include "vf/health.h"
+#include "vf/probe.h"
 
 /* How often the links of members without interrupts are looked at. */
 #define BOND_MONITOR_MS 50

@@ -1,11 +1,11 @@
 /* Link bonding: several ports that are one device, by DPDK's bonding PMD. vf.c's and vf_mend's way
  * to the members. Device thread only.
  */
-#ifndef PORT_BOND_H
-#define PORT_BOND_H
+#ifndef VF_BOND_H
+#define VF_BOND_H
 
 #include "base/error.h"
-#include "port/vf.h"
+#include "vf/vf.h"
 
 /* Probes the members and makes the bond of them: vf->port_id and vf->members. All or nothing, but
  * with params->partial as many as there are, one at least. 0, or, with err and its BOND_ERROR_*,

@@ -1,5 +1,5 @@
 /* Setting up a probed port. See vf_configure.h. */
-#include "port/vf_configure.h"
+#include "vf/configure.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "port/pool.h"
-#include "port/vf_probe.h"
+#include "dpdk/pool.h"
+#include "vf/probe.h"
 
 #define VLAN_TAGS_LEN 8 /* two of them */
 #define RSS_WANTED    (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)

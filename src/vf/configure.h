@@ -1,11 +1,11 @@
 /* Setting up a probed port: queues, RSS, MTU, offloads, packet memory. vf.c's second step. Device
  * thread only.
  */
-#ifndef PORT_VF_CONFIGURE_H
-#define PORT_VF_CONFIGURE_H
+#ifndef VF_CONFIGURE_H
+#define VF_CONFIGURE_H
 
 #include "base/error.h"
-#include "port/vf.h"
+#include "vf/vf.h"
 
 /* Everything up to, but without, the start; vf->spec and vf->port_id are given, the other fields
  * but mac and promiscuous are filled. 0, or -1 with err and its VF_ERROR_*; the pool, if

@@ -1,5 +1,5 @@
 /* Ports that were lost; see vf_events.h, and vf_events_init in vf.h. */
-#include "port/vf_events.h"
+#include "vf/events.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -9,7 +9,7 @@
 
 #include "base/bond_spec.h"
 #include "base/log.h"
-#include "port/vf.h"
+#include "vf/vf.h"
 
 /* Who hears of VFs that were lost: set once, before there are any, hence static. */
 static struct {

@@ -1,7 +1,7 @@
 /* Hearing of ports that were lost. Device thread only, but for the callback itself.
  */
-#ifndef PORT_VF_EVENTS_H
-#define PORT_VF_EVENTS_H
+#ifndef VF_EVENTS_H
+#define VF_EVENTS_H
 
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
 /* What ports tell of themselves. See vf_health.h. */
-#include "port/vf_health.h"
+#include "vf/health.h"
 
 #include <rte_ethdev.h>
 
-#include "port/bond.h"
+#include "vf/bond.h"
 
 void vf_port_read(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,
                   struct vf_counts *counts)

@@ -1,9 +1,9 @@
 /* What ports tell of themselves; see vf_health_read in vf.h. Device thread only.
  */
-#ifndef PORT_VF_HEALTH_H
-#define PORT_VF_HEALTH_H
+#ifndef VF_HEALTH_H
+#define VF_HEALTH_H
 
-#include "port/vf.h"
+#include "vf/vf.h"
 
 /* What the port does not tell stays as it is. */
 void vf_port_read(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,

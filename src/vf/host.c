@@ -5,10 +5,10 @@
 
 #include <rte_ethdev.h>
 
-#include "port/vf.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
+#include "vf/vf.h"
 
 /* VFs that nothing reaches while their PF is down, and that have to be reset once it is up; other
  * NICs' VFs go on (doc/hardware.md names the sources). */

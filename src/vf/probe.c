@@ -1,5 +1,5 @@
 /* Probing and removing devices. See vf_probe.h. */
-#include "port/vf_probe.h"
+#include "vf/probe.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -11,10 +11,10 @@
 #include <rte_ethdev.h>
 
 #include "base/log.h"
-#include "port/dpdk_log.h"
-#include "port/vf.h"
+#include "dpdk/log.h"
 #include "sys/pci_ready.h"
 #include "sys/sysfs.h"
+#include "vf/vf.h"
 
 /* Fails with the contract's code, whatever the reason. */
 #define refuse(err, ...) (error_set((err), VF_ERROR_PROBE, __VA_ARGS__), -1)

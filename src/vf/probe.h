@@ -1,8 +1,8 @@
 /* Bringing a device into DPDK and taking it out again: vf.c's first and last step. Device thread
  * only.
  */
-#ifndef PORT_VF_PROBE_H
-#define PORT_VF_PROBE_H
+#ifndef VF_PROBE_H
+#define VF_PROBE_H
 
 #include <stdint.h>
 

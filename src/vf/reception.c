@@ -6,7 +6,7 @@
  * (which address does it hold now?). Where the PF is not in sight, as in a guest that was given a
  * VF, that cannot be had, and is said.
  */
-#include "port/vf_reception.h"
+#include "vf/reception.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,11 +15,11 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "port/bond.h"
-#include "port/vf_probe.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
+#include "vf/bond.h"
+#include "vf/probe.h"
 
 #define VF_MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
 /* What VF drivers do not tell; doc/hardware.md names the sources. */

@@ -1,11 +1,11 @@
 /* Whose unicast a VF receives. vf.c's third step, and vf_mac_set of vf.h. Device thread only.
  */
-#ifndef PORT_VF_RECEPTION_H
-#define PORT_VF_RECEPTION_H
+#ifndef VF_RECEPTION_H
+#define VF_RECEPTION_H
 
 #include <rte_ether.h>
 
-#include "port/vf.h"
+#include "vf/vf.h"
 
 /* The address that the PF holds for the device, zeros when it holds none or is not in sight: for
  * vf_reception_open, to be read before the device is probed. */

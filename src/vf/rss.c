@@ -1,6 +1,6 @@
 /* The VF's RSS table. See vf.h.
  */
-#include "port/vf.h"
+#include "vf/vf.h"
 
 #include <errno.h>
 #include <string.h>

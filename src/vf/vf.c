@@ -1,7 +1,7 @@
 /* The VF end of a relay: attach, detach, health. See vf.h; the longer steps are vf_probe.c's,
  * vf_configure.c's and vf_reception.c's.
  */
-#include "port/vf.h"
+#include "vf/vf.h"
 
 #include <errno.h>
 
@@ -9,12 +9,12 @@
 #include <rte_mbuf.h>
 
 #include "base/log.h"
-#include "port/bond.h"
-#include "port/pool.h"
-#include "port/vf_configure.h"
-#include "port/vf_events.h"
-#include "port/vf_probe.h"
-#include "port/vf_reception.h"
+#include "dpdk/pool.h"
+#include "vf/bond.h"
+#include "vf/configure.h"
+#include "vf/events.h"
+#include "vf/probe.h"
+#include "vf/reception.h"
 
 #define DRAIN_BURST     32
 #define DRAIN_PER_QUEUE 65536 /* a device under fire never runs empty */

@@ -2,8 +2,8 @@
  * thread unless said otherwise; a struct vf belongs to the relay that holds it, and while its
  * lanes are in a plan the workers read port_id, n_queues and pool.
  */
-#ifndef PORT_VF_H
-#define PORT_VF_H
+#ifndef VF_VF_H
+#define VF_VF_H
 
 #include <net/if.h>
 #include <stdbool.h>

@@ -176,7 +176,7 @@ class Daemon:
 
     def script(self, name, *args, timeout=20.0):
         return subprocess.run(
-            ["/usr/bin/python3", os.path.join(ROOT, "scripts", name), *args],
+            ["/usr/bin/python3", os.path.join(ROOT, "clients", name), *args],
             capture_output=True,
             text=True,
             timeout=timeout * SLOW,

@@ -126,7 +126,7 @@ def test_the_readable_form(host):
 
 def test_the_shipped_file_and_a_file_of_the_references(directory):
     """Both are read without a complaint: what is found is about the host."""
-    for name in ("conf/virtioforwarder", "test/unit/data/reference-style"):
+    for name in ("conf/virtioforwarder", "test/unit/config/reference-style"):
         done = subprocess.run([BINARY, "--check", "--json", "--config", f"{ROOT}/{name}"],
                               capture_output=True, text=True, timeout=30 * SLOW,
                               check=False)  # fmt: skip

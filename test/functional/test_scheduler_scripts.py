@@ -12,7 +12,7 @@ import pytest
 import wire_client as wire
 from daemon import ROOT, SLOW, wait_for
 
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
+sys.path.insert(0, os.path.join(ROOT, "clients"))
 
 import virtioforwarder_client as client  # noqa: E402
 import virtioforwarder_core_scheduler as scheduler  # noqa: E402
@@ -122,7 +122,7 @@ class Running:
 
     def __init__(self, name, *args):
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", os.path.join(ROOT, "scripts", name), *args],
+            ["/usr/bin/python3", os.path.join(ROOT, "clients", name), *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -16,12 +16,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "rpc/arena.h"
 #include "rpc/config_service.h"
 #include "rpc/core_sched.h"
-#include "rpc/endpoint.h"
 #include "rpc/port_control.h"
 #include "rpc/stats.h"
+#include "rpc/transport/arena.h"
+#include "rpc/transport/endpoint.h"
 #include "virtioforwarder.pb-c.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "control/state.h"
+#include "keep/state.h"
 
 #define BOOT "b"
 

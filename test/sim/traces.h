@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/balancer.h"
+#include "balancer/balancer.h"
 
 #define WORLD_LANES   4096
 #define WORLD_WORKERS 128

@@ -1,5 +1,5 @@
 /* Memory with a ceiling: chunks from malloc, cut from the front. See arena.h for the rules. */
-#include "rpc/arena.h"
+#include "rpc/transport/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* Memory with a ceiling, for unpacking one message of a client: a short message can ask for many
  * small allocations. Everything is given back at once. Whoever declares an arena owns it.
  */
-#ifndef RPC_ARENA_H
-#define RPC_ARENA_H
+#ifndef RPC_TRANSPORT_ARENA_H
+#define RPC_TRANSPORT_ARENA_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* Binds an endpoint's ZeroMQ socket to its address. See binding.h.
  */
-#include "rpc/binding.h"
+#include "rpc/transport/binding.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "config/address.h"
-#include "rpc/curve_keys.h"
-#include "rpc/zap.h"
+#include "rpc/transport/curve_keys.h"
+#include "rpc/transport/zap.h"
 #include "sys/open_files.h"
 
 #define IPC_PREFIX "ipc://"

@@ -2,14 +2,14 @@
  * permissions and the peer's credentials for ipc, keys or the loopback for tcp.
  * Control thread.
  */
-#ifndef RPC_BINDING_H
-#define RPC_BINDING_H
+#ifndef RPC_TRANSPORT_BINDING_H
+#define RPC_TRANSPORT_BINDING_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "rpc/ipc_path.h"
+#include "rpc/transport/ipc_path.h"
 
 /* Who may come in. */
 struct endpoint_access {

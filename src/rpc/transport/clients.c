@@ -6,7 +6,7 @@
  * of this endpoint; shut it down, upon which ZeroMQ closes it and says so. At worst another
  * connection of the same endpoint is hit.
  */
-#include "rpc/clients.h"
+#include "rpc/transport/clients.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "control/loop.h"
+#include "event/loop.h"
 
 #define BUCKETS       256   /* of the connections by descriptor */
 #define SILENT_MS     15000 /* longer than any answer takes, a statistics' delay included */

@@ -4,8 +4,8 @@
  * one it has not used for longest: so a client that opens a thousand is in nobody's way but its
  * own, and newcomers are always served. All of it belongs to the control thread.
  */
-#ifndef RPC_CLIENTS_H
-#define RPC_CLIENTS_H
+#ifndef RPC_TRANSPORT_CLIENTS_H
+#define RPC_TRANSPORT_CLIENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* The keys of tcp endpoints. See curve_keys.h.
  */
-#include "rpc/curve_keys.h"
+#include "rpc/transport/curve_keys.h"
 
 #include <dirent.h>
 #include <errno.h>

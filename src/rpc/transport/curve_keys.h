@@ -3,8 +3,8 @@
  * clients/NAME.pub one client's public key. Files that others than root and the daemon's user could
  * change are refused, and a secret that everybody may read. Belongs to who loaded them.
  */
-#ifndef RPC_CURVE_KEYS_H
-#define RPC_CURVE_KEYS_H
+#ifndef RPC_TRANSPORT_CURVE_KEYS_H
+#define RPC_TRANSPORT_CURVE_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>

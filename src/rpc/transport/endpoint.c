@@ -4,7 +4,7 @@
  * proxies on the way, an empty frame, and the body. All in front of the body is the envelope: it
  * is kept as it came and sent back in front of the answer, as REP does.
  */
-#include "rpc/endpoint.h"
+#include "rpc/transport/endpoint.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <zmq.h>
 
 #include "base/log.h"
-#include "rpc/arena.h"
+#include "rpc/transport/arena.h"
 
 #define FRAMES_PER_TURN     48 /* 16 messages of REQ sockets; then others get their turn */
 #define UNPACK_MEMORY_MAX   (4 * 1024 * 1024)

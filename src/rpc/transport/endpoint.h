@@ -3,8 +3,8 @@
  * never holds up the next, and a client that sends rubbish, disappears or does not read harms
  * nobody else. Nothing here blocks. All of it belongs to the control thread.
  */
-#ifndef RPC_ENDPOINT_H
-#define RPC_ENDPOINT_H
+#ifndef RPC_TRANSPORT_ENDPOINT_H
+#define RPC_TRANSPORT_ENDPOINT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,9 +12,9 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/error.h"
-#include "control/loop.h"
-#include "rpc/binding.h"
-#include "rpc/clients.h"
+#include "event/loop.h"
+#include "rpc/transport/binding.h"
+#include "rpc/transport/clients.h"
 
 #define ENDPOINT_REQUEST_MAX 65536 /* bytes of one frame; whoever sends more is cut off */
 /* Requests that may wait for their answer: of one endpoint, of one connection. */

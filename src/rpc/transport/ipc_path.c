@@ -1,5 +1,5 @@
 /* The path of an ipc endpoint: claim, listening socket, removal. See ipc_path.h for the rules. */
-#include "rpc/ipc_path.h"
+#include "rpc/transport/ipc_path.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * to the umask; so the listening socket is made here and handed to libzmq ready.
  * A struct ipc_path belongs to the endpoint that claimed it.
  */
-#ifndef RPC_IPC_PATH_H
-#define RPC_IPC_PATH_H
+#ifndef RPC_TRANSPORT_IPC_PATH_H
+#define RPC_TRANSPORT_IPC_PATH_H
 
 #include <sys/types.h>
 #include <sys/un.h>

@@ -1,6 +1,6 @@
 /* A limit to what clients make the daemon keep. See memory_guard.h.
  */
-#include "rpc/memory_guard.h"
+#include "rpc/transport/memory_guard.h"
 
 #include <fcntl.h>
 #include <malloc.h>

@@ -6,14 +6,14 @@
  * read, then those that never make a request, then the busiest client's, then all. What ZeroMQ
  * keeps for a connection goes with it. All of it belongs to the control thread.
  */
-#ifndef RPC_MEMORY_GUARD_H
-#define RPC_MEMORY_GUARD_H
+#ifndef RPC_TRANSPORT_MEMORY_GUARD_H
+#define RPC_TRANSPORT_MEMORY_GUARD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "control/loop.h"
-#include "rpc/clients.h"
+#include "event/loop.h"
+#include "rpc/transport/clients.h"
 
 #define MEMORY_GUARD_MAX        (64 * 1024 * 1024) /* bytes, besides … */
 #define MEMORY_GUARD_CONNECTION (64 * 1024)        /* … so much for each connection */

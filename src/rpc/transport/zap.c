@@ -4,7 +4,7 @@
  * mechanism asks about: of CURVE, the client's public key. The answer: version, id, a status, its
  * text, a user's name, and properties.
  */
-#include "rpc/zap.h"
+#include "rpc/transport/zap.h"
 
 #include <errno.h>
 #include <stdlib.h>

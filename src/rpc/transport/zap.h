@@ -2,12 +2,12 @@
  * within the process for each client that connects to a tcp endpoint with keys. Who has none of the
  * keys is turned away before any message. Control thread.
  */
-#ifndef RPC_ZAP_H
-#define RPC_ZAP_H
+#ifndef RPC_TRANSPORT_ZAP_H
+#define RPC_TRANSPORT_ZAP_H
 
 #include "base/error.h"
-#include "control/loop.h"
-#include "rpc/curve_keys.h"
+#include "event/loop.h"
+#include "rpc/transport/curve_keys.h"
 
 #define ZAP_DOMAIN "virtio-forwarder"
 

@@ -1,8 +1,8 @@
 /* The balancer against exact optima, lower bounds and a greedy, over thousands of generated traces.
  * test/sim/simulate.c shows the same in figures and pictures.
  */
-#include "../sim/exact.h"
 #include "suite.h"
+#include "test/sim/exact.h"
 
 #include "balancer_rig.h" /* its globals come after functions that have arguments of the same name */
 

@@ -403,9 +403,9 @@ START_TEST(loads_a_file_of_the_references)
 {
 	const struct config *cfg = &rig.cfg;
 
-	ck_assert_msg(rig_load("--config", project_path("test/unit/data/reference-style"), NULL) ==
-	                      0,
-	              "%s", rig.err.text);
+	ck_assert_msg(
+	        rig_load("--config", project_path("test/unit/config/reference-style"), NULL) == 0,
+	        "%s", rig.err.text);
 	ck_assert_uint_eq(cfg->n_warnings, 1);
 	ck_assert(rig_warned("db.sock is not watched"));
 	ck_assert_uint_eq(cpu_set_count(&cfg->worker_cpus), 2);
@@ -430,7 +430,7 @@ END_TEST
 
 START_TEST(takes_line_ends_of_other_systems)
 {
-	char *text = project_text("test/unit/data/reference-style"), *dos;
+	char *text = project_text("test/unit/config/reference-style"), *dos;
 	size_t len = 0;
 
 	dos = malloc(2 * strlen(text) + 1);

@@ -3,22 +3,22 @@
  */
 #define LLVMFuzzerTestOneInput fuzz_config
 #define examine                examine_config
-#include "../fuzz/fuzz_config.c"
+#include "test/fuzz/fuzz_config.c"
 #undef LLVMFuzzerTestOneInput
 #undef examine
 #define LLVMFuzzerTestOneInput fuzz_pins
-#include "../fuzz/fuzz_pins.c"
+#include "test/fuzz/fuzz_pins.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_cpu_set
-#include "../fuzz/fuzz_cpu_set.c"
+#include "test/fuzz/fuzz_cpu_set.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_device_spec
 #define examine                examine_device_spec
-#include "../fuzz/fuzz_device_spec.c"
+#include "test/fuzz/fuzz_device_spec.c"
 #undef LLVMFuzzerTestOneInput
 #undef examine
 
-#include "../fuzz/replay.h"
+#include "test/fuzz/replay.h"
 
 START_TEST(config)
 {

@@ -1,7 +1,7 @@
 /* The corpus of the flow hash's fuzz target, replayed: what once broke stays mended.
  */
-#include "../fuzz/fuzz_flow_hash.c"
-#include "../fuzz/replay.h"
+#include "test/fuzz/fuzz_flow_hash.c"
+#include "test/fuzz/replay.h"
 
 START_TEST(flow_hash_corpus)
 {

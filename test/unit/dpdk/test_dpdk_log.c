@@ -11,7 +11,7 @@
 #include <rte_log.h>
 
 #include "base/log.h"
-#include "port/dpdk_log.h"
+#include "dpdk/log.h"
 #include "suite.h"
 
 #define TEXT_MAX 65536

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "dpdk/pool.h"
 #include "eal_rig.h"
-#include "port/pool.h"
 
 static const struct pool_params usual = {
         .relay_id = 3,

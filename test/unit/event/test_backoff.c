@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "control/backoff.h"
+#include "event/backoff.h"
 #include "suite.h"
 
 START_TEST(waits_longer_with_each_failure)

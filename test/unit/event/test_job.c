@@ -10,8 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "control/job.h"
-#include "control/loop.h"
+#include "event/job.h"
+#include "event/loop.h"
 #include "suite.h"
 
 #define JOBS 2000

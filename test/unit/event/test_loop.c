@@ -13,7 +13,7 @@
 #include <zmq.h>
 
 #include "base/log.h"
-#include "control/loop.h"
+#include "event/loop.h"
 #include "suite.h"
 
 #define FDS 8
@@ -450,15 +450,15 @@ START_TEST(warns_of_a_slow_turn)
 	loop_timer_start(loop, &quick, 10, on_letter, (void *)"a");
 	run_for(50);
 	ck_assert_uint_eq(n_warnings, 1);
-	ck_assert_msg(strstr(warning, "by on_sleep_and_free (test/unit/test_loop.c)") != NULL, "%s",
-	              warning);
+	ck_assert_msg(strstr(warning, "by on_sleep_and_free (test/unit/event/test_loop.c)") != NULL,
+	              "%s", warning);
 	ck_assert_ptr_nonnull(strstr(warning, "held up for "));
 
 	raise_fd(0);
 	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_sleepy_fd, NULL), 0);
 	run_for(50);
 	ck_assert_uint_eq(n_warnings, 2);
-	ck_assert_ptr_nonnull(strstr(warning, "by on_sleepy_fd (test/unit/test_loop.c)"));
+	ck_assert_ptr_nonnull(strstr(warning, "by on_sleepy_fd (test/unit/event/test_loop.c)"));
 }
 END_TEST
 

@@ -19,7 +19,7 @@
 #include <rte_vhost.h>
 
 #include "base/log.h"
-#include "port/guest.h"
+#include "guest/guest.h"
 #include "suite.h"
 #include "sys/socket_file.h"
 

@@ -1,6 +1,6 @@
 /* The corpus of the saved state's fuzz target, replayed: what once broke stays mended. */
-#include "../fuzz/fuzz_state.c"
-#include "../fuzz/replay.h"
+#include "test/fuzz/fuzz_state.c"
+#include "test/fuzz/replay.h"
 
 START_TEST(state_file)
 {

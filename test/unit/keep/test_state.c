@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/state.h"
+#include "keep/state.h"
 #include "suite.h"
 
 #define BOOT "196067ab-707d-4806-a778-d684c3b56db0"

@@ -1,6 +1,6 @@
 /* The corpus of OVSDB's fuzz target, replayed: what once broke stays mended. */
-#include "../fuzz/fuzz_ovsdb.c"
-#include "../fuzz/replay.h"
+#include "test/fuzz/fuzz_ovsdb.c"
+#include "test/fuzz/replay.h"
 
 START_TEST(ovsdb)
 {

@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dpdk/pool.h"
 #include "fake_machine.h"
-#include "port/pool.h"
 #include "suite.h"
 
 /* --- memory --------------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *
 {
 	(void)loop;
 	(void)fd;
-	ck_assert_str_eq(name, "on_links (src/control/relay_host.c)");
+	ck_assert_str_eq(name, "on_links (src/relay/host.c)");
 	ck_assert_ptr_eq(context, rig);
 	on_readable = callback;
 	return 0;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/balancer.h"
+#include "balancer/balancer.h"
 
 #define PERMILLE (BALANCER_FULL / 1000)
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "../sim/traces.h"
+#include "test/sim/traces.h"
 
 #define ROUNDS 3 /* in which it has to be done */
 

@@ -13,8 +13,8 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/relay.h"
 #include "fake_path.h"
+#include "relay/relay.h"
 
 #define RIG_WORKERS_MAX 4
 #define RIG_MAX_FRAME   2122

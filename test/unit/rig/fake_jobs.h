@@ -8,7 +8,7 @@
 #include <check.h>
 #include <stdbool.h>
 
-#include "control/job.h"
+#include "event/job.h"
 
 enum thread { DEVICE, GUEST, STATE, THREADS };
 

@@ -7,7 +7,7 @@
 
 #include <check.h>
 
-#include "control/job.h"
+#include "event/job.h"
 
 static struct job *submitted;
 

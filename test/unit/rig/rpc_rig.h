@@ -14,10 +14,10 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "rpc/endpoint.h"
 #include "rpc/port_control.h"
 #include "rpc/rpc.h"
 #include "rpc/stats.h"
+#include "rpc/transport/endpoint.h"
 
 /* --- a made-up control ------------------------------------------------------------------- */
 

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "control/state.h"
 #include "fake_clients.h"
 #include "fake_jobs.h"
+#include "keep/state.h"
 #include "sys/sysfs.h"
 #include "sys/whole_file.h"
 

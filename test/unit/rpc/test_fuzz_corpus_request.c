@@ -5,8 +5,8 @@
  * WRAP: control_balance_explain endpoint_drop endpoint_reply_share control_dpdk_version
  * WRAP: control_lanes_read control_cycles_per_s
  */
-#include "../fuzz/fuzz_request.c"
-#include "../fuzz/replay.h"
+#include "test/fuzz/fuzz_request.c"
+#include "test/fuzz/replay.h"
 
 START_TEST(request)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "rpc/memory_guard.h"
+#include "rpc/transport/memory_guard.h"
 #include "suite.h"
 
 #define PIECE  65536

@@ -12,8 +12,8 @@
 #include <zmq.h>
 
 #include "base/log.h"
-#include "control/loop.h"
-#include "rpc/clients.h"
+#include "event/loop.h"
+#include "rpc/transport/clients.h"
 #include "suite.h"
 
 #define CONNECTIONS_MAX 6

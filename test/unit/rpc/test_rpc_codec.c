@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "rpc/arena.h"
 #include "rpc/port_control.h"
 #include "rpc/stats_codec.h"
+#include "rpc/transport/arena.h"
 #include "suite.h"
 
 #define Request    Virtioforwarder__PortControlRequest

@@ -3,10 +3,10 @@
 
 #include "fake_pci.h"
 #include "fake_tree.h"
-#include "port/vf.h"
-#include "port/vf_probe.h"
 #include "suite.h"
 #include "sys/pci_sysfs.h"
+#include "vf/probe.h"
+#include "vf/vf.h"
 
 static const struct pci_address pf = {.bus = 1};
 static const struct pci_address vf = {.bus = 1, .slot = 0x10, .function = 2};

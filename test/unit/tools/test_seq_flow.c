@@ -1,8 +1,8 @@
 /* The test guest's own accounting: what it would overlook, no functional test could find. */
 #include <check.h>
 
-#include "../tools/seq_flow.h"
 #include "suite.h"
+#include "test/tools/seq_flow.h"
 
 #define TIMEOUT 1000
 

@@ -12,10 +12,10 @@
 
 #include "base/log.h"
 #include "datapath/worker.h"
+#include "dpdk/pool.h"
 #include "eal_rig.h"
 #include "fake_failures.h"
-#include "port/pool.h"
-#include "port/vf.h"
+#include "vf/vf.h"
 
 WRAP_INT(rte_eth_dev_default_mac_addr_set, (uint16_t port, struct rte_ether_addr *mac), (port, mac))
 WRAP_INT(rte_eth_bond_create, (const char *name, uint8_t mode, uint8_t node), (name, mode, node))

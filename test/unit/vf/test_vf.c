@@ -12,10 +12,10 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "dpdk/pool.h"
 #include "eal_rig.h"
 #include "fake_failures.h"
-#include "port/pool.h"
-#include "port/vf.h"
+#include "vf/vf.h"
 
 static bool has_netns;
 

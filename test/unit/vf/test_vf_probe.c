@@ -8,11 +8,11 @@
 #include <rte_log.h>
 
 #include "base/log.h"
-#include "port/dpdk_log.h"
-#include "port/vf.h"
-#include "port/vf_probe.h"
+#include "dpdk/log.h"
 #include "suite.h"
 #include "sys/pci_ready.h"
+#include "vf/probe.h"
+#include "vf/vf.h"
 
 static int probe_rc, probes;
 static const char *probe_line; /* DPDK's, NULL = none */

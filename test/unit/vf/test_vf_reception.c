@@ -12,11 +12,11 @@
 #include <rte_ethdev.h>
 
 #include "base/log.h"
-#include "port/vf.h"
-#include "port/vf_reception.h"
 #include "suite.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
+#include "vf/reception.h"
+#include "vf/vf.h"
 
 #define PORT 5
 
