@@ -11,4 +11,7 @@ void text_make_utf8(char *text);
 /* Whether that would leave it as it is. */
 bool text_is_clean(const char *text);
 
+/* Takes one line of text, without a newline; it is valid during the call. */
+typedef void (*line_fn)(void *context, const char *text);
+
 #endif

@@ -8,79 +8,42 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/bond_spec.h"
 #include "base/cpu_set.h"
-#include "base/device_spec.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "event/loop.h"
+#include "relay/judge.h"
+#include "relay/outcome.h"
 
 struct config;
 struct control;
 
 /* --- requests ---------------------------------------------------------------------------- */
 
-/* The answer to a request. code and source are the wire contract's (error_code,
- * error_code_source); source is NULL where the contract gives none. */
-struct control_result {
-	bool ok;
-	bool has_code;
-	int code;
-	const char *source;        /* string literal */
-	char text[ERROR_TEXT_MAX]; /* for people: why, and what would work; "" when ok */
-};
+/* Every request is answered through its outcome_fn, within CONTROL_ANSWER_MS. What a request holds
+ * and what it may come to stand in relay/judge.h and relay/outcome.h. */
+#define CONTROL_ANSWER_MS WAITER_MS
 
-/* Called exactly once for each request, on the control thread, maybe before the call that made
- * the request returns, and within CONTROL_ANSWER_MS. result is valid during the call only. */
-typedef void (*control_done_fn)(void *context, const struct control_result *result);
-
-#define CONTROL_ANSWER_MS 1500
-
-/* Who asks, and so whose the VF is from its attach on. What one of them has attached the others can
- * neither replace nor remove, but for clients, who may take a static VF away: the configuration has
- * it back after a restart. */
-enum control_owner {
-	CONTROL_OWNER_CLIENT, /* of the ZeroMQ endpoint */
-	CONTROL_OWNER_OVSDB,
-	CONTROL_OWNER_CONFIG, /* static VFs */
-};
-
-struct control_vf_request {
-	enum control_owner owner;
-	unsigned relay_id; /* any value: checked */
-	bool has_device;   /* false: remove what is there (REMOVE only) */
-	struct device_spec device;
-	struct bond_spec bond; /* its members if device is a bond; a removal may go without */
-	bool conditional;
-};
-
-void control_add_vf(struct control *control, const struct control_vf_request *request,
-                    control_done_fn done, void *context);
-void control_remove_vf(struct control *control, const struct control_vf_request *request,
-                       control_done_fn done, void *context);
+void control_add_vf(struct control *control, const struct vf_request *request, outcome_fn done,
+                    void *context);
+void control_remove_vf(struct control *control, const struct vf_request *request, outcome_fn done,
+                       void *context);
 /* Whether relays are made of a device and a socket at a time: then the two functions above have
  * nothing to do, and the next two all. */
 bool control_dynamic_sockets(const struct control *control);
-/* Whether the relay's VF, there or being attached and not on its way out, is this owner's; *device
- * says which it is. relay_id < RELAYS_MAX. */
-bool control_vf_of_owner(const struct control *control, unsigned relay_id, enum control_owner owner,
-                         struct device_spec *device);
-
-struct control_sock_request {
-	const char *path; /* NULL: not given (removal only); valid during the call */
-	bool has_device;  /* always for an addition */
-	struct device_spec device;
-	struct bond_spec bond; /* as above */
-	bool conditional;
-};
+/* Whether the relay's VF, there or wanted there, is this origin's; *device says which it is.
+ * relay_id < RELAYS_MAX. */
+bool control_vf_of_origin(const struct control *control, unsigned relay_id, enum vf_origin origin,
+                          struct device_spec *device);
 
 /* Makes a relay, the lowest idle one, of a device and the vhost-user socket at path: both, or
  * nothing. */
-void control_add_sock(struct control *control, const struct control_sock_request *request,
-                      control_done_fn done, void *context);
+void control_add_sock(struct control *control, const struct sock_request *request, outcome_fn done,
+                      void *context);
 /* Ends the relay that has the socket, the device, or both. */
-void control_remove_sock(struct control *control, const struct control_sock_request *request,
-                         control_done_fn done, void *context);
+void control_remove_sock(struct control *control, const struct sock_request *request,
+                         outcome_fn done, void *context);
 
 /* --- workers and pins -------------------------------------------------------------------- */
 
@@ -106,18 +69,15 @@ bool control_pin_read(const struct control *control, unsigned relay_id, struct c
 /* Pins each direction of the relays named, with all its queues, to the worker of its CPU; -1 gives
  * a direction back to the balancer, and its lanes stay where they are until that moves them. All
  * or nothing: one relay or CPU that does not exist refuses the whole. A relay that is named twice
- * gets its last entry. The lanes have moved, without loss, when this returns; answered when the
- * pins are saved. pins is valid during the call only. */
+ * gets its last entry. The lanes move, without loss, before the loop sleeps again; answered when
+ * the pins are saved. pins is valid during the call only. */
 void control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
-                         control_done_fn done, void *context);
-
-/* One line of text, without a newline; valid during the call. */
-typedef void (*control_line_fn)(void *context, const char *text);
+                         outcome_fn done, void *context);
 
 /* A dry run of the balancer on the loads as they are, whether it is switched on or not: how busy
  * each worker is, whose memory is remote and what that costs, which lanes it would move and why.
  * Changes nothing. 0, or -EINVAL if it refuses its input. */
-int control_balance_explain(struct control *control, control_line_fn line, void *context);
+int control_balance_explain(struct control *control, line_fn line, void *context);
 
 /* --- what relays tell -------------------------------------------------------------------- */
 
@@ -163,9 +123,18 @@ struct control_member { /* of a bond */
 	struct control_vf_losses losses;
 };
 
+/* Of the end that a direction receives from. */
+enum control_state {
+	CONTROL_NONE,    /* it is not there */
+	CONTROL_ALONE,   /* a VF without a guest */
+	CONTROL_READY,   /* a VF with a guest, or a guest */
+	CONTROL_LEAVING, /* until its lanes are in no plan any more */
+	CONTROL_ENDING,  /* until it is freed */
+};
+
 struct control_direction {
 	bool active;
-	const char *internal_state; /* string literal: "DPDK_READY", "VIRTIO_UNINIT", … */
+	enum control_state state;
 	bool has_cpu;
 	int cpu; /* where queue 0's lane is */
 	struct control_counters counters;

@@ -1,15 +1,19 @@
-/* Once a second: the relays' packet rates and what everything costs (loads.c), and the VFs' health
- * (link, the NIC's own losses) by a job on the device thread, since some drivers ask the NIC for it
- * and wait; so does the PF, when relay_host.c wants to know what it says. Control thread only, but
- * for health_run.
+/* Once a second. See sampler.h. The VFs' health (link, the NIC's own losses) is read by a job on
+ * the device thread, since some drivers ask the NIC for it and wait; so does the PF, when it is to
+ * be asked something. Control thread only, but for health_run.
  */
+#include "control/sampler.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/container_of.h"
 #include "base/log.h"
-#include "relay/relay.h"
+#include "relay/host.h"
+#include "relay/mac.h"
+#include "relay/relays.h"
 
 #define SAMPLE_MS 1000
 
@@ -21,14 +25,17 @@ struct health_entry {
 	unsigned relay_id;
 	struct vf vf;
 	struct vf_health health;
-	bool ask_host, unheard;
-	struct vf_host host; /* if asked */
+	enum vf_host_question question;
+	struct vf_host host; /* the answer, if there is a question */
 };
 
 struct sampler {
-	struct control *control;
+	struct relays *relays;
+	struct loads *loads;
 	struct loop_timer timer;
 	double sampled_at_s;
+	struct control_counters sampled[RELAYS_MAX][2]; /* [enum lane_direction], at that time */
+	struct control_rates rates[RELAYS_MAX][2];
 	struct job health_job; /* first of its kind under way at a time */
 	bool health_busy;
 	struct health_entry entries[RELAYS_MAX]; /* the device thread's while health_busy */
@@ -59,21 +66,61 @@ void control_rates_between(const struct control_counters *before,
 	out->tx_bytes = rate(before->tx_bytes, after->tx_bytes, elapsed_s);
 }
 
+static void add_lane(const struct lane *lane, struct control_counters *out)
+{
+	struct lane_counters counters;
+
+	lane_counters_read(lane, &counters);
+	out->rx_pkts += counters.rx_pkts;
+	out->rx_bytes += counters.rx_bytes;
+	out->tx_pkts += counters.tx_pkts;
+	out->tx_bytes += counters.tx_bytes;
+	out->dropped_queue_full_pkts += counters.dropped_full_pkts;
+	out->dropped_queue_full_bytes += counters.dropped_full_bytes;
+	out->dropped_not_connected_pkts += counters.dropped_absent_pkts;
+	out->dropped_not_connected_bytes += counters.dropped_absent_bytes;
+	out->dropped_invalid_pkts += counters.dropped_invalid_pkts;
+	out->dropped_invalid_bytes += counters.dropped_invalid_bytes;
+}
+
+void sampler_read_counters(const struct relay *relay, enum lane_direction direction,
+                           struct control_counters *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (direction == LANE_VM_TO_VF) {
+		for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
+			add_lane(&relay->lanes.vm_to_vf[i], out);
+		return;
+	}
+	out->rx_pkts = relay->vf_end.leftover.rx_pkts;
+	out->rx_bytes = relay->vf_end.leftover.rx_bytes;
+	out->dropped_not_connected_pkts = relay->vf_end.leftover.dropped_absent_pkts;
+	out->dropped_not_connected_bytes = relay->vf_end.leftover.dropped_absent_bytes;
+	for (unsigned i = 0; i < VF_QUEUES_MAX; i++)
+		add_lane(&relay->lanes.vf_to_vm[i], out);
+}
+
+const struct control_rates *sampler_rates(const struct sampler *sampler, unsigned relay_id,
+                                          enum lane_direction direction)
+{
+	return &sampler->rates[relay_id][direction];
+}
+
 static void sample_rates(struct sampler *sampler)
 {
 	double now = now_s(), elapsed = now - sampler->sampled_at_s;
 
-	loads_sample(sampler->control, elapsed);
+	loads_sample(sampler->loads, sampler->relays, elapsed);
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &sampler->control->relays[i];
+		const struct relay *relay = &sampler->relays->relay[i];
 
 		for (int d = LANE_VF_TO_VM; d <= LANE_VM_TO_VF; d++) {
 			struct control_counters counters;
 
-			control_read_counters(relay, (enum lane_direction)d, &counters);
-			control_rates_between(&relay->sampled[d], &counters, elapsed,
-			                      &relay->rates[d]);
-			relay->sampled[d] = counters;
+			sampler_read_counters(relay, (enum lane_direction)d, &counters);
+			control_rates_between(&sampler->sampled[i][d], &counters, elapsed,
+			                      &sampler->rates[i][d]);
+			sampler->sampled[i][d] = counters;
 		}
 	}
 	sampler->sampled_at_s = now;
@@ -81,7 +128,7 @@ static void sample_rates(struct sampler *sampler)
 
 static struct sampler *sampler_of_job(struct job *job)
 {
-	return (struct sampler *)((char *)job - offsetof(struct sampler, health_job));
+	return CONTAINER_OF(job, struct sampler, health_job);
 }
 
 /* Those for whom there is no time left are asked first the next time. */
@@ -96,7 +143,7 @@ static void ask_hosts(struct sampler *sampler)
 	for (unsigned i = 0; i < sampler->n_entries; i++) {
 		struct health_entry *entry = &sampler->entries[(first + i) % sampler->n_entries];
 
-		if (!entry->ask_host)
+		if (entry->question == VF_HOST_NO_QUESTION)
 			continue;
 		if (loop_now_ms() > until_ms) {
 			entry->host = (struct vf_host){.pf_up = true, .incomplete = true};
@@ -124,18 +171,20 @@ static void health_done(struct job *job)
 	sampler->health_busy = false;
 	for (unsigned i = 0; i < sampler->n_entries; i++) {
 		const struct health_entry *entry = &sampler->entries[i];
-		struct relay *relay = &sampler->control->relays[entry->relay_id];
+		struct relay *relay = &sampler->relays->relay[entry->relay_id];
 
 		/* The VF may be another one by now. */
-		if (relay->vf_phase != VF_ATTACHED || relay->vf.pool != entry->vf.pool ||
-		    relay->vf.generation != entry->vf.generation)
+		if (relay->vf_end.phase != VF_ATTACHED || relay->vf_end.vf.pool != entry->vf.pool ||
+		    relay->vf_end.vf.generation != entry->vf.generation)
 			continue;
-		if (relay->health.link_up != entry->health.link_up)
-			log_notice("relay %u: the link of %s is %s", relay->id, relay->device.name,
+		if (relay->vf_end.health.link_up != entry->health.link_up)
+			log_notice("relay %u: the link of %s is %s", relay->id,
+			           relay->vf_end.device.name,
 			           entry->health.link_up ? "up" : "down");
-		relay->health = entry->health;
-		if (entry->ask_host)
-			relay_host_told(relay, &entry->host, entry->unheard);
+		relay->vf_end.health = entry->health;
+		if (entry->question != VF_HOST_NO_QUESTION &&
+		    host_told(relay, &entry->host, entry->question))
+			relays_vf_lost(relay);
 	}
 }
 
@@ -145,21 +194,20 @@ static void ask_health(struct sampler *sampler)
 		return;
 	sampler->n_entries = 0;
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &sampler->control->relays[i];
+		struct relay *relay = &sampler->relays->relay[i];
 		struct health_entry *entry = &sampler->entries[sampler->n_entries];
 
-		if (relay->vf_phase != VF_ATTACHED)
+		if (relay->vf_end.phase != VF_ATTACHED)
 			continue;
 		entry->relay_id = i;
-		entry->vf = relay->vf;
-		entry->health = relay->health;
-		entry->ask_host = relay->ask_host;
-		entry->unheard = relay->unheard;
-		relay->ask_host = relay->unheard = false;
+		entry->vf = relay->vf_end.vf;
+		entry->health = relay->vf_end.health;
+		entry->question = relay->vf_end.host_question;
+		relay->vf_end.host_question = VF_HOST_NO_QUESTION;
 		sampler->n_entries++;
 	}
 	sampler->health_busy = true;
-	job_submit(sampler->control->device_thread, &sampler->health_job);
+	job_submit(sampler->relays->device_thread, &sampler->health_job);
 }
 
 static void on_sample(void *context)
@@ -168,20 +216,21 @@ static void on_sample(void *context)
 
 	sample_rates(sampler);
 	ask_health(sampler);
-	loop_timer_start(sampler->control->loop, &sampler->timer, SAMPLE_MS, on_sample, sampler);
+	loop_timer_start(sampler->relays->loop, &sampler->timer, SAMPLE_MS, on_sample, sampler);
 }
 
-struct sampler *sampler_create(struct control *control)
+struct sampler *sampler_create(struct relays *relays, struct loads *loads)
 {
 	struct sampler *sampler = calloc(1, sizeof(*sampler));
 
 	if (sampler == NULL)
 		return NULL;
-	sampler->control = control;
+	sampler->relays = relays;
+	sampler->loads = loads;
 	sampler->health_job.run = health_run;
 	sampler->health_job.done = health_done;
 	sampler->sampled_at_s = now_s();
-	loop_timer_start(control->loop, &sampler->timer, SAMPLE_MS, on_sample, sampler);
+	loop_timer_start(relays->loop, &sampler->timer, SAMPLE_MS, on_sample, sampler);
 	return sampler;
 }
 

@@ -1,10 +1,9 @@
-/* Feeds systemd's watchdog while every worker goes on, and names the worker that does not. That the
- * event loop goes on is shown by this running at all. Control thread only.
- */
+/* Signs of life. See watchdog.h. That the event loop goes on is shown by this running at all. */
+#include "control/watchdog.h"
+
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "relay/relay.h"
 #include "sys/notify.h"
 
 struct watched {
@@ -13,7 +12,8 @@ struct watched {
 };
 
 struct watchdog {
-	struct control *control;
+	struct workers *workers;
+	struct loop *loop;
 	struct loop_timer timer;
 	uint64_t interval_ms;     /* between two looks: half of what systemd waits */
 	struct watched watched[]; /* [workers->count] */
@@ -31,7 +31,7 @@ static bool worker_goes_on(const struct worker *worker, struct watched *watched)
 
 static bool look(struct watchdog *watchdog, unsigned index)
 {
-	const struct worker *worker = &watchdog->control->workers->worker[index];
+	const struct worker *worker = &watchdog->workers->worker[index];
 	struct watched *watched = &watchdog->watched[index];
 	bool goes_on = worker_goes_on(worker, watched);
 
@@ -50,28 +50,28 @@ static void on_look(void *context)
 	struct watchdog *watchdog = context;
 	bool all = true;
 
-	for (unsigned i = 0; i < watchdog->control->workers->count; i++)
+	for (unsigned i = 0; i < watchdog->workers->count; i++)
 		all = look(watchdog, i) && all;
 	if (all)
 		notify_watchdog();
-	loop_timer_start(watchdog->control->loop, &watchdog->timer, watchdog->interval_ms, on_look,
+	loop_timer_start(watchdog->loop, &watchdog->timer, watchdog->interval_ms, on_look,
 	                 watchdog);
 }
 
-struct watchdog *watchdog_create(struct control *control)
+struct watchdog *watchdog_create(struct workers *workers, struct loop *loop)
 {
-	unsigned n_workers = control->workers->count;
+	unsigned n_workers = workers->count;
 	uint64_t wanted_ms = notify_watchdog_interval_us() / 1000;
 	struct watchdog *watchdog =
 	        calloc(1, sizeof(*watchdog) + n_workers * sizeof(watchdog->watched[0]));
 
 	if (watchdog == NULL)
 		return NULL;
-	watchdog->control = control;
+	watchdog->workers = workers;
+	watchdog->loop = loop;
 	watchdog->interval_ms = RTE_MAX(wanted_ms / 2, UINT64_C(1));
 	if (wanted_ms > 0)
-		loop_timer_start(control->loop, &watchdog->timer, watchdog->interval_ms, on_look,
-		                 watchdog);
+		loop_timer_start(loop, &watchdog->timer, watchdog->interval_ms, on_look, watchdog);
 	return watchdog;
 }
 

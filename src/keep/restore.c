@@ -1,10 +1,13 @@
 /* What was saved before the restart, set against the configuration, which wins: a relay or a device
  * that it names is no client's any more. Everything that is left out is said. Control thread only.
  */
+#include "keep/restore.h"
+
 #include "base/log.h"
 #include "config/config.h"
-#include "keep/state.h"
-#include "relay/relay.h"
+#include "placement/pins.h"
+#include "relay/pairing.h"
+#include "relay/vf_life.h"
 
 /* Whether the relay and its device are the configuration's by now. */
 static bool is_overruled(const struct config *config, const struct state_relay *saved)
@@ -26,13 +29,13 @@ static bool is_overruled(const struct config *config, const struct state_relay *
 	return false;
 }
 
-void restore_state(struct control *control, const struct state *state)
+void restore_state(struct relays *relays, const struct state *state)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < state->n_pins; i++)
-		pins_restore(control, &state->pins[i]);
-	if (state->n_relays > 0 && state->dynamic_sockets != control_dynamic_sockets(control)) {
+		pins_restore(relays, &state->pins[i]);
+	if (state->n_relays > 0 && state->dynamic_sockets != relays->config->dynamic_sockets) {
 		log_warn("%u relays that clients had added before the restart are left out: they "
 		         "were made with dynamic sockets %s, and these are %s now",
 		         state->n_relays, state->dynamic_sockets ? "on" : "off",
@@ -41,35 +44,17 @@ void restore_state(struct control *control, const struct state *state)
 	}
 	for (unsigned i = 0; i < state->n_relays; i++) {
 		const struct state_relay *saved = &state->relays[i];
-		struct relay *relay = &control->relays[saved->id];
+		struct relay *relay = &relays->relay[saved->id];
 
-		if (is_overruled(control->config, saved))
+		if (is_overruled(relays->config, saved))
 			continue;
 		n++;
 		if (state->dynamic_sockets)
-			relay_pair_restore(relay, &saved->device, &saved->bond, saved->socket);
+			pairing_restore(relay, &saved->device, &saved->bond, saved->socket);
 		else
-			relay_vf_restore(relay, &saved->device, &saved->bond);
+			vf_life_begin(relay, &saved->device, &saved->bond, VF_ORIGIN_RESTORED,
+			              VF_EVENT_RESTORE);
 	}
 	if (n > 0)
 		log_notice("%u relays that clients had added come back", n);
-}
-
-void restore_yield(struct relay *relay, const struct control_vf_request *row)
-{
-	if (relay == NULL || !relay->restored || relay->vf_phase == VF_ABSENT)
-		return;
-	relay->restored = false;
-	relay->owner = CONTROL_OWNER_OVSDB;
-	if (relay->id == row->relay_id && device_spec_equal(&relay->device, &row->device)) {
-		log_notice("relay %u: %s, which a client had added before the restart, is OVSDB's "
-		           "from now on",
-		           relay->id, relay->device.name);
-		saved_changed(relay);
-		return;
-	}
-	log_warn("relay %u: %s, which a client had added before the restart, is removed: OVSDB "
-	         "wants %s for relay %u",
-	         relay->id, relay->device.name, row->device.name, row->relay_id);
-	relay_vf_leave(relay);
 }

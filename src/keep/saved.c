@@ -8,15 +8,20 @@
  * so the lock on that file keeps other instances away from it. Control thread only, but for
  * write_run.
  */
+#include "keep/saved.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "keep/restore.h"
 #include "keep/state.h"
-#include "relay/relay.h"
+#include "placement/pins.h"
+#include "relay/vf_life.h"
 #include "sys/sysfs.h"
 #include "sys/whole_file.h"
 
@@ -24,15 +29,16 @@
 #define LAST_WRITE_MS 300U  /* how long a shutdown waits for the file */
 
 struct saved {
-	struct job job; /* comes first; the helper's while `writing` */
-	struct control *control;
+	struct job job; /* the helper's while `writing` */
+	struct relays *relays;
 	struct job_thread *thread;
 	char path[PATH_MAX];
 	char boot_id[BOOT_ID_MAX];
-	struct state state; /* control: wo while not `writing` */
-	uint64_t changed;   /* number of the last change */
-	uint64_t number;    /* of the last change in `state` */
-	uint64_t written;   /* of the last change in the file */
+	struct state state;                 /* control: wo while not `writing` */
+	uint64_t relay_changed[RELAYS_MAX]; /* number of each relay's last change */
+	uint64_t changed;                   /* number of the last change */
+	uint64_t number;                    /* of the last change in `state` */
+	uint64_t written;                   /* of the last change in the file */
 	bool writing;
 	bool failing; /* the file could not be written: tried again every RETRY_MS */
 	bool stopped;
@@ -45,98 +51,82 @@ struct saved {
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static bool is_written(const struct relay *relay)
+bool saved_is_written(const struct saved *saved, const struct relay *relay)
 {
-	const struct saved *saved = relay->control->saved;
-
 	return saved == NULL || saved->failing || saved->stopped ||
-	       relay->changed <= saved->written;
+	       saved->relay_changed[relay->id] <= saved->written;
 }
 
 /* The change is made, so OK is the truth, even if a restart would not know of it yet. */
 static void on_late(void *context)
 {
 	struct waiter *waiter = context;
-	struct saved *saved = waiter->relay->control->saved;
+	struct saved *saved = CONTAINER_OF(waiter->list, struct saved, waiters);
 
 	log_write_limited(&saved->late_log, LOG_WARNING,
 	                  "%s takes long to write; answers do not wait for it", saved->path);
-	answer_ok(waiter->done, waiter->context);
+	outcome_ok(waiter->done, waiter->context);
 	waiter_free(waiter);
 }
 
-void saved_answer(struct relay *relay, control_done_fn done, void *context)
+void saved_answer(struct saved *saved, struct waiter_list *waiters)
 {
-	struct saved *saved = relay->control->saved;
-
-	if (is_written(relay) || waiter_add(&saved->waiters, relay, on_late, done, context) < 0)
-		answer_ok(done, context);
-	else
-		LIST_FIRST(&saved->waiters)->change = relay->changed;
-}
-
-void saved_answer_all(struct waiter_list *waiters)
-{
-	struct waiter *waiter = LIST_FIRST(waiters);
+	struct waiter *waiter = TAILQ_FIRST(waiters);
 
 	if (waiter == NULL)
 		return;
-	if (is_written(waiter->relay)) {
+	if (saved_is_written(saved, waiter->relay)) {
 		waiters_answer_ok(waiters);
 		return;
 	}
-	for (; waiter != NULL; waiter = LIST_FIRST(waiters)) {
-		LIST_REMOVE(waiter, link);
-		LIST_INSERT_HEAD(&waiter->relay->control->saved->waiters, waiter, link);
-		waiter->change = waiter->relay->changed;
-		waiter->timer.callback = on_late; /* at the time that it has had all along */
+	for (; waiter != NULL; waiter = TAILQ_FIRST(waiters)) {
+		waiter->change = saved->relay_changed[waiter->relay->id];
+		waiter_move(waiter, &saved->waiters, on_late);
 	}
 }
 
 /* Those whose change is in the file, or who need not wait for it. */
 static void answer_waiters(struct saved *saved)
 {
-	struct waiter_list ready = LIST_HEAD_INITIALIZER(ready);
+	struct waiter_list ready = TAILQ_HEAD_INITIALIZER(ready);
 	struct waiter *waiter, *after;
 
-	for (waiter = LIST_FIRST(&saved->waiters); waiter != NULL; waiter = after) {
-		after = LIST_NEXT(waiter, link);
-		if (waiter->change > saved->written && !saved->failing && !saved->stopped)
-			continue;
-		LIST_REMOVE(waiter, link);
-		LIST_INSERT_HEAD(&ready, waiter, link);
+	for (waiter = TAILQ_FIRST(&saved->waiters); waiter != NULL; waiter = after) {
+		after = TAILQ_NEXT(waiter, link);
+		if (waiter->change <= saved->written || saved->failing || saved->stopped)
+			waiter_move(waiter, &ready, on_late);
 	}
 	waiters_answer_ok(&ready);
 }
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-static void read_off(const struct control *control, struct state *out)
+static void read_off(const struct relays *relays, struct state *out)
 {
-	bool dynamic = control_dynamic_sockets(control);
+	bool dynamic = relays->config->dynamic_sockets;
 
 	memset(out, 0, sizeof(*out));
 	out->dynamic_sockets = dynamic;
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *relay = &control->relays[i];
+		const struct relay *relay = &relays->relay[i];
 		struct state_relay *entry = &out->relays[out->n_relays];
 
-		if (pins_are_changed(control, i, &out->pins[out->n_pins]))
+		if (pins_are_changed(relays, i, &out->pins[out->n_pins]))
 			out->n_pins++;
-		if (dynamic ? relay->pair_phase != PAIR_MADE : !relay_vf_is_kept(relay))
+		if (dynamic ? relay->pair.state.phase != PAIR_MADE : !vf_life_is_kept(relay))
 			continue;
 		entry->id = i;
-		entry->device = relay->device;
-		entry->bond = relay->bond;
+		entry->device = relay->vf_end.device;
+		entry->bond = relay->vf_end.bond;
 		if (dynamic)
-			memcpy(entry->socket, relay->socket_path, sizeof(entry->socket));
+			memcpy(entry->socket, relay->guest_end.path, sizeof(entry->socket));
 		out->n_relays++;
 	}
 }
 
 static void write_run(struct job *job)
 {
-	struct saved *saved = (struct saved *)job;
+	struct saved *saved = CONTAINER_OF(job, struct saved, job);
 	char *text = state_format(&saved->state, saved->boot_id);
 
 	if (text == NULL)
@@ -150,8 +140,8 @@ static void on_time(void *context);
 
 static void write_done(struct job *job)
 {
-	struct saved *saved = (struct saved *)job;
-	struct loop *loop = saved->control->loop;
+	struct saved *saved = CONTAINER_OF(job, struct saved, job);
+	struct loop *loop = saved->relays->loop;
 
 	saved->writing = false;
 	if (saved->rc < 0 && !saved->failing)
@@ -171,7 +161,7 @@ static void write_done(struct job *job)
 
 static void begin_write(struct saved *saved)
 {
-	read_off(saved->control, &saved->state);
+	read_off(saved->relays, &saved->state);
 	saved->number = saved->changed;
 	saved->writing = true;
 	saved->job.run = write_run;
@@ -189,17 +179,15 @@ static void write_soon(struct saved *saved)
 {
 	saved->changed++;
 	if (!saved->writing && !saved->timer.running)
-		loop_timer_start(saved->control->loop, &saved->timer, 0, on_time, saved);
+		loop_timer_start(saved->relays->loop, &saved->timer, 0, on_time, saved);
 }
 
-void saved_changed(struct relay *relay)
+void saved_changed(struct saved *saved, const struct relay *relay)
 {
-	struct saved *saved = relay->control->saved;
-
 	if (saved == NULL || saved->stopped)
 		return;
 	write_soon(saved);
-	relay->changed = saved->changed;
+	saved->relay_changed[relay->id] = saved->changed;
 }
 
 /* --- start and end -------------------------------------------------------------------------- */
@@ -244,20 +232,21 @@ static bool load(struct saved *saved, struct state *out)
 static int make_path(struct saved *saved)
 {
 	int n = snprintf(saved->path, sizeof(saved->path), "%s/virtio-forwarder/state.json",
-	                 saved->control->config->pid_dir);
+	                 saved->relays->config->pid_dir);
 
 	return n < (int)sizeof(saved->path) ? 0 : -ENAMETOOLONG;
 }
 
-int saved_start(struct control *control)
+int saved_start(struct relays *relays, struct saved **out)
 {
 	struct saved *saved = calloc(1, sizeof(*saved));
 
+	*out = NULL;
 	if (saved == NULL)
 		return -ENOMEM;
-	saved->control = control;
+	saved->relays = relays;
 	saved->late_log = (struct log_limit)LOG_LIMIT(10000, 1);
-	LIST_INIT(&saved->waiters);
+	TAILQ_INIT(&saved->waiters);
 	if (make_path(saved) < 0 || sysfs_read_text(saved->boot_id, sizeof(saved->boot_id),
 	                                            "/proc/sys/kernel/random", "boot_id") < 0) {
 		log_warn("the relays' state is not saved: %s",
@@ -267,23 +256,22 @@ int saved_start(struct control *control)
 		free(saved);
 		return 0;
 	}
-	saved->thread = job_thread_create("state", control->loop);
+	saved->thread = job_thread_create("state", relays->loop);
 	if (saved->thread == NULL) {
 		free(saved);
 		return -ENOMEM;
 	}
-	control->saved = saved;
+	*out = saved;
 	if (load(saved, &saved->state))
-		restore_state(control, &saved->state);
-	write_soon(saved); /* what the configuration has overruled is gone, and we know that we can
-	                    */
+		restore_state(relays, &saved->state);
+	/* What the configuration has overruled is gone from the file then, and we know that we can
+	 * write it. */
+	write_soon(saved);
 	return 0;
 }
 
-void saved_stop(struct control *control)
+void saved_stop(struct saved *saved)
 {
-	struct saved *saved = control->saved;
-
 	if (saved == NULL || saved->stopped)
 		return;
 	loop_timer_stop(&saved->timer);
@@ -297,11 +285,10 @@ void saved_stop(struct control *control)
 	answer_waiters(saved);
 }
 
-void saved_destroy(struct control *control)
+void saved_destroy(struct saved *saved)
 {
-	if (control->saved == NULL || control->saved->writing)
+	if (saved == NULL || saved->writing)
 		return; /* the disk hangs: the kernel cleans up */
-	job_thread_destroy(control->saved->thread);
-	free(control->saved);
-	control->saved = NULL;
+	job_thread_destroy(saved->thread);
+	free(saved);
 }

@@ -52,10 +52,10 @@ static void turn_after(struct ovsdb *ovsdb, uint64_t delay_ms)
 	loop_timer_start(ovsdb->loop, &ovsdb->timer, delay_ms, reconcile, ovsdb);
 }
 
-static void on_added(struct slot *slot, const struct control_result *result)
+static void on_added(struct slot *slot, const struct outcome *outcome)
 {
-	slot->failed = !result->ok;
-	if (result->ok) {
+	slot->failed = outcome->reason != OUTCOME_OK;
+	if (outcome->reason == OUTCOME_OK) {
 		slot->retry_ms = 0;
 		slot->not_before_ms = 0;
 		return;
@@ -64,10 +64,10 @@ static void on_added(struct slot *slot, const struct control_result *result)
 	if (slot->retry_ms > RETRY_LONGEST_MS)
 		slot->retry_ms = RETRY_LONGEST_MS;
 	slot->not_before_ms = loop_now_ms() + slot->retry_ms;
-	snprintf(slot->why, sizeof(slot->why), "%s", result->text);
+	snprintf(slot->why, sizeof(slot->why), "%s", outcome->text);
 }
 
-static void on_answer(void *context, const struct control_result *result)
+static void on_answer(void *context, const struct outcome *outcome)
 {
 	struct ovsdb *ovsdb = context;
 	unsigned id = ovsdb->asked;
@@ -78,9 +78,9 @@ static void on_answer(void *context, const struct control_result *result)
 		return;
 	}
 	if (!ovsdb->removing) {
-		on_added(&ovsdb->slots[id], result);
-	} else if (!result->ok) {
-		log_warn("OVSDB: %s", result->text);
+		on_added(&ovsdb->slots[id], outcome);
+	} else if (outcome->reason != OUTCOME_OK) {
+		log_warn("OVSDB: %s", outcome->text);
 		ovsdb->remove_not_before_ms = loop_now_ms() + RETRY_REMOVAL_MS;
 	}
 	/* Not here: the answer may come from within the request. */
@@ -101,8 +101,8 @@ static bool remove_one(struct ovsdb *ovsdb, const struct device_spec *const has[
 	uint64_t now = loop_now_ms();
 
 	for (unsigned id = 0; id < RELAYS_MAX; id++) {
-		struct control_vf_request request = {
-		        .owner = CONTROL_OWNER_OVSDB, .relay_id = id, .conditional = true};
+		struct vf_request request = {
+		        .origin = VF_ORIGIN_OVSDB, .relay_id = id, .conditional = true};
 
 		if (has[id] == NULL ||
 		    (wish[id] != NULL && device_spec_equal(has[id], &wish[id]->device)))
@@ -128,10 +128,10 @@ static bool add_one(struct ovsdb *ovsdb, const struct device_spec *const has[REL
 
 	for (unsigned id = 0; id < RELAYS_MAX; id++) {
 		struct slot *slot = &ovsdb->slots[id];
-		struct control_vf_request request = {.owner = CONTROL_OWNER_OVSDB,
-		                                     .relay_id = id,
-		                                     .has_device = true,
-		                                     .conditional = true};
+		struct vf_request request = {.origin = VF_ORIGIN_OVSDB,
+		                             .relay_id = id,
+		                             .has_device = true,
+		                             .conditional = true};
 
 		if (wish[id] == NULL || !device_spec_equal(&slot->device, &wish[id]->device))
 			*slot = (struct slot){0};
@@ -169,7 +169,7 @@ static void reconcile(void *context)
 	if (!ovsdb->known || ovsdb->asked < RELAYS_MAX)
 		return;
 	for (unsigned id = 0; id < RELAYS_MAX; id++)
-		has[id] = control_vf_of_owner(ovsdb->control, id, CONTROL_OWNER_OVSDB, &devices[id])
+		has[id] = control_vf_of_origin(ovsdb->control, id, VF_ORIGIN_OVSDB, &devices[id])
 		                  ? &devices[id]
 		                  : NULL;
 	if (!rows_choose(&ovsdb->rows, SYSFS_ROOT, has, wish))

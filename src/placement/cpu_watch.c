@@ -3,18 +3,19 @@
  * worker is put back as soon as that is possible; until then it works where it is, gives way to
  * whoever else runs there, and the balancer gives it as little as it can. Control thread only.
  */
-#include <errno.h>
+#include "placement/cpu_watch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "relay/relay.h"
 #include "sys/affinity.h"
 
 #define WATCH_MS 1000
 
 struct cpu_watch {
-	struct control *control;
+	struct workers *workers;
+	struct loop *loop;
 	struct loop_timer timer;
 };
 
@@ -51,21 +52,22 @@ static void watch_worker(struct worker *worker)
 static void on_watch(void *context)
 {
 	struct cpu_watch *watch = context;
-	struct workers *workers = watch->control->workers;
+	struct workers *workers = watch->workers;
 
 	for (unsigned i = 0; i < workers->count; i++)
 		watch_worker(&workers->worker[i]);
-	loop_timer_start(watch->control->loop, &watch->timer, WATCH_MS, on_watch, watch);
+	loop_timer_start(watch->loop, &watch->timer, WATCH_MS, on_watch, watch);
 }
 
-struct cpu_watch *cpu_watch_create(struct control *control)
+struct cpu_watch *cpu_watch_create(struct workers *workers, struct loop *loop)
 {
 	struct cpu_watch *watch = calloc(1, sizeof(*watch));
 
 	if (watch == NULL)
 		return NULL;
-	watch->control = control;
-	loop_timer_start(control->loop, &watch->timer, WATCH_MS, on_watch, watch);
+	watch->workers = workers;
+	watch->loop = loop;
+	loop_timer_start(loop, &watch->timer, WATCH_MS, on_watch, watch);
 	return watch;
 }
 

@@ -15,11 +15,12 @@
 #define EXPLAIN_MAX 256
 
 struct placing {
-	struct control *control;
+	const struct relays *relays;
+	const struct loads *loads;
 	struct balancer *balancer;
 	struct balancer_memory memory;   /* of the rounds: keeps jitter from moving anything */
 	struct balancer_lane *lanes;     /* [lanes_max] */
-	struct balancer_worker *workers; /* [control->workers->count] */
+	struct balancer_worker *workers; /* [relays->workers->count] */
 };
 
 /* One that has lost its CPU is the last to be given anything. */
@@ -42,14 +43,16 @@ static void describe_worker(const struct worker *worker, struct balancer_worker 
 	out->capacity = capacity_now(worker);
 }
 
-struct placing *placing_create(struct control *control, unsigned lanes_max)
+struct placing *placing_create(const struct relays *relays, const struct loads *loads,
+                               unsigned lanes_max)
 {
-	unsigned count = control->workers->count;
+	unsigned count = relays->workers->count;
 	struct placing *placing = calloc(1, sizeof(*placing));
 
 	if (placing == NULL)
 		return NULL;
-	placing->control = control;
+	placing->relays = relays;
+	placing->loads = loads;
 	placing->balancer = balancer_create(lanes_max, count);
 	placing->lanes = calloc(lanes_max, sizeof(placing->lanes[0]));
 	placing->workers = calloc(count, sizeof(placing->workers[0]));
@@ -59,7 +62,7 @@ struct placing *placing_create(struct control *control, unsigned lanes_max)
 		return NULL;
 	}
 	for (unsigned i = 0; i < count; i++)
-		describe_worker(&control->workers->worker[i], &placing->workers[i]);
+		describe_worker(&relays->workers->worker[i], &placing->workers[i]);
 	return placing;
 }
 
@@ -72,14 +75,14 @@ void placing_destroy(struct placing *placing)
 	free(placing);
 }
 
-static void describe_lane(const struct placing_lane *lane, struct balancer_lane *out)
+static void describe_lane(const struct placing *placing, const struct placing_lane *lane,
+                          struct balancer_lane *out)
 {
 	const struct relay *relay = lane->relay;
-	bool has_vf = relay->vf_phase == VF_ATTACHED;
-	int16_t node = has_vf ? (int16_t)relay->vf.numa_node : BALANCER_ANY_NODE;
-	const struct load *load = lane->direction == LANE_VF_TO_VM
-	                                  ? &relay->vf_to_vm_load[lane->index]
-	                                  : &relay->vm_to_vf_load[lane->index];
+	bool has_vf = relay->vf_end.phase == VF_ATTACHED;
+	int16_t node = has_vf ? (int16_t)relay->vf_end.vf.numa_node : BALANCER_ANY_NODE;
+	const struct balancer_meter *meter =
+	        loads_of_lane(placing->loads, relay->id, lane->direction, lane->index);
 
 	*out = (struct balancer_lane){
 	        .relay = (uint8_t)relay->id,
@@ -87,29 +90,30 @@ static void describe_lane(const struct placing_lane *lane, struct balancer_lane 
 	        .index = (uint8_t)lane->index,
 	        .group = (uint8_t)lane->group,
 	        .worker = *lane->worker,
-	        .pin = lane->direction == LANE_VF_TO_VM ? relay->vf_to_vm_pin : relay->vm_to_vf_pin,
+	        .pin = lane->direction == LANE_VF_TO_VM ? relay->lanes.vf_to_vm_pin
+	                                                : relay->lanes.vm_to_vf_pin,
 	        .vf_node = node,
 	        .pool_node = node,
-	        .guest_node = (int16_t)relay->guest.numa_node,
-	        .load = load->meter.load,
-	        .noise = load->meter.noise,
+	        .guest_node = (int16_t)relay->guest_end.guest.numa_node,
+	        .load = meter->load,
+	        .noise = meter->noise,
 	};
 }
 
 static struct balancer_snapshot make_snapshot(struct placing *placing,
                                               const struct placing_lane *lanes, unsigned n)
 {
-	const struct config *config = placing->control->config;
+	const struct config *config = placing->relays->config;
 
 	for (unsigned i = 0; i < n; i++)
-		describe_lane(&lanes[i], &placing->lanes[i]);
-	for (unsigned i = 0; i < placing->control->workers->count; i++)
-		placing->workers[i].capacity = capacity_now(&placing->control->workers->worker[i]);
+		describe_lane(placing, &lanes[i], &placing->lanes[i]);
+	for (unsigned i = 0; i < placing->relays->workers->count; i++)
+		placing->workers[i].capacity = capacity_now(&placing->relays->workers->worker[i]);
 	return (struct balancer_snapshot){
 	        .lanes = placing->lanes,
 	        .n_lanes = n,
 	        .workers = placing->workers,
-	        .n_workers = placing->control->workers->count,
+	        .n_workers = placing->relays->workers->count,
 	        .settings = {.sensitivity = config->core_sched_sensitivity,
 	                     .global_numa_opt = config->core_sched_global_numa_opt,
 	                     .spill_over = true,
@@ -141,13 +145,13 @@ static void log_decisions(const struct placing *placing, const struct balancer_s
 {
 	char text[EXPLAIN_MAX];
 
-	if (placing->control->config->core_sched_log_level < LOG_INFO)
+	if (placing->relays->config->core_sched_log_level < LOG_INFO)
 		return;
 	for (unsigned i = 0; i < result->n_moves; i++) {
 		balancer_explain_move(snapshot, &result->moves[i], text, sizeof(text));
 		log_info("balancer: %s", text);
 	}
-	if (placing->control->config->core_sched_log_level < LOG_DEBUG)
+	if (placing->relays->config->core_sched_log_level < LOG_DEBUG)
 		return;
 	for (unsigned i = 0; i < result->n_verdicts; i++) {
 		balancer_explain_verdict(snapshot, &result->verdicts[i], text, sizeof(text));
@@ -179,7 +183,7 @@ static const char *describe_cpu(const struct worker *worker)
 }
 
 static void explain_workers(const struct placing *placing, const struct balancer_snapshot *snapshot,
-                            control_line_fn line, void *context)
+                            line_fn line, void *context)
 {
 	char text[EXPLAIN_MAX];
 
@@ -199,13 +203,13 @@ static void explain_workers(const struct placing *placing, const struct balancer
 		         "worker %u (NUMA node %d%s): %u lanes, %u of them pinned, busy %.1f %% of "
 		         "a CPU",
 		         worker->lcore, worker->node,
-		         describe_cpu(&placing->control->workers->worker[i]), n_lanes, n_pinned,
+		         describe_cpu(&placing->relays->workers->worker[i]), n_lanes, n_pinned,
 		         (double)load * 100 / BALANCER_FULL);
 		line(context, text);
 	}
 }
 
-static void explain_remote_lanes(const struct balancer_snapshot *snapshot, control_line_fn line,
+static void explain_remote_lanes(const struct balancer_snapshot *snapshot, line_fn line,
                                  void *context)
 {
 	char text[EXPLAIN_MAX];
@@ -231,7 +235,7 @@ static void explain_remote_lanes(const struct balancer_snapshot *snapshot, contr
 }
 
 int placing_explain(struct placing *placing, const struct placing_lane *lanes, unsigned n,
-                    control_line_fn line, void *context)
+                    line_fn line, void *context)
 {
 	struct balancer_snapshot snapshot = make_snapshot(placing, lanes, n);
 	struct balancer_result result;

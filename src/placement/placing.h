@@ -1,5 +1,5 @@
 /* Between the planner and the pure balancer: the relays' lanes as a snapshot, the answer as
- * placements. Private to src/control; control thread only.
+ * placements. Control thread only.
  */
 #ifndef PLACEMENT_PLACING_H
 #define PLACEMENT_PLACING_H
@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/text.h"
+#include "placement/loads.h"
 #include "relay/relay.h"
 
 /* A lane that shall be polled. The planner adds what is to be done with it. */
@@ -20,7 +22,9 @@ struct placing_lane {
 
 struct placing;
 
-struct placing *placing_create(struct control *control, unsigned lanes_max); /* NULL + errno */
+/* relays and loads outlive it. NULL + errno. */
+struct placing *placing_create(const struct relays *relays, const struct loads *loads,
+                               unsigned lanes_max);
 void placing_destroy(struct placing *placing);
 
 /* Gives a worker to each lane that has none, follows pins, unites groups, and leaves the others
@@ -33,6 +37,6 @@ unsigned placing_balance(struct placing *placing, const struct placing_lane *lan
 /* What placing_balance would do if nothing were remembered of earlier rounds, a line of text a
  * call; nothing is changed. 0 or -EINVAL (a snapshot that contradicts itself). */
 int placing_explain(struct placing *placing, const struct placing_lane *lanes, unsigned n,
-                    control_line_fn line, void *context);
+                    line_fn line, void *context);
 
 #endif

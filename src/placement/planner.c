@@ -9,26 +9,27 @@
  * shall be. So no lane is polled twice and no queue is written by two workers, whatever changes
  * at once; the lanes concerned pause for some microseconds, and the others not at all.
  */
+#include "placement/planner.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "datapath/burst.h"
 #include "dpdk/pool.h"
 #include "placement/placing.h"
-#include "relay/relay.h"
 
 #define RELAY_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
 #define LANES_MAX       (RELAYS_MAX * RELAY_LANES_MAX)
 
 struct planner {
-	struct control *control;
+	struct relays *relays;
+	struct rte_mempool *discard_pool;
 	struct placing *placing;
 	/* The lanes as they shall be: who, and what it shall do. */
 	struct placing_lane lanes[LANES_MAX];
-	struct lane_work wishes[LANES_MAX]; /* of lanes[i] */
-	unsigned n_wishes;
+	struct lane_work wanted[LANES_MAX]; /* of lanes[i] */
+	unsigned n_lanes;
 	const struct plan **published;     /* [workers], NULL = empty */
 	struct plan **without, **complete; /* [workers], of the change under way */
 	struct lane_work works[LANES_MAX]; /* scratch */
@@ -36,15 +37,17 @@ struct planner {
 	bool in_plan[LANES_MAX]; /* by lane_number, of what is published now */
 };
 
-struct planner *planner_create(struct control *control)
+struct planner *planner_create(struct relays *relays, const struct loads *loads,
+                               struct rte_mempool *discard_pool)
 {
-	unsigned count = control->workers->count;
+	unsigned count = relays->workers->count;
 	struct planner *planner = calloc(1, sizeof(*planner));
 
 	if (planner == NULL)
 		return NULL;
-	planner->control = control;
-	planner->placing = placing_create(control, LANES_MAX);
+	planner->relays = relays;
+	planner->discard_pool = discard_pool;
+	planner->placing = placing_create(relays, loads, LANES_MAX);
 	planner->uses_pool = calloc(RELAYS_MAX, count);
 	planner->published = calloc(count, sizeof(struct plan *));
 	planner->without = calloc(count, sizeof(struct plan *));
@@ -84,19 +87,20 @@ static unsigned list_queues(uint32_t mask, uint16_t queues[GUEST_QUEUES_MAX])
 
 /* A lane that sends to another queue than when it was placed is placed anew: it joins its new
  * group, or, where a group has fallen apart, gets a place of its own. */
-static struct lane_work *add_wish(struct planner *planner, struct relay *relay,
+static struct lane_work *add_lane(struct planner *planner, struct relay *relay,
                                   enum lane_direction direction, uint16_t index, unsigned group)
 {
 	bool to_vm = direction == LANE_VF_TO_VM;
 	int16_t *placed_group =
-	        to_vm ? &relay->vf_to_vm_group[index] : &relay->vm_to_vf_group[index];
-	int16_t *worker = to_vm ? &relay->vf_to_vm_worker[index] : &relay->vm_to_vf_worker[index];
-	struct lane_work *work = &planner->wishes[planner->n_wishes];
+	        to_vm ? &relay->lanes.vf_to_vm_group[index] : &relay->lanes.vm_to_vf_group[index];
+	int16_t *worker =
+	        to_vm ? &relay->lanes.vf_to_vm_worker[index] : &relay->lanes.vm_to_vf_worker[index];
+	struct lane_work *work = &planner->wanted[planner->n_lanes];
 
 	if (*placed_group != (int16_t)group)
 		*worker = LANE_UNPLACED;
 	*placed_group = (int16_t)group;
-	planner->lanes[planner->n_wishes++] = (struct placing_lane){
+	planner->lanes[planner->n_lanes++] = (struct placing_lane){
 	        .relay = relay,
 	        .direction = direction,
 	        .index = index,
@@ -104,7 +108,7 @@ static struct lane_work *add_wish(struct planner *planner, struct relay *relay,
 	        .worker = worker,
 	};
 	memset(work, 0, sizeof(*work));
-	work->lane = to_vm ? &relay->vf_to_vm[index] : &relay->vm_to_vf[index];
+	work->lane = to_vm ? &relay->lanes.vf_to_vm[index] : &relay->lanes.vm_to_vf[index];
 	return work;
 }
 
@@ -123,17 +127,20 @@ static uint32_t share_of(const struct vf *vf, uint16_t queue, const uint16_t *to
 	return share;
 }
 
-static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
+static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 {
 	uint16_t to[GUEST_QUEUES_MAX];
-	unsigned n_to = relay->guest.connected ? list_queues(relay->guest.rx_queues, to) : 0;
+	unsigned n_to = relay->guest_end.guest.connected
+	                        ? list_queues(relay->guest_end.guest.rx_queues, to)
+	                        : 0;
 
-	for (uint16_t queue = 0; queue < relay->vf.n_queues; queue++) {
-		uint32_t share = n_to > 0 ? share_of(&relay->vf, queue, to, n_to) : 1U << queue;
+	for (uint16_t queue = 0; queue < relay->vf_end.vf.n_queues; queue++) {
+		uint32_t share =
+		        n_to > 0 ? share_of(&relay->vf_end.vf, queue, to, n_to) : 1U << queue;
 		unsigned first = (unsigned)__builtin_ctz(share);
-		struct lane_work *work = add_wish(planner, relay, LANE_VF_TO_VM, queue, first);
+		struct lane_work *work = add_lane(planner, relay, LANE_VF_TO_VM, queue, first);
 
-		work->port_id = relay->vf.port_id;
+		work->port_id = relay->vf_end.vf.port_id;
 		work->vf_queue = queue;
 		work->run = burst_vf_to_nobody;
 		if (n_to == 0)
@@ -142,45 +149,47 @@ static void wish_vf_to_vm(struct planner *planner, struct relay *relay)
 		work->guest = guest_get(relay->id);
 		work->guest_queue = (uint16_t)first;
 		work->guest_queues = share;
-		work->mergeable = relay->guest.mergeable;
+		work->mergeable = relay->guest_end.guest.mergeable;
 	}
 }
 
 /* A lane without a guest, for a bond that sends by itself. */
-static void wish_tx_polls(struct planner *planner, struct relay *relay)
+static void list_lacp_lane(struct planner *planner, struct relay *relay)
 {
-	struct lane_work *work = add_wish(planner, relay, LANE_VM_TO_VF, 0, 0);
+	struct lane_work *work = add_lane(planner, relay, LANE_VM_TO_VF, 0, 0);
 
 	work->run = burst_nobody_to_lacp;
-	work->port_id = relay->vf.port_id;
+	work->port_id = relay->vf_end.vf.port_id;
 }
 
-static void wish_vm_to_vf(struct planner *planner, struct relay *relay)
+static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 {
-	bool has_vf = relay->vf_phase == VF_ATTACHED;
+	bool has_vf = relay->vf_end.phase == VF_ATTACHED;
 	uint16_t from[GUEST_QUEUES_MAX];
-	unsigned n_from = relay->guest.connected ? list_queues(relay->guest.tx_queues, from) : 0;
+	unsigned n_from = relay->guest_end.guest.connected
+	                          ? list_queues(relay->guest_end.guest.tx_queues, from)
+	                          : 0;
 
-	if (n_from == 0 && has_vf && relay->vf.needs_tx_polls)
-		wish_tx_polls(planner, relay);
+	if (n_from == 0 && has_vf && relay->vf_end.vf.needs_tx_polls)
+		list_lacp_lane(planner, relay);
 	for (unsigned i = 0; i < n_from; i++) {
 		uint16_t queue = from[i];
-		uint16_t target = has_vf ? queue % relay->vf.n_queues : queue;
-		struct lane_work *work = add_wish(planner, relay, LANE_VM_TO_VF, queue, target);
+		uint16_t target = has_vf ? queue % relay->vf_end.vf.n_queues : queue;
+		struct lane_work *work = add_lane(planner, relay, LANE_VM_TO_VF, queue, target);
 
 		work->guest = guest_get(relay->id);
 		work->guest_queue = queue;
 		work->run = burst_vm_to_nobody;
-		work->pool = planner->control->discard_pool;
+		work->pool = planner->discard_pool;
 		if (!has_vf)
 			continue;
-		work->run = relay->vf.needs_tx_polls ? burst_vm_to_lacp : burst_vm_to_vf;
-		work->send = relay->vf.send;
-		work->pool = relay->vf.pool;
-		work->port_id = relay->vf.port_id;
+		work->run = relay->vf_end.vf.needs_tx_polls ? burst_vm_to_lacp : burst_vm_to_vf;
+		work->send = relay->vf_end.vf.send;
+		work->pool = relay->vf_end.vf.pool;
+		work->port_id = relay->vf_end.vf.port_id;
 		work->vf_queue = target;
-		work->max_frame = relay->vf.max_frame;
-		work->stall_cycles = planner->control->workers->stall_cycles;
+		work->max_frame = relay->vf_end.vf.max_frame;
+		work->stall_cycles = planner->relays->workers->stall_cycles;
 	}
 }
 
@@ -189,7 +198,7 @@ static void forget_places(struct planner *planner, struct relay *relay, unsigned
 {
 	bool vf_kept[VF_QUEUES_MAX] = {false}, vm_kept[GUEST_QUEUES_MAX] = {false};
 
-	for (unsigned i = first; i < planner->n_wishes; i++) {
+	for (unsigned i = first; i < planner->n_lanes; i++) {
 		const struct placing_lane *lane = &planner->lanes[i];
 
 		if (lane->direction == LANE_VF_TO_VM)
@@ -199,17 +208,17 @@ static void forget_places(struct planner *planner, struct relay *relay, unsigned
 	}
 	for (unsigned i = 0; i < VF_QUEUES_MAX; i++)
 		if (!vf_kept[i])
-			relay->vf_to_vm_worker[i] = LANE_UNPLACED;
+			relay->lanes.vf_to_vm_worker[i] = LANE_UNPLACED;
 	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
 		if (!vm_kept[i])
-			relay->vm_to_vf_worker[i] = LANE_UNPLACED;
+			relay->lanes.vm_to_vf_worker[i] = LANE_UNPLACED;
 }
 
 /* Lanes that are to spread get their backlogs while nothing has changed yet. */
 static int reserve_spreads(struct planner *planner)
 {
-	for (unsigned i = 0; i < planner->n_wishes; i++) {
-		const struct lane_work *work = &planner->wishes[i];
+	for (unsigned i = 0; i < planner->n_lanes; i++) {
+		const struct lane_work *work = &planner->wanted[i];
 
 		if (work->run == burst_vf_to_vm_spread &&
 		    lane_reserve(work->lane, work->guest_queues) < 0)
@@ -218,16 +227,16 @@ static int reserve_spreads(struct planner *planner)
 	return 0;
 }
 
-static void make_wishes(struct planner *planner)
+static void list_lanes(struct planner *planner)
 {
-	planner->n_wishes = 0;
+	planner->n_lanes = 0;
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &planner->control->relays[i];
-		unsigned first = planner->n_wishes;
+		struct relay *relay = &planner->relays->relay[i];
+		unsigned first = planner->n_lanes;
 
-		if (relay->vf_phase == VF_ATTACHED)
-			wish_vf_to_vm(planner, relay);
-		wish_vm_to_vf(planner, relay);
+		if (relay->vf_end.phase == VF_ATTACHED)
+			list_vf_to_vm(planner, relay);
+		list_vm_to_vf(planner, relay);
 		forget_places(planner, relay, first);
 	}
 }
@@ -238,9 +247,9 @@ static struct plan *make_complete(struct planner *planner, unsigned worker)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < planner->n_wishes; i++)
+	for (unsigned i = 0; i < planner->n_lanes; i++)
 		if (*planner->lanes[i].worker == (int16_t)worker)
-			planner->works[n++] = planner->wishes[i];
+			planner->works[n++] = planner->wanted[i];
 	return plan_create(planner->works, n);
 }
 
@@ -263,7 +272,7 @@ static struct plan *make_without(struct planner *planner, unsigned worker)
 
 static void free_new_plans(struct planner *planner)
 {
-	for (unsigned i = 0; i < planner->control->workers->count; i++) {
+	for (unsigned i = 0; i < planner->relays->workers->count; i++) {
 		free(planner->without[i]);
 		free(planner->complete[i]);
 		planner->without[i] = planner->complete[i] = NULL;
@@ -272,7 +281,7 @@ static void free_new_plans(struct planner *planner)
 
 static int make_plans(struct planner *planner)
 {
-	for (unsigned i = 0; i < planner->control->workers->count; i++) {
+	for (unsigned i = 0; i < planner->relays->workers->count; i++) {
 		planner->complete[i] = make_complete(planner, i);
 		if (planner->complete[i] != NULL)
 			planner->without[i] = make_without(planner, i);
@@ -288,7 +297,7 @@ static int make_plans(struct planner *planner)
  * gone. A plan that changes nothing is freed. */
 static void publish(struct planner *planner, struct plan **plans)
 {
-	struct workers *workers = planner->control->workers;
+	struct workers *workers = planner->relays->workers;
 	bool changed = false;
 
 	for (unsigned i = 0; i < workers->count; i++) {
@@ -321,7 +330,7 @@ static unsigned lane_number(const struct lane *lane)
 
 static void mark_published(struct planner *planner)
 {
-	unsigned count = planner->control->workers->count;
+	unsigned count = planner->relays->workers->count;
 
 	memset(planner->in_plan, 0, sizeof(planner->in_plan));
 	memset(planner->uses_pool, 0, RELAYS_MAX * count);
@@ -340,16 +349,16 @@ static void mark_published(struct planner *planner)
 /* Packet buffers that a worker keeps for a relay whose lanes have left it go back to the pool. */
 static void flush_caches(struct planner *planner)
 {
-	struct workers *workers = planner->control->workers;
+	struct workers *workers = planner->relays->workers;
 
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *relay = &planner->control->relays[i];
+		const struct relay *relay = &planner->relays->relay[i];
 
-		if (relay->vf_phase != VF_ATTACHED)
+		if (relay->vf_end.phase != VF_ATTACHED)
 			continue;
 		for (unsigned j = 0; j < workers->count; j++)
 			if (!planner->uses_pool[i * workers->count + j])
-				pool_flush_cache(relay->vf.pool, workers->worker[j].lcore);
+				pool_flush_cache(relay->vf_end.vf.pool, workers->worker[j].lcore);
 	}
 }
 
@@ -359,33 +368,35 @@ static void drop_orphans(struct planner *planner)
 {
 	mark_published(planner);
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &planner->control->relays[i];
-		bool has_vf = relay->vf_phase == VF_ATTACHED;
-		bool has_guest = relay->guest.connected && relay->guest.rx_queues != 0;
+		struct relay *relay = &planner->relays->relay[i];
+		bool has_vf = relay->vf_end.phase == VF_ATTACHED;
+		bool has_guest =
+		        relay->guest_end.guest.connected && relay->guest_end.guest.rx_queues != 0;
 
 		for (unsigned q = 0; q < VF_QUEUES_MAX; q++)
-			if ((!has_vf || !has_guest || relay->vf_to_vm_worker[q] == LANE_UNPLACED) &&
-			    !planner->in_plan[lane_number(&relay->vf_to_vm[q])])
-				lane_drop_backlog(&relay->vf_to_vm[q]);
+			if ((!has_vf || !has_guest ||
+			     relay->lanes.vf_to_vm_worker[q] == LANE_UNPLACED) &&
+			    !planner->in_plan[lane_number(&relay->lanes.vf_to_vm[q])])
+				lane_drop_backlog(&relay->lanes.vf_to_vm[q]);
 		for (unsigned q = 0; q < GUEST_QUEUES_MAX; q++)
-			if ((!has_vf || relay->vm_to_vf_worker[q] == LANE_UNPLACED) &&
-			    !planner->in_plan[lane_number(&relay->vm_to_vf[q])])
-				lane_drop_backlog(&relay->vm_to_vf[q]);
+			if ((!has_vf || relay->lanes.vm_to_vf_worker[q] == LANE_UNPLACED) &&
+			    !planner->in_plan[lane_number(&relay->lanes.vm_to_vf[q])])
+				lane_drop_backlog(&relay->lanes.vm_to_vf[q]);
 	}
 }
 
 /* Likewise: what a lane holds for queues that are not its own any more goes to its new ones. */
 static void aim_lanes(struct planner *planner)
 {
-	for (unsigned i = 0; i < planner->n_wishes; i++) {
-		const struct lane_work *work = &planner->wishes[i];
+	for (unsigned i = 0; i < planner->n_lanes; i++) {
+		const struct lane_work *work = &planner->wanted[i];
 
 		if (work->guest_queues != 0 && !planner->in_plan[lane_number(work->lane)])
 			lane_aim(work->lane, work->guest_queues);
 	}
 }
 
-static int publish_wishes(struct planner *planner)
+static int publish_lanes(struct planner *planner)
 {
 	int rc = reserve_spreads(planner);
 
@@ -403,21 +414,21 @@ static int publish_wishes(struct planner *planner)
 
 int planner_apply(struct planner *planner)
 {
-	make_wishes(planner);
-	placing_place(planner->placing, planner->lanes, planner->n_wishes);
-	return publish_wishes(planner);
+	list_lanes(planner);
+	placing_place(planner->placing, planner->lanes, planner->n_lanes);
+	return publish_lanes(planner);
 }
 
-int planner_explain(struct planner *planner, control_line_fn line, void *context)
+int planner_explain(struct planner *planner, line_fn line, void *context)
 {
-	make_wishes(planner);
-	return placing_explain(planner->placing, planner->lanes, planner->n_wishes, line, context);
+	list_lanes(planner);
+	return placing_explain(planner->placing, planner->lanes, planner->n_lanes, line, context);
 }
 
 int planner_balance(struct planner *planner)
 {
-	make_wishes(planner);
-	if (placing_balance(planner->placing, planner->lanes, planner->n_wishes) == 0)
+	list_lanes(planner);
+	if (placing_balance(planner->placing, planner->lanes, planner->n_lanes) == 0)
 		return 0;
-	return publish_wishes(planner);
+	return publish_lanes(planner);
 }

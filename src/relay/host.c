@@ -6,11 +6,12 @@
  * the VFs' next health. NICs that tell their VFs themselves (RTE_ETH_EVENT_INTR_RESET) may be
  * quicker, and do no harm.
  */
+#include "relay/host.h"
+
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "relay/relay.h"
 #include "sys/link_watch.h"
 
 /* Events read in one turn of the loop, which has others to serve; the rest waits for the next. */
@@ -18,75 +19,82 @@
 
 #define LOSS_LOG_MS 60000
 
+/* What is to be asked already is asked too. */
+static void ask(struct relay *relay, enum vf_host_question question)
+{
+	relay->vf_end.host_question = RTE_MAX(relay->vf_end.host_question, question);
+}
+
 static void warn_of_pf(const struct relay *relay)
 {
 	log_warn("relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
-	         relay->id, relay->vf.host.pf, relay->device.name, relay->vf.host.pf);
+	         relay->id, relay->vf_end.vf.host.pf, relay->vf_end.device.name,
+	         relay->vf_end.vf.host.pf);
 }
 
 /* Noted at once: it may be up again before anybody asks. */
 static void pf_went_down(struct relay *relay)
 {
-	if (!relay->vf.host.pf_up)
+	if (!relay->vf_end.vf.host.pf_up)
 		return;
-	relay->vf.host.pf_up = false;
+	relay->vf_end.vf.host.pf_up = false;
 	warn_of_pf(relay);
 }
 
 /* Whatever they were about: every PF is asked with the next health. */
-static void on_lost_events(struct control *control)
+static void on_lost_events(struct relays *relays)
 {
-	log_write_limited(&control->link_log, LOG_WARNING,
+	log_write_limited(&relays->link_log, LOG_WARNING,
 	                  "the kernel had more to tell of network interfaces than was read, and "
 	                  "left some of it out; all PFs are asked for their state");
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
-		if (control->relays[i].vf_phase == VF_ATTACHED)
-			control->relays[i].ask_host = control->relays[i].unheard = true;
+		if (relays->relay[i].vf_end.phase == VF_ATTACHED)
+			relays->relay[i].vf_end.host_question = VF_HOST_CHANGED_TWICE;
 }
 
-static void on_event(struct control *control, const struct link_event *event)
+static void on_event(struct relays *relays, const struct link_event *event)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &control->relays[i];
+		struct relay *relay = &relays->relay[i];
 
-		if (relay->vf_phase != VF_ATTACHED || relay->vf.host.pf_ifindex != event->ifindex)
+		if (relay->vf_end.phase != VF_ATTACHED ||
+		    relay->vf_end.vf.host.pf_ifindex != event->ifindex)
 			continue;
-		relay->ask_host = true;
-		if (!event->up && relay->vf.host.needs_pf)
+		ask(relay, VF_HOST_CHANGED);
+		if (!event->up && relay->vf_end.vf.host.needs_pf)
 			pf_went_down(relay);
 	}
 }
 
 static void on_links(void *context)
 {
-	struct control *control = context;
+	struct relays *relays = context;
 	struct link_event event;
 	bool lost = false;
 	int rc = 0;
 
 	for (int n = 0; n < EVENTS_PER_TURN; n++) {
-		rc = link_watch_next(control->link_fd, &event);
+		rc = link_watch_next(relays->link_fd, &event);
 		if (rc <= 0)
 			break;
 		if (event.some_lost)
 			lost = true;
 		else
-			on_event(control, &event);
+			on_event(relays, &event);
 	}
 	if (lost)
-		on_lost_events(control);
+		on_lost_events(relays);
 	if (rc < 0) {
 		log_warn("the kernel tells no more of changes to PFs: %s", strerror(-rc));
-		relay_host_stop(control);
+		host_stop(relays);
 	}
 }
 
-void relay_host_attached(struct relay *relay)
+void host_attached(struct relay *relay)
 {
 	/* What happened since vf_attach asked; the PF's carrier may just be coming up, though. */
-	relay->ask_host = true;
-	relay->unheard = false;
-	if (relay->vf.host.needs_pf && !relay->vf.host.pf_up)
+	relay->vf_end.host_question = VF_HOST_CHANGED;
+	if (relay->vf_end.vf.host.needs_pf && !relay->vf_end.vf.host.pf_up)
 		warn_of_pf(relay);
 }
 
@@ -99,48 +107,48 @@ static bool may_have_been_down(const struct vf_host *before, const struct vf_hos
 	       before->carrier_changes != host->carrier_changes;
 }
 
-void relay_host_told(struct relay *relay, const struct vf_host *host, bool unheard)
+bool host_told(struct relay *relay, const struct vf_host *host, enum vf_host_question question)
 {
-	const struct vf_host before = relay->vf.host;
+	const struct vf_host before = relay->vf_end.vf.host;
+	char text[VF_MAC_TEXT_MAX];
 
-	if (host->incomplete) {
-		relay->ask_host = true;
-		relay->unheard |= unheard;
-	}
+	if (host->incomplete)
+		ask(relay, question);
 	if (host->pf_ifindex == 0)
-		return;
+		return false;
 	if (!host->pf_up) {
 		pf_went_down(relay);
-		return;
+		return false;
 	}
-	relay->vf.host = *host;
+	relay->vf_end.vf.host = *host;
 	if (host->incomplete)
-		relay->vf.host.mac = before.mac;
-	if (unheard && before.pf_up && may_have_been_down(&before, host)) {
+		relay->vf_end.vf.host.mac = before.mac;
+	if (question == VF_HOST_CHANGED_TWICE && before.pf_up &&
+	    may_have_been_down(&before, host)) {
 		log_notice("relay %u: %s, the PF of %s, may have been down meanwhile", relay->id,
-		           host->pf, relay->device.name);
-		relay_vf_lost(relay);
-	} else if (!before.pf_up) {
-		log_notice("relay %u: %s, the PF of %s, is up again", relay->id, host->pf,
-		           relay->device.name);
-		relay_vf_lost(relay);
-	} else if (!rte_is_zero_ether_addr(&host->mac) && !vf_mac_equal(&before.mac, &host->mac) &&
-	           !vf_has_mac(&relay->vf, &host->mac)) {
-		char text[VF_MAC_TEXT_MAX];
-
-		log_notice("relay %u: the host gives %s the MAC address %s", relay->id,
-		           relay->device.name, vf_mac_format(&host->mac, text));
-		relay_vf_lost(relay);
+		           host->pf, relay->vf_end.device.name);
+		return true;
 	}
+	if (!before.pf_up) {
+		log_notice("relay %u: %s, the PF of %s, is up again", relay->id, host->pf,
+		           relay->vf_end.device.name);
+		return true;
+	}
+	if (rte_is_zero_ether_addr(&host->mac) || vf_mac_equal(&before.mac, &host->mac) ||
+	    vf_has_mac(&relay->vf_end.vf, &host->mac))
+		return false;
+	log_notice("relay %u: the host gives %s the MAC address %s", relay->id,
+	           relay->vf_end.device.name, vf_mac_format(&host->mac, text));
+	return true;
 }
 
-void relay_host_start(struct control *control)
+void host_start(struct relays *relays)
 {
 	int fd = link_watch_open();
 
-	control->link_log = (struct log_limit)LOG_LIMIT(LOSS_LOG_MS, 1);
-	if (fd >= 0 && loop_add_fd(control->loop, fd, on_links, control) == 0) {
-		control->link_fd = fd;
+	relays->link_log = (struct log_limit)LOG_LIMIT(LOSS_LOG_MS, 1);
+	if (fd >= 0 && loop_add_fd(relays->loop, fd, LOOP_READABLE, on_links, relays) == 0) {
+		relays->link_fd = fd;
 		return;
 	}
 	if (fd >= 0)
@@ -149,11 +157,11 @@ void relay_host_start(struct control *control)
 	         "have to be removed and added again");
 }
 
-void relay_host_stop(struct control *control)
+void host_stop(struct relays *relays)
 {
-	if (control->link_fd < 0)
+	if (relays->link_fd < 0)
 		return;
-	loop_remove_fd(control->loop, control->link_fd);
-	close(control->link_fd);
-	control->link_fd = -1;
+	loop_remove_fd(relays->loop, relays->link_fd);
+	close(relays->link_fd);
+	relays->link_fd = -1;
 }

@@ -12,11 +12,13 @@
  * heard to use may be such a one, and is given up easily while it is not heard again. And the
  * longer it goes on changing its address, the longer the next change has to wait.
  */
+#include "relay/mac.h"
+
 #include <string.h>
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "relay/relay.h"
 
 #define LISTEN_MS 250
 
@@ -44,37 +46,37 @@ static struct rte_ether_addr address_of(uint64_t heard)
 
 /* --- the device thread's part ---------------------------------------------------------------- */
 
-static struct relay_mac *of_job(struct job *job)
+static struct vf_mac *mac_of_job(struct job *job)
 {
-	return (struct relay_mac *)job;
+	return CONTAINER_OF(job, struct vf_mac, job);
 }
 
 static void mac_run(struct job *job)
 {
-	struct relay_mac *mac = of_job(job);
+	struct vf_mac *mac = mac_of_job(job);
 
 	mac->outcome = vf_mac_set(&mac->vf, &mac->wanted, mac->may_program, &mac->why);
 }
 
 static void log_programmed(const struct relay *relay)
 {
-	const struct relay_mac *mac = &relay->mac;
+	const struct vf_mac *mac = &relay->vf_end.mac;
 	bool beside = vf_mac_equal(&mac->vf.extra_mac, &mac->wanted);
 	char guests[VF_MAC_TEXT_MAX], vfs[VF_MAC_TEXT_MAX];
 
 	log_notice("relay %u: %s takes the guest's MAC address %s %s its %s%s%s", relay->id,
-	           relay->device.name, vf_mac_format(&mac->wanted, guests),
-	           beside ? "beside" : "instead of", vf_mac_format(&relay->vf.mac, vfs),
+	           relay->vf_end.device.name, vf_mac_format(&mac->wanted, guests),
+	           beside ? "beside" : "instead of", vf_mac_format(&relay->vf_end.vf.mac, vfs),
 	           mac->outcome == VF_MAC_UNCONFIRMED ? "; " : "", mac->why.text);
 }
 
 static void mac_done(struct job *job)
 {
-	struct relay_mac *mac = of_job(job);
-	struct relay *relay = (struct relay *)((char *)mac - offsetof(struct relay, mac));
+	struct vf_mac *mac = mac_of_job(job);
+	struct relay *relay = CONTAINER_OF(mac, struct relay, vf_end.mac);
 
 	mac->busy = false;
-	if (relay->vf_phase != VF_ATTACHED) /* on its way out; nothing attaches before this */
+	if (relay->vf_end.phase != VF_ATTACHED) /* on its way out; nothing attaches before this */
 		return;
 	if (mac->outcome == VF_MAC_PROGRAMMED || mac->outcome == VF_MAC_UNCONFIRMED)
 		log_programmed(relay);
@@ -84,40 +86,42 @@ static void mac_done(struct job *job)
 		mac->warned = true;
 	}
 	/* Nothing else: what else is known of the VF may have changed meanwhile. */
-	relay->vf.mac = mac->vf.mac;
-	relay->vf.extra_mac = mac->vf.extra_mac;
+	relay->vf_end.vf.mac = mac->vf.mac;
+	relay->vf_end.vf.extra_mac = mac->vf.extra_mac;
 }
 
-/* --- control's ------------------------------------------------------------------------------- */
+/* --- the control thread's
+ * ------------------------------------------------------------------------------- */
 
 /* Another guest: what the lanes have heard may be the last one's. */
 static void begin_session(struct relay *relay)
 {
-	struct relay_mac *mac = &relay->mac;
+	struct vf_mac *mac = &relay->vf_end.mac;
 
-	mac->session = relay->guest.sessions;
+	mac->session = relay->guest_end.guest.sessions;
 	mac->guest = 0;
 	mac->used_ms = 0;
 	mac->n_strange = 0;
 	mac->warned = false;
 	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
-		__atomic_store_n(&relay->vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&relay->lanes.vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
 }
 
-static void hear_lanes(struct relay *relay, uint64_t now_ms)
+static void read_lanes(struct relay *relay, uint64_t now_ms)
 {
-	struct relay_mac *mac = &relay->mac;
+	struct vf_mac *mac = &relay->vf_end.mac;
 	uint64_t strange = 0;
 	bool used = false;
 
 	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++) {
 		uint64_t heard =
-		        __atomic_exchange_n(&relay->vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
+		        __atomic_exchange_n(&relay->lanes.vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
 		struct rte_ether_addr address = address_of(heard);
 
 		if (heard == 0)
 			continue;
-		if (relay->vf_phase != VF_ATTACHED || !vf_has_mac(&relay->vf, &address)) {
+		if (relay->vf_end.phase != VF_ATTACHED ||
+		    !vf_has_mac(&relay->vf_end.vf, &address)) {
 			strange = heard;
 			continue;
 		}
@@ -137,11 +141,11 @@ static void hear_lanes(struct relay *relay, uint64_t now_ms)
 /* Whether it is time to see to the address that the guest uses. */
 static bool is_due(const struct relay *relay, uint64_t now_ms)
 {
-	const struct relay_mac *mac = &relay->mac;
+	const struct vf_mac *mac = &relay->vf_end.mac;
 	struct rte_ether_addr wanted = address_of(mac->guest);
 
-	if (mac->busy || mac->guest == 0 || relay->vf_phase != VF_ATTACHED ||
-	    vf_has_mac(&relay->vf, &wanted))
+	if (mac->busy || mac->guest == 0 || relay->vf_end.phase != VF_ATTACHED ||
+	    vf_has_mac(&relay->vf_end.vf, &wanted))
 		return false;
 	if (!mac->asked)
 		return true;
@@ -153,14 +157,16 @@ static bool is_due(const struct relay *relay, uint64_t now_ms)
 /* Another relay whose guest uses the same address, and whose VF has it: NULL = none. */
 static const struct relay *find_user(const struct relay *relay)
 {
-	const struct rte_ether_addr mac = address_of(relay->mac.guest);
+	const struct rte_ether_addr mac = address_of(relay->vf_end.mac.guest);
 
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *other = &relay->control->relays[i];
+		const struct relay *other = &relay->relays->relay[i];
 
-		if (other != relay && other->vf_phase == VF_ATTACHED && other->guest.connected &&
-		    other->mac.session == other->guest.sessions &&
-		    other->mac.guest == relay->mac.guest && vf_has_mac(&other->vf, &mac))
+		if (other != relay && other->vf_end.phase == VF_ATTACHED &&
+		    other->guest_end.guest.connected &&
+		    other->vf_end.mac.session == other->guest_end.guest.sessions &&
+		    other->vf_end.mac.guest == relay->vf_end.mac.guest &&
+		    vf_has_mac(&other->vf_end.vf, &mac))
 			return other;
 	}
 	return NULL;
@@ -169,21 +175,22 @@ static const struct relay *find_user(const struct relay *relay)
 /* No guest takes another's address away. */
 static void refuse_used(struct relay *relay, const struct relay *user)
 {
-	const struct rte_ether_addr mac = address_of(relay->mac.guest);
+	const struct rte_ether_addr mac = address_of(relay->vf_end.mac.guest);
 	char text[VF_MAC_TEXT_MAX];
 
-	if (relay->mac.warned)
+	if (relay->vf_end.mac.warned)
 		return;
-	relay->mac.warned = true;
-	log_write_limited(&relay->guest_log, LOG_WARNING,
+	relay->vf_end.mac.warned = true;
+	log_write_limited(&relay->guest_end.log, LOG_WARNING,
 	                  "relay %u: the guest uses the MAC address %s, which is that of relay "
 	                  "%u's guest and VF; %s does not get it while that is there",
-	                  relay->id, vf_mac_format(&mac, text), user->id, relay->device.name);
+	                  relay->id, vf_mac_format(&mac, text), user->id,
+	                  relay->vf_end.device.name);
 }
 
 static void submit(struct relay *relay, uint64_t now_ms)
 {
-	struct relay_mac *mac = &relay->mac;
+	struct vf_mac *mac = &relay->vf_end.mac;
 	struct rte_ether_addr wanted = address_of(mac->guest);
 
 	if (mac->hold_ms == 0 || now_ms - mac->asked_ms >= HOLD_FORGET_MS)
@@ -196,24 +203,24 @@ static void submit(struct relay *relay, uint64_t now_ms)
 	mac->job.run = mac_run;
 	mac->job.done = mac_done;
 	mac->wanted = wanted;
-	mac->may_program = relay->control->config->sync_mac;
-	mac->vf = relay->vf;
-	job_submit(relay->control->device_thread, &mac->job);
+	mac->may_program = relay->relays->config->sync_mac;
+	mac->vf = relay->vf_end.vf;
+	job_submit(relay->relays->device_thread, &mac->job);
 }
 
 static void on_listen(void *context)
 {
-	struct control *control = context;
+	struct relays *relays = context;
 	uint64_t now_ms = loop_now_ms();
 
-	for (unsigned i = 0; i < RELAYS_MAX && !control->quiesced; i++) {
-		struct relay *relay = &control->relays[i];
+	for (unsigned i = 0; i < RELAYS_MAX && !relays->quiesced; i++) {
+		struct relay *relay = &relays->relay[i];
 
-		if (!relay->guest.connected)
+		if (!relay->guest_end.guest.connected)
 			continue;
-		if (relay->mac.session != relay->guest.sessions)
+		if (relay->vf_end.mac.session != relay->guest_end.guest.sessions)
 			begin_session(relay);
-		hear_lanes(relay, now_ms);
+		read_lanes(relay, now_ms);
 		if (!is_due(relay, now_ms))
 			continue;
 		const struct relay *user = find_user(relay);
@@ -222,20 +229,25 @@ static void on_listen(void *context)
 		else
 			submit(relay, now_ms);
 	}
-	loop_timer_start(control->loop, &control->mac_timer, LISTEN_MS, on_listen, control);
+	loop_timer_start(relays->loop, &relays->mac_timer, LISTEN_MS, on_listen, relays);
 }
 
-void relay_mac_start(struct control *control)
+void mac_start(struct relays *relays)
 {
-	loop_timer_start(control->loop, &control->mac_timer, LISTEN_MS, on_listen, control);
+	loop_timer_start(relays->loop, &relays->mac_timer, LISTEN_MS, on_listen, relays);
 }
 
-bool relay_mac_read(const struct relay *relay, uint8_t out[RTE_ETHER_ADDR_LEN])
+void mac_stop(struct relays *relays)
 {
-	const struct rte_ether_addr mac = address_of(relay->mac.guest);
+	loop_timer_stop(&relays->mac_timer);
+}
 
-	if (!relay->guest.connected || relay->mac.guest == 0 ||
-	    relay->mac.session != relay->guest.sessions)
+bool mac_read(const struct relay *relay, uint8_t out[RTE_ETHER_ADDR_LEN])
+{
+	const struct rte_ether_addr mac = address_of(relay->vf_end.mac.guest);
+
+	if (!relay->guest_end.guest.connected || relay->vf_end.mac.guest == 0 ||
+	    relay->vf_end.mac.session != relay->guest_end.guest.sessions)
 		return false;
 	memcpy(out, mac.addr_bytes, sizeof(mac.addr_bytes));
 	return true;

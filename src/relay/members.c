@@ -6,42 +6,30 @@
  * A member that goes again soon after it has come is taken out at once, but back later each time:
  * the others would suffer from a bond that changes all the time.
  */
+#include "relay/members.h"
+
 #include <string.h>
 
+#include "base/container_of.h"
 #include "base/log.h"
-#include "relay/relay.h"
+#include "relay/vf_life.h"
 
-void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts)
+static struct vf_mend_job *mend_of_job(struct job *job)
 {
-	sum->missed += counts->missed;
-	sum->no_mbuf += counts->no_mbuf;
-	sum->rx_errors += counts->rx_errors;
-	sum->tx_errors += counts->tx_errors;
-}
-
-void counts_add(struct vf_counts *sum, const struct vf_counts *counts)
-{
-	sum->missed += counts->missed;
-	sum->no_mbuf += counts->no_mbuf;
-	sum->rx_errors += counts->rx_errors;
-	sum->tx_errors += counts->tx_errors;
-	sum->rx_pkts += counts->rx_pkts;
-	sum->rx_bytes += counts->rx_bytes;
-	sum->tx_pkts += counts->tx_pkts;
-	sum->tx_bytes += counts->tx_bytes;
+	return CONTAINER_OF(job, struct vf_mend_job, job);
 }
 
 static void mend_run(struct job *job)
 {
-	struct mend_job *mend = (struct mend_job *)job;
+	struct vf_mend_job *mend = mend_of_job(job);
 
-	mend->rc = vf_mend(&mend->vf, &mend->params, mend->lost, mend->wanted,
-	                   mend->relay->control->workers, &mend->mended, &mend->err);
+	mend->rc = vf_mend(&mend->vf, &mend->params, mend->lost, mend->wanted, mend->workers,
+	                   &mend->mended, &mend->err);
 }
 
 static void on_retry(void *context)
 {
-	relay_bond_mend(context);
+	members_mend(context);
 }
 
 /* When the first of those that are absent is due. */
@@ -49,26 +37,27 @@ static void retry_later(struct relay *relay)
 {
 	uint64_t now_ms = loop_now_ms(), due_ms = UINT64_MAX;
 
-	for (unsigned i = 0; i < relay->vf.n_members; i++)
-		if (!relay->vf.members[i].present)
-			due_ms = RTE_MIN(due_ms, relay->member_due_ms[i]);
+	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++)
+		if (!relay->vf_end.vf.members[i].present)
+			due_ms = RTE_MIN(due_ms, relay->vf_end.mending.due_ms[i]);
 	if (due_ms != UINT64_MAX)
-		loop_timer_start(relay->control->loop, &relay->retry,
+		loop_timer_start(relay->relays->loop, &relay->vf_end.retry,
 		                 due_ms > now_ms ? due_ms - now_ms : 0, on_retry, relay);
 }
 
 static void member_is_lost(struct relay *relay, unsigned index, uint64_t now_ms)
 {
-	struct backoff *backoff = &relay->member_backoff[index];
+	struct backoff *backoff = &relay->vf_end.mending.backoff[index];
 	unsigned wait_ms = 0;
 
 	if (!backoff_lost(backoff, now_ms)) {
 		wait_ms = backoff_wait_ms(backoff);
 		log_notice("relay %u: %s goes again and again; %s takes it back in %u ms, if it is "
 		           "there then",
-		           relay->id, relay->bond.members[index].name, relay->device.name, wait_ms);
+		           relay->id, relay->vf_end.bond.members[index].name,
+		           relay->vf_end.device.name, wait_ms);
 	}
-	relay->member_due_ms[index] = now_ms + wait_ms;
+	relay->vf_end.mending.due_ms[index] = now_ms + wait_ms;
 }
 
 /* Which of the absent, and of the lost, are due. */
@@ -77,13 +66,13 @@ static unsigned members_wanted(struct relay *relay, unsigned lost)
 	uint64_t now_ms = loop_now_ms();
 	unsigned wanted = 0;
 
-	for (unsigned i = 0; i < relay->vf.n_members; i++) {
-		if (relay->vf.members[i].present) {
+	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++) {
+		if (relay->vf_end.vf.members[i].present) {
 			if ((lost >> i & 1) == 0)
 				continue;
 			member_is_lost(relay, i, now_ms);
 		}
-		if (relay->member_due_ms[i] <= now_ms)
+		if (relay->vf_end.mending.due_ms[i] <= now_ms)
 			wanted |= 1U << i;
 	}
 	return wanted;
@@ -94,116 +83,94 @@ static void members_tried(struct relay *relay, unsigned wanted)
 {
 	uint64_t now_ms = loop_now_ms();
 
-	for (unsigned i = 0; i < relay->vf.n_members; i++) {
-		struct backoff *backoff = &relay->member_backoff[i];
+	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++) {
+		struct backoff *backoff = &relay->vf_end.mending.backoff[i];
 
 		if ((wanted >> i & 1) == 0)
 			continue;
-		if (relay->vf.members[i].present)
+		if (relay->vf_end.vf.members[i].present)
 			backoff_well(backoff, now_ms);
 		else
-			relay->member_due_ms[i] = now_ms + backoff_wait_ms(backoff);
+			relay->vf_end.mending.due_ms[i] = now_ms + backoff_wait_ms(backoff);
 	}
 }
 
 /* What the bond's members counted before they were given up is in no later reading. */
 static void keep_counts(struct relay *relay, const struct vf_mended *mended)
 {
-	for (unsigned i = 0; i < relay->vf.n_members; i++) {
-		counts_add(&relay->member_past[i], &mended->gone[i]);
-		losses_add(&relay->losses, &mended->gone[i]);
+	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++) {
+		vf_counts_add(&relay->vf_end.mending.past[i], &mended->gone[i]);
+		vf_counts_add(&relay->vf_end.past, &mended->gone[i]);
 	}
-	relay->health = mended->health;
+	relay->vf_end.health = mended->health;
 }
 
-static void log_changes(const struct relay *relay, const struct mend_job *mend)
+static void log_changes(const struct relay *relay, const struct vf_mend_job *mend)
 {
-	for (unsigned i = 0; i < relay->vf.n_members; i++) {
-		const char *name = relay->bond.members[i].name;
+	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++) {
+		const char *name = relay->vf_end.bond.members[i].name;
 
 		if (mend->mended.returned >> i & 1)
 			log_notice("relay %u: %s is a member of %s again", relay->id, name,
-			           relay->device.name);
+			           relay->vf_end.device.name);
 		else if (mend->lost >> i & 1)
 			log_warn("relay %u: %s was reset by its PF or has left the machine; %s "
 			         "goes on without it until it is there again",
-			         relay->id, name, relay->device.name);
+			         relay->id, name, relay->vf_end.device.name);
 	}
 }
 
 static void mend_done(struct job *job)
 {
-	struct mend_job *mend = (struct mend_job *)job;
-	struct relay *relay = mend->relay;
+	struct vf_mend_job *mend = mend_of_job(job);
+	struct relay *relay = CONTAINER_OF(mend, struct relay, vf_end.mending.job);
 
-	relay->mending = false;
+	relay->vf_end.mending.busy = false;
 	if (mend->rc >= 0) {
-		memcpy(relay->vf.members, mend->vf.members, sizeof(relay->vf.members));
-		relay->vf.generation = mend->vf.generation;
+		memcpy(relay->vf_end.vf.members, mend->vf.members,
+		       sizeof(relay->vf_end.vf.members));
+		relay->vf_end.vf.generation = mend->vf.generation;
 		members_tried(relay, mend->wanted);
 		keep_counts(relay, &mend->mended);
 		log_changes(relay, mend);
 	}
-	if (relay->vf_phase == VF_LEAVING) {
-		relay_vf_unplanned(relay->control);
+	if (relay->vf_end.phase == VF_LEAVING) {
+		relay_changed(relay); /* nothing keeps it any more */
 		return;
 	}
 	if (mend->rc < 0) {
-		relay_vf_return(relay);
+		vf_life_return(relay);
 		return;
 	}
 	if (mend->rc > 0 && mend->err.text[0] != '\0')
 		log_info("relay %u: %d members of %s are absent: %s", relay->id, mend->rc,
-		         relay->device.name, mend->err.text);
+		         relay->vf_end.device.name, mend->err.text);
 	retry_later(relay);
-	if (atomic_load(&relay->lost_members) != 0)
-		relay_bond_mend(relay);
+	if (atomic_load(&relay->vf_end.lost_members) != 0)
+		members_mend(relay);
 }
 
-void relay_bond_mend(struct relay *relay)
+void members_mend(struct relay *relay)
 {
-	struct mend_job *mend = &relay->mend_job;
+	struct vf_mend_job *mend = &relay->vf_end.mending.job;
 
-	if (relay->mending) /* its end looks for more */
+	if (relay->vf_end.mending.busy) /* its end looks for more */
 		return;
-	loop_timer_stop(&relay->retry);
+	loop_timer_stop(&relay->vf_end.retry);
 	memset(mend, 0, sizeof(*mend));
 	mend->job.run = mend_run;
 	mend->job.done = mend_done;
-	mend->relay = relay;
-	mend->params = relay_vf_params(relay);
-	mend->vf = relay->vf;
-	mend->lost = atomic_exchange(&relay->lost_members, 0);
+	mend->workers = relay->relays->workers;
+	mend->params = vf_life_params(relay);
+	mend->vf = relay->vf_end.vf;
+	mend->lost = atomic_exchange(&relay->vf_end.lost_members, 0);
 	mend->wanted = members_wanted(relay, mend->lost);
-	relay->mending = true;
-	job_submit(relay->control->device_thread, &mend->job);
+	relay->vf_end.mending.busy = true;
+	job_submit(relay->relays->device_thread, &mend->job);
 }
 
-void relay_bond_attached(struct relay *relay)
+void members_attached(struct relay *relay)
 {
 	members_tried(relay, ~0U);
 	retry_later(relay);
-}
-
-void relay_bond_read(const struct relay *relay, struct control_relay *out)
-{
-	out->bond_mode = relay->bond.mode;
-	out->n_members = relay->vf.n_members;
-	for (unsigned i = 0; i < out->n_members; i++) {
-		const struct vf_member_health *health = &relay->health.members[i];
-		struct control_member *member = &out->members[i];
-		struct vf_counts counts = relay->member_past[i];
-
-		counts_add(&counts, &health->counts);
-		device_spec_label(&relay->bond.members[i], member->label);
-		member->present = relay->vf.members[i].present;
-		member->active = health->active;
-		member->link_up = health->link_up;
-		member->link_speed_mbps = health->link_speed_mbps;
-		member->rx_pkts = counts.rx_pkts;
-		member->rx_bytes = counts.rx_bytes;
-		member->tx_pkts = counts.tx_pkts;
-		member->tx_bytes = counts.tx_bytes;
-		losses_add(&member->losses, &counts);
-	}
 }

@@ -1,27 +1,8 @@
-/* What is asked of relays' VFs, and the answers: adding and removing, single devices and bonds.
- * Control thread only.
- *
- * A request is answered when its work is done or after CONTROL_ANSWER_MS, whichever comes first.
- */
-#include <errno.h>
-#include <string.h>
+/* Carries out what judge.c says of requests for VFs. See request.h. */
+#include "relay/request.h"
 
 #include "base/log.h"
-#include "relay/relay.h"
-
-/* The wire contract's codes that are not vf.h's. */
-enum {
-	CODE_BAD_ID = 1,
-	CODE_OCCUPIED = 8,
-	CODE_OTHER_DEVICE = 3,
-	CODE_NOTHING_ATTACHED = 4,
-	CODE_TIMED_OUT = 5,
-};
-
-const char *relay_add_source(const struct bond_spec *bond)
-{
-	return bond->n_members > 0 ? "virtio_forwarder_bond_add()" : "virtio_forwarder_add_vf2()";
-}
+#include "relay/vf_life.h"
 
 /* --- answers ------------------------------------------------------------------------------- */
 
@@ -29,310 +10,248 @@ static void on_add_late(void *context)
 {
 	struct waiter *waiter = context;
 	struct relay *relay = waiter->relay;
+	struct vf_end *end = &relay->vf_end;
+	bool given_up = end->origin == VF_ORIGIN_CLIENT && end->wish == VF_WISH_ONCE;
 
-	answer_error(waiter->done, waiter->context, relay_add_source(&relay->bond), VF_ERROR_PROBE,
+	outcome_fail(waiter->done, waiter->context, OUTCOME_LATE,
 	             "relay %u: %s is not ready after %u ms%s; see the log, and try again",
-	             relay->id, relay->device.name, CONTROL_ANSWER_MS,
-	             relay->owner == CONTROL_OWNER_CLIENT && !relay->lost
-	                     ? ", so the attach is given up"
-	                     : "");
+	             relay->id, end->device.name, WAITER_MS,
+	             given_up ? ", so the attach is given up" : "");
 	waiter_free(waiter);
-	if (LIST_EMPTY(&relay->add_waiters) && relay->vf_phase == VF_ATTACHING &&
-	    relay->owner == CONTROL_OWNER_CLIENT && !relay->lost) {
-		relay->abandoned = true;
-		relay_vf_give_up(relay);
-	}
+	if (given_up && TAILQ_EMPTY(&end->adders))
+		vf_life_give_up(relay);
 }
 
 static void on_remove_late(void *context)
 {
 	struct waiter *waiter = context;
 
-	answer_error(waiter->done, waiter->context, RELAY_REMOVE_SOURCE, CODE_TIMED_OUT,
+	outcome_fail(waiter->done, waiter->context, OUTCOME_LATE,
 	             "relay %u: the removal takes longer than %u ms; it goes on", waiter->relay->id,
-	             CONTROL_ANSWER_MS);
+	             WAITER_MS);
 	waiter_free(waiter);
 }
 
-/* -ENOMEM, answered already. */
-static int wait_for(struct relay *relay, struct waiter_list *waiters, loop_fn on_late,
-                    const char *source, control_done_fn done, void *context)
+/* The time of one who only waits for the file is the file's: see the hook answer_kept. */
+static void on_kept_late(void *context)
 {
-	int rc = waiter_add(waiters, relay, on_late, done, context);
+	struct waiter *waiter = context;
 
-	if (rc < 0)
-		answer_error(done, context, source, VF_ERROR_NO_MEMPOOL, "out of memory");
-	return rc;
+	outcome_ok(waiter->done, waiter->context);
+	waiter_free(waiter);
 }
 
-/* --- requests ------------------------------------------------------------------------------ */
-
-struct relay *relay_of_device(struct control *control, const struct device_spec *device)
+void request_answer_kept(struct relay *relay, outcome_fn done, void *context)
 {
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &control->relays[i];
+	const struct relay_hooks *hooks = &relay->relays->hooks;
+	struct waiter_list one = TAILQ_HEAD_INITIALIZER(one);
 
-		if (relay->vf_phase != VF_ABSENT && device_spec_equal(&relay->device, device))
-			return relay;
-	}
-	return NULL;
+	if (hooks->is_kept(hooks->context, relay) ||
+	    waiter_add(&one, relay, relay->relays->loop, on_kept_late, done, context) < 0)
+		outcome_ok(done, context); /* it is done, whether it is kept or not */
+	else
+		relay_answer_kept(relay, &one);
 }
 
-struct relay *relay_using(struct control *control, const struct device_spec *device,
-                          const struct bond_spec *bond)
-{
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &control->relays[i];
-
-		if (relay->vf_phase != VF_ABSENT &&
-		    bond_spec_overlap(&relay->device, &relay->bond, device, bond))
-			return relay;
-	}
-	return NULL;
-}
-
-bool relay_has_exactly(const struct relay *relay, const struct device_spec *device,
-                       const struct bond_spec *bond)
-{
-	return relay->vf_phase != VF_ABSENT && device_spec_equal(&relay->device, device) &&
-	       bond_spec_equal(&relay->bond, bond);
-}
-
-static bool relay_is_leaving(const struct relay *relay)
-{
-	return relay->vf_phase == VF_LEAVING || relay->vf_phase == VF_DETACHING ||
-	       relay->abandoned || relay->detach_wanted;
-}
-
-static const char *owner_text(enum control_owner owner)
+static const char *owner_text(enum vf_origin owner)
 {
 	switch (owner) {
-	case CONTROL_OWNER_OVSDB:
+	case VF_ORIGIN_OVSDB:
 		return "OVSDB (an Interface row's external_ids)";
-	case CONTROL_OWNER_CONFIG:
+	case VF_ORIGIN_CONFIG:
 		return "the configuration (a static VF)";
 	default:
 		return "a client of the control endpoint";
 	}
 }
 
-/* Whether the request is refused, and answered so, because the relay's VF is somebody else's. */
-static bool answer_foreign(const struct relay *relay, const struct control_vf_request *request,
-                           control_done_fn done, void *context, const char *source, int code)
+static void refuse_relay(unsigned relay_id, outcome_fn done, void *context)
 {
-	if (relay->vf_phase == VF_ABSENT || relay->owner == request->owner ||
-	    (relay->owner == CONTROL_OWNER_CONFIG && request->owner == CONTROL_OWNER_CLIENT))
-		return false;
-	answer_error(done, context, source, code, "relay %u has %s from %s; remove it there first",
-	             relay->id, relay->device.name, owner_text(relay->owner));
-	return true;
+	outcome_fail(done, context, OUTCOME_BAD_RELAY, "there is no relay %u; ids are 0 to %d",
+	             relay_id, RELAYS_MAX - 1);
 }
 
-bool control_vf_of_owner(const struct control *control, unsigned relay_id, enum control_owner owner,
-                         struct device_spec *device)
+static void refuse_foreign(const struct relay *relay, enum outcome_reason reason, outcome_fn done,
+                           void *context)
 {
-	const struct relay *relay = &control->relays[relay_id];
+	outcome_fail(done, context, reason, "relay %u has %s from %s; remove it there first",
+	             relay->id, relay->vf_end.device.name, owner_text(relay->vf_end.origin));
+}
 
-	if (relay->vf_phase == VF_ABSENT || relay->owner != owner ||
-	    (relay_is_leaving(relay) && !relay->lost))
-		return false;
-	*device = relay->device;
-	return true;
+static void refuse_occupied(const struct relay *relay, outcome_fn done, void *context)
+{
+	bool leaving = vf_end_is_leaving(&relay->vf_end);
+
+	outcome_fail(done, context, OUTCOME_OCCUPIED, "relay %u %s %s; %s", relay->id,
+	             leaving ? "is still giving back" : "has", relay->vf_end.device.name,
+	             leaving ? "try again in a moment" : "remove that first");
 }
 
 /* A device that is wanted is another relay's. */
-static void answer_held(const struct relay *holder, const struct control_vf_request *request,
-                        control_done_fn done, void *context)
+static void refuse_held(const struct relay *holder, const struct vf_request *request,
+                        outcome_fn done, void *context)
 {
-	bool bond = request->bond.n_members > 0;
-	bool by_name = device_spec_equal(&holder->device, &request->device);
-	const char *whose = bond && !by_name ? " (a member of the bond)" : "";
-	int code = bond && !by_name ? BOND_ERROR_MEMBER_IN_USE : VF_ERROR_PROBE;
+	bool member = request->bond.n_members > 0 &&
+	              !device_spec_equal(&holder->vf_end.device, &request->device);
+	const char *whose = member ? " (a member of the bond)" : "";
+	enum outcome_reason reason = member ? OUTCOME_MEMBER_HELD : OUTCOME_DEVICE_HELD;
 
-	if (relay_is_leaving(holder))
-		answer_error(done, context, relay_add_source(&request->bond), code,
+	if (vf_end_is_leaving(&holder->vf_end))
+		outcome_fail(done, context, reason,
 		             "relay %u is still giving back %s%s; try again in a moment",
-		             holder->id, holder->device.name, whose);
+		             holder->id, holder->vf_end.device.name, whose);
 	else
-		answer_error(done, context, relay_add_source(&request->bond), code,
+		outcome_fail(done, context, reason,
 		             "relay %u has %s%s from %s; remove it there first", holder->id,
-		             holder->device.name, whose, owner_text(holder->owner));
+		             holder->vf_end.device.name, whose, owner_text(holder->vf_end.origin));
 }
 
-/* A static VF that could not be attached so far. */
-static bool is_missing(const struct relay *relay)
+/* --- additions ------------------------------------------------------------------------------- */
+
+/* A row of OVSDB's says more than what was restored, unless a client has asked for that since: the
+ * row takes the relay's VF over, or has it removed and gets what it wants when it asks again. */
+static void take_over(struct relay *relay, const struct vf_request *row)
 {
-	return relay->awaited && relay->last_failure[0] != '\0';
-}
+	struct vf_end *end = &relay->vf_end;
 
-/* Whether adding it is no more than what there is already, or is being waited for. */
-static bool is_repetition(struct relay *relay, const struct control_vf_request *request)
-{
-	if (!relay_has_exactly(relay, &request->device, &request->bond) ||
-	    (!request->conditional && !relay->restored && !is_missing(relay)))
-		return false;
-	relay->restored = false; /* somebody has asked */
-	return true;
-}
-
-/* A static VF that has not been there since the start keeps neither its relay nor its device from
- * others who ask for them. */
-static bool gives_way(const struct relay *relay, const struct control_vf_request *request)
-{
-	bool same = request->owner == CONTROL_OWNER_CLIENT && relay->id == request->relay_id &&
-	            relay_has_exactly(relay, &request->device, &request->bond);
-
-	return relay->awaited && relay->vf_phase == VF_LOST && !same;
-}
-
-static bool is_in_the_way(const struct relay *relay, const struct control_vf_request *request)
-{
-	return relay->vf_phase != VF_ABSENT &&
-	       bond_spec_overlap(&relay->device, &relay->bond, &request->device, &request->bond);
-}
-
-/* Who has the device and does not give way, NULL = nobody. */
-static const struct relay *holder_of(const struct control *control,
-                                     const struct control_vf_request *request)
-{
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *relay = &control->relays[i];
-
-		if (is_in_the_way(relay, request) && !gives_way(relay, request))
-			return relay;
+	if (end->phase == VF_ABSENT || end->origin != VF_ORIGIN_RESTORED)
+		return;
+	end->origin = VF_ORIGIN_OVSDB;
+	if (relay->id == row->relay_id && device_spec_equal(&end->device, &row->device)) {
+		log_notice("relay %u: %s, which a client had added before the restart, is OVSDB's "
+		           "from now on",
+		           relay->id, end->device.name);
+		relay_keep(relay);
+		return;
 	}
-	return NULL;
+	log_warn("relay %u: %s, which a client had added before the restart, is removed: OVSDB "
+	         "wants %s for relay %u",
+	         relay->id, end->device.name, row->device.name, row->relay_id);
+	vf_life_remove(relay);
 }
 
-static void have_others_give_way(struct control *control, const struct control_vf_request *request)
+static void take_over_for_row(struct relays *relays, const struct vf_request *row)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		struct relay *relay = &control->relays[i];
+		struct relay *relay = &relays->relay[i];
 
-		if (!gives_way(relay, request) ||
-		    (i != request->relay_id && !is_in_the_way(relay, request)))
+		if (i == row->relay_id ||
+		    bond_spec_overlap(&relay->vf_end.device, &relay->vf_end.bond, &row->device,
+		                      &row->bond))
+			take_over(relay, row);
+	}
+}
+
+static void make_room(struct relays *relays, const struct vf_request *request)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct relay *relay = &relays->relay[i];
+
+		if (!judge_makes_room(relay, request))
 			continue;
 		log_notice("relay %u: %s, a static VF that is not there, is not waited for any "
 		           "longer: %s is asked for, for relay %u",
-		           relay->id, relay->device.name, request->device.name, request->relay_id);
-		relay_vf_leave(relay);
+		           relay->id, relay->vf_end.device.name, request->device.name,
+		           request->relay_id);
+		vf_life_remove(relay);
 	}
 }
 
-void control_add_vf(struct control *control, const struct control_vf_request *request,
-                    control_done_fn done, void *context)
+static void begin(struct relay *relay, const struct vf_request *request, outcome_fn done,
+                  void *context)
 {
-	const char *source = relay_add_source(&request->bond);
-	const struct relay *holder;
-	struct relay *relay;
-	bool again;
-
-	if (request->relay_id >= RELAYS_MAX) {
-		answer_error(done, context, source, CODE_BAD_ID,
-		             "there is no relay %u; ids are 0 to %d", request->relay_id,
-		             RELAYS_MAX - 1);
-		return;
-	}
-	relay = &control->relays[request->relay_id];
-	if (request->owner == CONTROL_OWNER_OVSDB) {
-		restore_yield(relay, request);
-		restore_yield(relay_using(control, &request->device, &request->bond), request);
-	}
-	if (!gives_way(relay, request) &&
-	    answer_foreign(relay, request, done, context, source, CODE_OCCUPIED))
-		return;
-	again = !gives_way(relay, request) && is_repetition(relay, request);
-	if (again && relay->vf_phase == VF_ATTACHED) {
-		saved_answer(relay, done, context);
-		return;
-	}
-	if (again && relay->vf_phase == VF_LOST) {
-		/* Somebody knows that it is back. */
-		if (wait_for(relay, &relay->add_waiters, on_add_late, source, done, context) < 0)
-			return;
-		loop_timer_stop(&relay->retry);
-		relay_vf_attach(relay);
-		return;
-	}
-	if (again && relay->vf_phase == VF_ATTACHING && !relay->abandoned &&
-	    !relay->detach_wanted) {
-		wait_for(relay, &relay->add_waiters, on_add_late, source, done, context);
-		return;
-	}
-	if (relay->vf_phase != VF_ABSENT && !gives_way(relay, request)) {
-		bool leaving = relay_is_leaving(relay);
-
-		answer_error(done, context, source, CODE_OCCUPIED, "relay %u %s %s; %s", relay->id,
-		             leaving ? "is still giving back" : "has", relay->device.name,
-		             leaving ? "try again in a moment" : "remove that first");
-		return;
-	}
-	holder = holder_of(control, request);
-	if (holder != NULL) {
-		answer_held(holder, request, done, context);
-		return;
-	}
-	have_others_give_way(control, request);
-	if (wait_for(relay, &relay->add_waiters, on_add_late, source, done, context) < 0)
-		return;
-	relay->device = request->device;
-	relay->bond = request->bond;
-	relay->owner = request->owner;
-	relay->lost = relay->awaited = false;
-	relay->restored = false;
-	relay->last_failure[0] = '\0';
-	memset(relay->member_past, 0, sizeof(relay->member_past));
-	memset(relay->member_backoff, 0, sizeof(relay->member_backoff));
-	relay->backoff = (struct backoff){0};
-	relay_vf_attach(relay);
+	make_room(relay->relays, request);
+	if (waiter_join(&relay->vf_end.adders, relay, relay->relays->loop, on_add_late, done,
+	                context) == 0)
+		vf_life_begin(relay, &request->device, &request->bond, request->origin,
+		              VF_EVENT_ADD);
 }
 
-/* Whether that is the device to remove. A bond is named; its members need not be. */
-static bool request_means(const struct control_vf_request *request, const struct relay *relay)
+void request_vf_add(struct relays *relays, const struct vf_request *request, outcome_fn done,
+                    void *context)
 {
-	return device_spec_equal(&relay->device, &request->device) &&
-	       (request->bond.n_members == 0 ||
-	        bond_spec_same_members(&relay->bond, &request->bond));
+	const struct relay *holder = NULL;
+	struct relay *relay = &relays->relay[request->relay_id % RELAYS_MAX];
+
+	if (request->origin == VF_ORIGIN_OVSDB && request->relay_id < RELAYS_MAX)
+		take_over_for_row(relays, request);
+	switch (judge_vf_add(relays, request, &holder)) {
+	case VF_ADD_BEGIN:
+		begin(relay, request, done, context);
+		break;
+	case VF_ADD_THERE:
+		vf_end_claim(&relay->vf_end);
+		request_answer_kept(relay, done, context);
+		break;
+	case VF_ADD_JOIN:
+		vf_end_claim(&relay->vf_end);
+		waiter_join(&relay->vf_end.adders, relay, relay->relays->loop, on_add_late, done,
+		            context);
+		break;
+	case VF_ADD_RETRY:
+		vf_end_claim(&relay->vf_end);
+		if (waiter_join(&relay->vf_end.adders, relay, relay->relays->loop, on_add_late,
+		                done, context) == 0)
+			vf_life_retry(relay);
+		break;
+	case VF_ADD_BAD_RELAY:
+		refuse_relay(request->relay_id, done, context);
+		break;
+	case VF_ADD_FOREIGN:
+		refuse_foreign(relay, OUTCOME_OCCUPIED, done, context);
+		break;
+	case VF_ADD_OCCUPIED:
+		refuse_occupied(relay, done, context);
+		break;
+	case VF_ADD_HELD:
+		refuse_held(holder, request, done, context);
+		break;
+	}
 }
 
-void control_remove_vf(struct control *control, const struct control_vf_request *request,
-                       control_done_fn done, void *context)
-{
-	struct relay *relay;
+/* --- removals -------------------------------------------------------------------------------- */
 
-	if (request->relay_id >= RELAYS_MAX) {
-		answer_error(done, context, RELAY_REMOVE_SOURCE, CODE_BAD_ID,
-		             "there is no relay %u; ids are 0 to %d", request->relay_id,
-		             RELAYS_MAX - 1);
-		return;
+static void refuse_other_device(const struct relay *relay, const struct vf_request *request,
+                                outcome_fn done, void *context)
+{
+	const struct vf_end *end = &relay->vf_end;
+
+	outcome_fail(done, context, OUTCOME_OTHER_DEVICE, "relay %u has %s, not %s%s", relay->id,
+	             end->device.name, request->device.name,
+	             bond_spec_has(&end->bond, &request->device)
+	                     ? ", which is a member of it; a bond is removed by its name"
+	                     : "");
+}
+
+void request_vf_remove(struct relays *relays, const struct vf_request *request, outcome_fn done,
+                       void *context)
+{
+	struct relay *relay = &relays->relay[request->relay_id % RELAYS_MAX];
+
+	switch (judge_vf_remove(relays, request)) {
+	case VF_REMOVE_BEGIN:
+		if (waiter_join(&relay->vf_end.removers, relay, relay->relays->loop, on_remove_late,
+		                done, context) == 0)
+			vf_life_remove(relay);
+		break;
+	case VF_REMOVE_AT_ONCE:
+		vf_life_remove(relay);
+		request_answer_kept(relay, done, context);
+		break;
+	case VF_REMOVE_NOTHING:
+		request_answer_kept(relay, done, context);
+		break;
+	case VF_REMOVE_BAD_RELAY:
+		refuse_relay(request->relay_id, done, context);
+		break;
+	case VF_REMOVE_FOREIGN:
+		refuse_foreign(relay, OUTCOME_FOREIGN, done, context);
+		break;
+	case VF_REMOVE_OTHER_DEVICE:
+		refuse_other_device(relay, request, done, context);
+		break;
+	case VF_REMOVE_NOTHING_THERE:
+		outcome_fail(done, context, OUTCOME_NOTHING_THERE, "relay %u has no VF", relay->id);
+		break;
 	}
-	relay = &control->relays[request->relay_id];
-	if (relay->vf_phase == VF_ABSENT) {
-		if (request->conditional)
-			saved_answer(relay, done, context);
-		else
-			answer_error(done, context, RELAY_REMOVE_SOURCE, CODE_NOTHING_ATTACHED,
-			             "relay %u has no VF", relay->id);
-		return;
-	}
-	if (answer_foreign(relay, request, done, context, RELAY_REMOVE_SOURCE, VF_ERROR_DETACH))
-		return;
-	if (request->has_device && !request_means(request, relay)) {
-		answer_error(done, context, RELAY_REMOVE_SOURCE, CODE_OTHER_DEVICE,
-		             "relay %u has %s, not %s%s", relay->id, relay->device.name,
-		             request->device.name,
-		             bond_spec_has(&relay->bond, &request->device)
-		                     ? ", which is a member of it; a bond is removed by its name"
-		                     : "");
-		return;
-	}
-	if (relay->vf_phase == VF_LOST) {
-		relay_vf_leave(relay);
-		saved_answer(relay, done, context);
-		return;
-	}
-	if (wait_for(relay, &relay->remove_waiters, on_remove_late, RELAY_REMOVE_SOURCE, done,
-	             context) < 0)
-		return;
-	relay_vf_leave(relay);
 }

@@ -1,33 +1,12 @@
-/* Answers and waiters; see waiter.h.
- */
+/* Those who wait. See waiter.h. */
 #include "relay/waiter.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "relay/relay.h"
-
-void answer_ok(control_done_fn done, void *context)
-{
-	done(context, &(struct control_result){.ok = true});
-}
-
-void answer_error(control_done_fn done, void *context, const char *source, int code,
-                  const char *format, ...)
-{
-	struct control_result result = {.has_code = true, .code = code, .source = source};
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(result.text, sizeof(result.text), format, args);
-	va_end(args);
-	done(context, &result);
-}
-
-int waiter_add(struct waiter_list *waiters, struct relay *relay, loop_fn on_late,
-               control_done_fn done, void *context)
+int waiter_add(struct waiter_list *waiters, struct relay *relay, struct loop *loop, loop_fn on_late,
+               outcome_fn done, void *context)
 {
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
 
@@ -36,45 +15,74 @@ int waiter_add(struct waiter_list *waiters, struct relay *relay, loop_fn on_late
 	waiter->relay = relay;
 	waiter->done = done;
 	waiter->context = context;
-	LIST_INSERT_HEAD(waiters, waiter, link);
-	loop_timer_start(relay->control->loop, &waiter->timer, CONTROL_ANSWER_MS, on_late, waiter);
+	waiter->list = waiters;
+	TAILQ_INSERT_TAIL(waiters, waiter, link);
+	loop_timer_start(loop, &waiter->timer, WAITER_MS, on_late, waiter);
 	return 0;
+}
+
+int waiter_join(struct waiter_list *waiters, struct relay *relay, struct loop *loop,
+                loop_fn on_late, outcome_fn done, void *context)
+{
+	int rc = waiter_add(waiters, relay, loop, on_late, done, context);
+
+	if (rc < 0)
+		outcome_fail(done, context, OUTCOME_NO_MEMORY, "out of memory");
+	return rc;
+}
+
+void waiter_move(struct waiter *waiter, struct waiter_list *to, loop_fn on_late)
+{
+	TAILQ_REMOVE(waiter->list, waiter, link);
+	TAILQ_INSERT_TAIL(to, waiter, link);
+	waiter->list = to;
+	waiter->timer.callback = on_late;
 }
 
 void waiter_free(struct waiter *waiter)
 {
 	loop_timer_stop(&waiter->timer);
-	LIST_REMOVE(waiter, link);
+	TAILQ_REMOVE(waiter->list, waiter, link);
 	free(waiter);
 }
 
-/* Callbacks may ask for the next thing to do: by then each waiter is gone, and who joins the list
+/* A callback may ask for the next thing to do: by then each waiter is gone, and who joins the list
  * meanwhile waits for something else. */
-static void answer_all(struct waiter_list *waiters, const struct control_result *result)
+void waiters_answer(struct waiter_list *waiters, const struct outcome *outcome)
 {
-	struct waiter_list now = *waiters;
+	struct waiter_list now = TAILQ_HEAD_INITIALIZER(now);
+	struct waiter *waiter;
 
-	LIST_INIT(waiters);
-	if (!LIST_EMPTY(&now))
-		LIST_FIRST(&now)->link.le_prev = &LIST_FIRST(&now);
-	while (!LIST_EMPTY(&now)) {
-		struct waiter waiter = *LIST_FIRST(&now);
+	TAILQ_CONCAT(&now, waiters, link);
+	TAILQ_FOREACH (waiter, &now, link) {
+		waiter->list = &now;
+	}
+	while ((waiter = TAILQ_FIRST(&now)) != NULL) {
+		outcome_fn done = waiter->done;
+		void *context = waiter->context;
 
-		waiter_free(LIST_FIRST(&now));
-		waiter.done(waiter.context, result);
+		waiter_free(waiter);
+		done(context, outcome);
 	}
 }
 
 void waiters_answer_ok(struct waiter_list *waiters)
 {
-	answer_all(waiters, &(struct control_result){.ok = true});
+	waiters_answer(waiters, &(struct outcome){.reason = OUTCOME_OK});
 }
 
-void waiters_answer_error(struct waiter_list *waiters, const char *source, int code,
-                          const char *text)
+void waiters_fail(struct waiter_list *waiters, enum outcome_reason reason, const char *text)
 {
-	struct control_result result = {.has_code = true, .code = code, .source = source};
+	struct outcome outcome = {.reason = reason};
 
-	snprintf(result.text, sizeof(result.text), "%s", text);
-	answer_all(waiters, &result);
+	snprintf(outcome.text, sizeof(outcome.text), "%s", text);
+	waiters_answer(waiters, &outcome);
+}
+
+void waiters_forget(struct waiter_list *waiters)
+{
+	struct waiter *waiter;
+
+	while ((waiter = TAILQ_FIRST(waiters)) != NULL)
+		waiter_free(waiter);
 }

@@ -9,35 +9,51 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "rpc/contract.h"
 
 #define EXPLAIN_LINES_MAX 255 /* and one that says how many are missing */
 
-static void answer_done(void *reply, const struct control_result *result)
+/* error is NULL where the contract has no code. */
+static void answer_error(struct endpoint_reply *reply, const struct contract_error *error,
+                         const char *why)
 {
 	Virtioforwarder__CoreSchedResponse answer = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__INIT;
 	char text[ERROR_TEXT_MAX];
 
-	answer.status = result->ok ? VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__OK
-	                           : VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__ERROR;
-	answer.has_error_code = result->has_code;
-	answer.error_code = result->code;
-	answer.error_code_source = (char *)result->source;
-	if (result->text[0] != '\0') {
-		snprintf(text, sizeof(text), "%s", result->text);
+	answer.status = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__ERROR;
+	if (error != NULL) {
+		answer.has_error_code = true;
+		answer.error_code = error->code;
+		answer.error_code_source = (char *)error->source;
+	}
+	if (why[0] != '\0') {
+		snprintf(text, sizeof(text), "%s", why);
 		text_make_utf8(text);
 		answer.error_text = text;
 	}
 	endpoint_answer(reply, &answer.base);
 }
 
+static void on_updated(void *context, const struct outcome *outcome)
+{
+	Virtioforwarder__CoreSchedResponse answer = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__INIT;
+	struct endpoint_reply *reply = context;
+
+	if (outcome->reason != OUTCOME_OK) {
+		struct contract_error error = contract_error(CONTRACT_UPDATE, outcome);
+
+		answer_error(reply, &error, outcome->text);
+		return;
+	}
+	answer.status = VIRTIOFORWARDER__CORE_SCHED_RESPONSE__STATUS__OK;
+	endpoint_answer(reply, &answer.base);
+}
+
 static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal refusal,
                           const char *why)
 {
-	struct control_result result = {0};
-
 	(void)refusal; /* one answer for all: ERROR without a code */
-	snprintf(result.text, sizeof(result.text), "%s", why);
-	answer_done(reply, &result);
+	answer_error(reply, NULL, why);
 }
 
 /* --- UPDATE ------------------------------------------------------------------------------ */
@@ -57,7 +73,7 @@ static void update(struct control *control, struct endpoint_reply *reply,
 		        .vf_to_vm_cpu = request->relay_cpu_map[i]->vf2virtio_cpu,
 		        .vm_to_vf_cpu = request->relay_cpu_map[i]->virtio2vf_cpu,
 		};
-	control_pins_update(control, pins, request->n_relay_cpu_map, answer_done, reply);
+	control_pins_update(control, pins, request->n_relay_cpu_map, on_updated, reply);
 	free(pins);
 }
 

@@ -12,12 +12,8 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "rpc/contract.h"
 #include "sys/socket_path.h"
-
-#define ADD_SOCK_SOURCE "virtio_add_sock_dev_pair()"
-#define QUERY_SOURCE    "virtio_query_pci()"
-
-#define ADD_SOCK_SOCKET_FAILED 5 /* a code of ADD_SOCK_SOURCE */
 
 /* --- from the message -------------------------------------------------------------------- */
 
@@ -143,52 +139,81 @@ int port_control_decode(const Virtioforwarder__PortControlRequest *message,
 
 /* --- answers ----------------------------------------------------------------------------- */
 
-static void answer_send(struct endpoint_reply *reply, const struct control_result *result,
-                        const char *query)
+/* error is NULL where the contract has no code. */
+static void answer_error(struct endpoint_reply *reply, const struct contract_error *error,
+                         const char *why)
 {
 	Virtioforwarder__PortControlResponse answer = VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__INIT;
 	char text[ERROR_TEXT_MAX];
 
-	answer.status = result->ok ? VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__STATUS__OK
-	                           : VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__STATUS__ERROR;
-	answer.has_error_code = result->has_code;
-	answer.error_code = result->code;
-	answer.error_code_source = (char *)result->source;
-	answer.query_string = (char *)query;
-	if (result->text[0] != '\0') {
-		snprintf(text, sizeof(text), "%s", result->text);
+	answer.status = VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__STATUS__ERROR;
+	if (error != NULL) {
+		answer.has_error_code = true;
+		answer.error_code = error->code;
+		answer.error_code_source = (char *)error->source;
+	}
+	if (why[0] != '\0') {
+		snprintf(text, sizeof(text), "%s", why);
 		text_make_utf8(text);
 		answer.error_text = text;
 	}
 	endpoint_answer(reply, &answer.base);
 }
 
-static void answer_done(void *reply, const struct control_result *result)
+/* query is NULL, or what QUERY_PCI has found. */
+static void answer_ok(struct endpoint_reply *reply, const char *query)
 {
-	answer_send(reply, result, NULL);
+	Virtioforwarder__PortControlResponse answer = VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__INIT;
+
+	answer.status = VIRTIOFORWARDER__PORT_CONTROL_RESPONSE__STATUS__OK;
+	answer.query_string = (char *)query;
+	endpoint_answer(reply, &answer.base);
+}
+
+static void answer_outcome(struct endpoint_reply *reply, enum contract_request request,
+                           const struct outcome *outcome)
+{
+	struct contract_error error;
+
+	if (outcome->reason == OUTCOME_OK) {
+		answer_ok(reply, NULL);
+		return;
+	}
+	error = contract_error(request, outcome);
+	answer_error(reply, &error, outcome->text);
+}
+
+/* One of each request, since what an error is called depends on what was asked. */
+static void on_added(void *reply, const struct outcome *outcome)
+{
+	answer_outcome(reply, CONTRACT_ADD, outcome);
+}
+
+static void on_bond_added(void *reply, const struct outcome *outcome)
+{
+	answer_outcome(reply, CONTRACT_ADD_BOND, outcome);
+}
+
+static void on_removed(void *reply, const struct outcome *outcome)
+{
+	answer_outcome(reply, CONTRACT_REMOVE, outcome);
+}
+
+static void on_sock_added(void *reply, const struct outcome *outcome)
+{
+	answer_outcome(reply, CONTRACT_ADD_SOCK, outcome);
+}
+
+static void on_sock_removed(void *reply, const struct outcome *outcome)
+{
+	answer_outcome(reply, CONTRACT_REMOVE_SOCK, outcome);
 }
 
 static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal refusal,
                           const char *why)
 {
-	struct control_result result = {0};
-
 	(void)refusal; /* one answer for all: ERROR without a code */
-	snprintf(result.text, sizeof(result.text), "%s", why);
-	answer_send(reply, &result, NULL);
-}
-
-static void answer_code(struct endpoint_reply *reply, const char *source, int code, const char *why)
-{
-	struct control_result result = {.has_code = true, .code = code, .source = source};
-
-	snprintf(result.text, sizeof(result.text), "%s", why);
-	answer_send(reply, &result, NULL);
-}
-
-static void answer_ok(struct endpoint_reply *reply, const char *query)
-{
-	answer_send(reply, &(struct control_result){.ok = true}, query);
+	answer_error(reply, NULL, why);
 }
 
 /* --- the operations ---------------------------------------------------------------------- */
@@ -212,11 +237,11 @@ static bool device_of_request(const struct port_control_request *request, struct
 static void vf_change(struct control *control, struct endpoint_reply *reply,
                       const struct port_control_request *request)
 {
-	struct control_vf_request change = {
+	struct vf_request change = {
+	        .origin = VF_ORIGIN_CLIENT,
 	        .relay_id = request->relay_id,
 	        .conditional = request->conditional,
 	};
-	bool add = request->op == PORT_CONTROL_ADD;
 
 	if (control_dynamic_sockets(control)) {
 		answer_refuse(reply, ENDPOINT_MALFORMED,
@@ -224,16 +249,17 @@ static void vf_change(struct control *control, struct endpoint_reply *reply,
 		return;
 	}
 	change.has_device = device_of_request(request, &change.device, &change.bond);
-	if (add)
-		control_add_vf(control, &change, answer_done, reply);
+	if (request->op == PORT_CONTROL_REMOVE)
+		control_remove_vf(control, &change, on_removed, reply);
 	else
-		control_remove_vf(control, &change, answer_done, reply);
+		control_add_vf(control, &change, request->is_bond ? on_bond_added : on_added,
+		               reply);
 }
 
 static void sock_change(struct control *control, struct endpoint_reply *reply,
                         const struct port_control_request *request)
 {
-	struct control_sock_request change = {
+	struct sock_request change = {
 	        .path = has_path(request) ? request->vhost_path : NULL,
 	        .conditional = request->conditional,
 	};
@@ -241,15 +267,15 @@ static void sock_change(struct control *control, struct endpoint_reply *reply,
 	bool checked = add && change.path != NULL && control_dynamic_sockets(control);
 
 	if (checked && !text_is_clean(change.path)) {
-		answer_code(reply, ADD_SOCK_SOURCE, ADD_SOCK_SOCKET_FAILED,
-		            "the path of the socket has control characters, or is not UTF-8");
+		outcome_fail(on_sock_added, reply, OUTCOME_PAIR_SOCKET_FAILED,
+		             "the path of the socket has control characters, or is not UTF-8");
 		return;
 	}
 	change.has_device = device_of_request(request, &change.device, &change.bond);
 	if (add)
-		control_add_sock(control, &change, answer_done, reply);
+		control_add_sock(control, &change, on_sock_added, reply);
 	else
-		control_remove_sock(control, &change, answer_done, reply);
+		control_remove_sock(control, &change, on_sock_removed, reply);
 }
 
 static void pci_query(const struct control *control, struct endpoint_reply *reply,
@@ -265,8 +291,11 @@ static void pci_query(const struct control *control, struct endpoint_reply *repl
 		answer_ok(reply, relay.has_device ? relay.device_label : "");
 		return;
 	}
-	answer_code(reply, QUERY_SOURCE, 2,
-	            "no relay has this socket; the statistics list the sockets that there are");
+	answer_outcome(
+	        reply, CONTRACT_QUERY_PCI,
+	        &(struct outcome){.reason = OUTCOME_NO_RELAY,
+	                          .text = "no relay has this socket; the statistics list the "
+	                                  "sockets that there are"});
 }
 
 static void request_handle(void *context, struct endpoint_reply *reply,

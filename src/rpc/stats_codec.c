@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "rpc/contract.h"
 
 /* Of an optional field. */
 #define FIELD_SET(message, field, value)       \
@@ -135,7 +136,7 @@ static void vf_to_vm_encode(struct stats_codec_relay *relay, const struct contro
 
 	*out = (Virtioforwarder__RelayState__VFtoVM)VIRTIOFORWARDER__RELAY_STATE__VFTO_VM__INIT;
 	out->active = direction->active;
-	out->internal_state = (char *)direction->internal_state;
+	out->internal_state = (char *)contract_state_to_vm(direction->state);
 	FIELD_SET(out, pkts_rx_from_vf, counters->rx_pkts);
 	FIELD_SET(out, bytes_rx_from_vf, counters->rx_bytes);
 	FIELD_SET(out, pkts_tx_to_vm, counters->tx_pkts);
@@ -163,7 +164,7 @@ static void vm_to_vf_encode(struct stats_codec_relay *relay, const struct contro
 
 	*out = (Virtioforwarder__RelayState__VMtoVF)VIRTIOFORWARDER__RELAY_STATE__VMTO_VF__INIT;
 	out->active = direction->active;
-	out->internal_state = (char *)direction->internal_state;
+	out->internal_state = (char *)contract_state_to_vf(direction->state);
 	FIELD_SET(out, pkts_rx_from_vm, counters->rx_pkts);
 	FIELD_SET(out, bytes_rx_from_vm, counters->rx_bytes);
 	FIELD_SET(out, pkts_tx_to_vf, counters->tx_pkts);

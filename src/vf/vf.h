@@ -20,21 +20,20 @@
 
 struct workers;
 
-/* The wire contract's codes of virtio_forwarder_add_vf2(), _remove_vf2() and _bond_add(), as
- * err->code. */
-enum {
-	VF_ERROR_NO_MEMPOOL = -1,
-	VF_ERROR_START = 1,
-	VF_ERROR_PROBE = 2,
-	VF_ERROR_CONFIGURE = 4,
-	VF_ERROR_RX_QUEUE = 5,
-	VF_ERROR_TX_QUEUE = 6,
-	VF_ERROR_DETACH = 2,
-	BOND_ERROR_CREATE = 2,
-	BOND_ERROR_MEMBER_IN_USE = 3,
-	BOND_ERROR_CONFIGURE = 4, /* queues and packet memory too */
-	BOND_ERROR_MEMBER = 5,
-	BOND_ERROR_START = 6,
+/* The step that has failed, as err->code. */
+enum vf_error {
+	VF_ERROR_NO_MEMPOOL = 1,
+	VF_ERROR_START,
+	VF_ERROR_PROBE,
+	VF_ERROR_CONFIGURE,
+	VF_ERROR_RX_QUEUE,
+	VF_ERROR_TX_QUEUE,
+	VF_ERROR_DETACH,
+	BOND_ERROR_CREATE,
+	BOND_ERROR_MEMBER_IN_USE,
+	BOND_ERROR_CONFIGURE, /* queues and packet memory too */
+	BOND_ERROR_MEMBER,
+	BOND_ERROR_START,
 };
 
 struct vf_params {
@@ -130,9 +129,9 @@ typedef void (*vf_event_fn)(void *context, unsigned relay_id, unsigned member);
 void vf_events_init(vf_event_fn on_lost, void *context);
 
 /* Probe, configure (queues, RSS, MTU, offloads), make the pool, start; spec names the bond if
- * params tells of one. On failure everything is undone, err->code is one of the VF_ERROR_* or
- * BOND_ERROR_* codes (which may be negative) and err->text says why and what to do; returns -EAGAIN
- * when another trial in a moment may succeed, else -1. Refuses a device that DPDK has already. */
+ * params tells of one. On failure everything is undone, err->code is an enum vf_error and err->text
+ * says why and what to do; returns -EAGAIN when another trial in a moment may succeed, else -1.
+ * Refuses a device that DPDK has already. */
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
               struct error *err);
 

@@ -70,17 +70,13 @@ unsigned __wrap_endpoint_reply_share(const struct endpoint_reply *reply)
 
 /* --- a made-up control ------------------------------------------------------------------------ */
 
-static void done_call(control_done_fn done, void *context)
+static void done_call(outcome_fn done, void *context)
 {
-	struct control_result result = {.ok = !fuzz.fails};
+	struct outcome outcome = {.reason = fuzz.fails ? OUTCOME_PAIR_DEVICE_HELD : OUTCOME_OK};
 
-	if (fuzz.fails) {
-		result.has_code = true;
-		result.code = -17;
-		result.source = "source()";
-		snprintf(result.text, sizeof(result.text), "refused: \xff\x01");
-	}
-	done(context, &result);
+	if (fuzz.fails)
+		snprintf(outcome.text, sizeof(outcome.text), "refused: \xff\x01");
+	done(context, &outcome);
 }
 
 /* Whatever control is given as a device must be one. */
@@ -96,8 +92,8 @@ static void device_check(const struct device_spec *device)
 		     device_spec_equal(&again, device));
 }
 
-void __wrap_control_add_vf(struct control *control, const struct control_vf_request *request,
-                           control_done_fn done, void *context)
+void __wrap_control_add_vf(struct control *control, const struct vf_request *request,
+                           outcome_fn done, void *context)
 {
 	(void)control;
 	must(request->has_device && !fuzz.dynamic_sockets);
@@ -105,8 +101,8 @@ void __wrap_control_add_vf(struct control *control, const struct control_vf_requ
 	done_call(done, context);
 }
 
-void __wrap_control_remove_vf(struct control *control, const struct control_vf_request *request,
-                              control_done_fn done, void *context)
+void __wrap_control_remove_vf(struct control *control, const struct vf_request *request,
+                              outcome_fn done, void *context)
 {
 	(void)control;
 	must(!fuzz.dynamic_sockets);
@@ -115,8 +111,8 @@ void __wrap_control_remove_vf(struct control *control, const struct control_vf_r
 	done_call(done, context);
 }
 
-void __wrap_control_add_sock(struct control *control, const struct control_sock_request *request,
-                             control_done_fn done, void *context)
+void __wrap_control_add_sock(struct control *control, const struct sock_request *request,
+                             outcome_fn done, void *context)
 {
 	(void)control;
 	must(request->has_device);
@@ -125,8 +121,8 @@ void __wrap_control_add_sock(struct control *control, const struct control_sock_
 	done_call(done, context);
 }
 
-void __wrap_control_remove_sock(struct control *control, const struct control_sock_request *request,
-                                control_done_fn done, void *context)
+void __wrap_control_remove_sock(struct control *control, const struct sock_request *request,
+                                outcome_fn done, void *context)
 {
 	(void)control;
 	must(request->path == NULL || request->path[0] != '\0');
@@ -147,8 +143,6 @@ void __wrap_control_relay_read(const struct control *control, unsigned relay_id,
 	(void)control;
 	must(relay_id < RELAYS_MAX);
 	*out = (struct control_relay){.id = relay_id, .vhost_socket = "NONE"};
-	out->vf_to_vm.internal_state = "DPDK_UNINIT";
-	out->vm_to_vf.internal_state = "VIRTIO_UNINIT";
 	if (relay_id != 3)
 		return;
 	out->active = out->has_device = true;
@@ -200,7 +194,7 @@ bool __wrap_control_pin_read(const struct control *control, unsigned relay_id, s
 }
 
 void __wrap_control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
-                                control_done_fn done, void *context)
+                                outcome_fn done, void *context)
 {
 	volatile unsigned sum = 0; /* reads them all, for the address sanitizer */
 
@@ -225,7 +219,7 @@ void __wrap_control_worker_read(const struct control *control, unsigned index,
 	*out = (struct control_worker){.cpu = 1 + index, .numa_node = -1};
 }
 
-int __wrap_control_balance_explain(struct control *control, control_line_fn line, void *context)
+int __wrap_control_balance_explain(struct control *control, line_fn line, void *context)
 {
 	(void)control;
 	for (unsigned i = 0; i < 300; i++)

@@ -2,6 +2,7 @@
  * each has its turn.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_health_read vf_host_read vf_pools_reclaim job_submit */
 /* WRAP: loop_timer_start loop_timer_stop loop_now_ms */
 #include <check.h>
@@ -51,11 +52,12 @@ static void set_up(void)
 	n_asked = n_timers = 0;
 	clock_ms = 0;
 	for (unsigned i = 0; i < RELAYS; i++) {
-		rig->relays[i].vf = rig_vf(i, (uint16_t)i, 1);
-		rig->relays[i].vf.host = (struct vf_host){.pf_ifindex = 5, .pf_up = true};
-		rig->relays[i].vf_phase = VF_ATTACHED;
+		rig->relays.relay[i].vf_end.vf = rig_vf(i, (uint16_t)i, 1);
+		rig->relays.relay[i].vf_end.vf.host =
+		        (struct vf_host){.pf_ifindex = 5, .pf_up = true};
+		rig->relays.relay[i].vf_end.phase = VF_ATTACHED;
 	}
-	rig->sampler = sampler_create(rig);
+	rig->sampler = sampler_create(&rig->relays, &rig->loads);
 	ck_assert_ptr_nonnull(rig->sampler);
 }
 
@@ -68,7 +70,7 @@ static void tear_down(void)
 static void ask_all(void)
 {
 	for (unsigned i = 0; i < RELAYS; i++)
-		rig->relays[i].ask_host = rig->relays[i].unheard = true;
+		rig->relays.relay[i].vf_end.host_question = VF_HOST_CHANGED_TWICE;
 }
 
 START_TEST(asks_once)
@@ -78,10 +80,10 @@ START_TEST(asks_once)
 	pass_ms(1000);
 	ck_assert_uint_eq(n_asked, RELAYS);
 	for (unsigned i = 0; i < RELAYS; i++)
-		ck_assert(!rig->relays[i].ask_host && !rig->relays[i].unheard);
+		ck_assert(rig->relays.relay[i].vf_end.host_question == VF_HOST_NO_QUESTION);
 	pass_ms(1000);
 	ck_assert_uint_eq(n_asked, RELAYS);
-	ck_assert(rig->relays[0].health.link_up);
+	ck_assert(rig->relays.relay[0].vf_end.health.link_up);
 }
 END_TEST
 
@@ -96,10 +98,10 @@ START_TEST(slow_pfs_take_turns)
 		ck_assert_uint_eq(n_asked, i + 1);
 		ck_assert_uint_eq(asked[i], order[i]);
 		for (unsigned j = i + 1; j < RELAYS; j++) {
-			const struct relay *relay = &rig->relays[order[j]];
+			const struct relay *relay = &rig->relays.relay[order[j]];
 
-			ck_assert(relay->ask_host && relay->unheard);
-			ck_assert_uint_eq(relay->vf.host.pf_ifindex, 5);
+			ck_assert(relay->vf_end.host_question == VF_HOST_CHANGED_TWICE);
+			ck_assert_uint_eq(relay->vf_end.vf.host.pf_ifindex, 5);
 		}
 	}
 	pass_ms(1500);

@@ -2,6 +2,7 @@
  * line in the log, when one does not.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: notify_watchdog_interval_us notify_watchdog loop_timer_start log_write */
 #include <check.h>
 
@@ -67,7 +68,7 @@ static void create(uint64_t systemd_waits_us)
 	asked_ms = 0;
 	look = NULL;
 	said[0] = '\0';
-	watchdog = watchdog_create(rig);
+	watchdog = watchdog_create(rig->workers, NULL);
 	ck_assert_ptr_nonnull(watchdog);
 }
 

@@ -1,6 +1,7 @@
 /* What outlives the daemon: pairs of a socket and a device, and when they are written and restored.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop */
 /* WRAP: guest_open guest_close guest_refuse guest_read job_thread_create job_thread_drain */
 /* WRAP: job_thread_destroy whole_file_write socket_path_check */
@@ -23,14 +24,16 @@ static const char pairing[] = "virtio_add_sock_dev_pair()";
 static void ask_sock(struct answer *answer, bool addition, int device, const char *name,
                      bool conditional)
 {
-	struct control_sock_request request = {.path = name, .conditional = conditional};
+	struct sock_request request = {.path = name, .conditional = conditional};
 
 	request.has_device = name_device(device, &request.device);
-	*answer = (struct answer){.asked_ms = clock_ms};
+	*answer = (struct answer){.asked_ms = clock_ms,
+	                          .request = addition ? CONTRACT_ADD_SOCK : CONTRACT_REMOVE_SOCK};
 	if (addition)
 		control_add_sock(rig, &request, on_answer, answer);
 	else
 		control_remove_sock(rig, &request, on_answer, answer);
+	rig_turn_ends();
 }
 
 static void add_pair(int device, const char *name)
@@ -48,14 +51,14 @@ START_TEST(pairs_are_answered_when_they_are_written)
 
 	ask_sock(&answer, true, 1, "/a", false);
 	ends_work();
-	ck_assert_int_eq(rig->relays[0].pair_phase, PAIR_MADE);
+	ck_assert_int_eq(rig->relays.relay[0].pair.state.phase, PAIR_MADE);
 	ck_assert_uint_eq(answer.n, 0);
 	settle();
 	expect_ok(&answer);
 	expect_saved("0=net_null1");
 	ask_sock(&answer, false, 1, NULL, false);
 	ends_work();
-	ck_assert_int_eq(rig->relays[0].pair_phase, PAIR_NONE);
+	ck_assert_int_eq(rig->relays.relay[0].pair.state.phase, PAIR_NONE);
 	ck_assert_uint_eq(answer.n, 0);
 	settle();
 	expect_ok(&answer);
@@ -75,7 +78,7 @@ START_TEST(pairs_are_restored)
 	restart();
 	settle();
 	expect_relays("1=net_null2");
-	ck_assert_str_eq(rig->relays[1].socket_path, "/b");
+	ck_assert_str_eq(rig->relays.relay[1].guest_end.path, "/b");
 	ck_assert_uint_eq(n_open, 1);
 	ask_sock(&answer, true, 2, "/a", false);
 	expect_error(&answer, pairing, -EEXIST);
@@ -118,7 +121,7 @@ START_TEST(a_pair_is_removed_while_it_comes_back)
 		expect_relays("");
 		expect_saved("");
 		ck_assert_uint_eq(n_open, 0);
-		ck_assert_int_eq(rig->relays[0].pair_phase, PAIR_NONE);
+		ck_assert_int_eq(rig->relays.relay[0].pair.state.phase, PAIR_NONE);
 	}
 }
 END_TEST
@@ -169,7 +172,7 @@ START_TEST(a_pair_that_is_refused_for_its_node)
 	expect_relays("");
 	expect_saved("");
 	ck_assert_uint_eq(n_open, 0);
-	ck_assert_int_eq(rig->relays[0].pair_phase, PAIR_NONE);
+	ck_assert_int_eq(rig->relays.relay[0].pair.state.phase, PAIR_NONE);
 }
 END_TEST
 

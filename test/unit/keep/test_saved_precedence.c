@@ -1,6 +1,7 @@
 /* What outlives the daemon: who wins where the saved state, the configuration and OVSDB disagree.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop */
 /* WRAP: guest_open guest_close guest_refuse guest_read job_thread_create job_thread_drain */
 /* WRAP: job_thread_destroy whole_file_write socket_path_check */
@@ -53,13 +54,13 @@ START_TEST(who_wins)
 	}
 	restart();
 	if (precedence[_i].asked) {
-		ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, false);
+		ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, false);
 		settle();
 		expect_ok(&answer);
 	}
 	/* OVSDB's side asks until it gets what it wants. */
 	for (int i = 0; precedence[_i].row_relay != NONE && i < 3; i++) {
-		ask_add(&answer, CONTROL_OWNER_OVSDB, (unsigned)precedence[_i].row_relay,
+		ask_add(&answer, VF_ORIGIN_OVSDB, (unsigned)precedence[_i].row_relay,
 		        precedence[_i].row_device, true);
 		settle();
 	}
@@ -79,7 +80,7 @@ START_TEST(ovsdb_takes_over_what_is_missing)
 	restart();
 	settle();
 	attach_fails = false;
-	ask_add(&answer, CONTROL_OWNER_OVSDB, 3, 2, true);
+	ask_add(&answer, VF_ORIGIN_OVSDB, 3, 2, true);
 	settle();
 	expect_ok(&answer); /* there is nothing to give back first */
 	expect_relays("3=net_null2!");
@@ -95,7 +96,7 @@ START_TEST(ovsdb_adopts_without_detaching)
 	add(3, 1);
 	restart();
 	settle();
-	ask_add(&answer, CONTROL_OWNER_OVSDB, 3, 1, true);
+	ask_add(&answer, VF_ORIGIN_OVSDB, 3, 1, true);
 	settle();
 	expect_ok(&answer);
 	ck_assert_uint_eq(n_attaches, 1);

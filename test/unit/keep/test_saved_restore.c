@@ -2,6 +2,7 @@
  * be.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop */
 /* WRAP: guest_open guest_close guest_refuse guest_read job_thread_create job_thread_drain */
 /* WRAP: job_thread_destroy whole_file_write socket_path_check */
@@ -33,30 +34,30 @@ START_TEST(an_identical_add_is_no_error_once)
 	struct answer answer, conditional;
 
 	add(3, 1);
-	ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, false);
+	ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, false);
 	expect_error(&answer, adding, 8);
 	for (int early = 0; early < 2; early++) {
 		restart();
 		if (!early)
 			settle();
-		ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 2, false); /* something else */
+		ask_add(&answer, VF_ORIGIN_CLIENT, 3, 2, false); /* something else */
 		expect_error(&answer, adding, 8);
-		ask_add(&answer, CONTROL_OWNER_CLIENT, 4, 1, false);
-		expect_error(&answer, adding, VF_ERROR_PROBE);
-		ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, false);
+		ask_add(&answer, VF_ORIGIN_CLIENT, 4, 1, false);
+		expect_error(&answer, adding, 2);
+		ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, false);
 		settle();
 		expect_ok(&answer);
 		ck_assert_uint_eq(n_attaches, 1);
-		ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, false);
+		ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, false);
 		expect_error(&answer, adding, 8);
-		ask_add(&conditional, CONTROL_OWNER_CLIENT, 3, 1, true);
+		ask_add(&conditional, VF_ORIGIN_CLIENT, 3, 1, true);
 		expect_ok(&conditional);
 	}
 	restart();
 	settle();
-	ask_add(&conditional, CONTROL_OWNER_CLIENT, 3, 1, true); /* has asked, too */
+	ask_add(&conditional, VF_ORIGIN_CLIENT, 3, 1, true); /* has asked, too */
 	expect_ok(&conditional);
-	ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, false);
+	ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, false);
 	expect_error(&answer, adding, 8);
 }
 END_TEST
@@ -75,12 +76,12 @@ START_TEST(a_device_that_is_missing_is_waited_for)
 	ends_work();
 	ck_assert_uint_ge(n_attaches, 2);
 	/* who asks for it makes it look at once, and waits for the answer */
-	ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, false);
+	ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, false);
 	ends_work();
-	expect_error(&answer, adding, VF_ERROR_PROBE);
+	expect_error(&answer, adding, 2);
 	expect_relays("3=net_null1?");
 	attach_fails = false;
-	ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, true);
+	ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, true);
 	settle();
 	expect_ok(&answer);
 	expect_relays("3=net_null1");
@@ -93,9 +94,9 @@ START_TEST(a_device_that_takes_long_is_not_given_up)
 
 	add(3, 1);
 	restart();
-	ask_add(&answer, CONTROL_OWNER_CLIENT, 3, 1, false);
+	ask_add(&answer, VF_ORIGIN_CLIENT, 3, 1, false);
 	pass_ms(CONTROL_ANSWER_MS);
-	expect_error(&answer, adding, VF_ERROR_PROBE);
+	expect_error(&answer, adding, 2);
 	ck_assert_ptr_null(strstr(answer.text, "given up"));
 	settle();
 	expect_relays("3=net_null1");
@@ -111,7 +112,7 @@ START_TEST(a_missing_device_can_be_removed)
 	attach_fails = true;
 	restart();
 	settle();
-	ask_remove(&answer, CONTROL_OWNER_CLIENT, 3, -1, false);
+	ask_remove(&answer, VF_ORIGIN_CLIENT, 3, -1, false);
 	ck_assert_uint_eq(answer.n, 0); /* until it is written */
 	settle();
 	expect_ok(&answer);
@@ -137,9 +138,9 @@ START_TEST(lost_ones_are_kept)
 {
 	add(3, 1);
 	attach_fails = true;
-	relay_vf_lost(&rig->relays[3]);
+	rig_lose(&rig->relays.relay[3]);
 	settle();
-	saved_changed(&rig->relays[4]); /* any change has the file written */
+	saved_changed(rig->saved, &rig->relays.relay[4]); /* any change has the file written */
 	n_writes = 0;
 	settle();
 	ck_assert_uint_eq(n_writes, 1);

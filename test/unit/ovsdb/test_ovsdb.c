@@ -1,7 +1,7 @@
 /* What OVSDB's side asks of control, and how it keeps its connection: against a server of the
  * test's own on a real socket, and a control layer that does as it is told.
  */
-/* WRAP: control_add_vf control_remove_vf control_vf_of_owner */
+/* WRAP: control_add_vf control_remove_vf control_vf_of_origin */
 #include <check.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ static struct {
 	char refused[DEVICE_NAME_MAX]; /* adds of this device fail … */
 	char foreign[DEVICE_NAME_MAX]; /* … with this in the text */
 	bool removals_fail, hold;      /* hold: answer later */
-	control_done_fn done;
+	outcome_fn done;
 	void *context;
 } fake;
 
@@ -46,26 +46,26 @@ static void trace(const char *format, ...)
 	va_end(args);
 }
 
-static void answer(control_done_fn done, void *context, bool ok, const char *text)
+static void answer(outcome_fn done, void *context, bool ok, const char *text)
 {
-	struct control_result result = {.ok = ok, .has_code = !ok, .code = ok ? 0 : 8};
+	struct outcome outcome = {.reason = ok ? OUTCOME_OK : OUTCOME_OCCUPIED};
 
-	snprintf(result.text, sizeof(result.text), "%s", text);
-	done(context, &result);
+	snprintf(outcome.text, sizeof(outcome.text), "%s", text);
+	done(context, &outcome);
 }
 
-void __wrap_control_add_vf(struct control *control, const struct control_vf_request *request,
-                           control_done_fn done, void *context);
-void __wrap_control_remove_vf(struct control *control, const struct control_vf_request *request,
-                              control_done_fn done, void *context);
-bool __wrap_control_vf_of_owner(const struct control *control, unsigned relay_id,
-                                enum control_owner owner, struct device_spec *device);
+void __wrap_control_add_vf(struct control *control, const struct vf_request *request,
+                           outcome_fn done, void *context);
+void __wrap_control_remove_vf(struct control *control, const struct vf_request *request,
+                              outcome_fn done, void *context);
+bool __wrap_control_vf_of_origin(const struct control *control, unsigned relay_id,
+                                 enum vf_origin origin, struct device_spec *device);
 
-void __wrap_control_add_vf(struct control *control, const struct control_vf_request *request,
-                           control_done_fn done, void *context)
+void __wrap_control_add_vf(struct control *control, const struct vf_request *request,
+                           outcome_fn done, void *context)
 {
 	(void)control;
-	ck_assert(request->owner == CONTROL_OWNER_OVSDB && request->conditional);
+	ck_assert(request->origin == VF_ORIGIN_OVSDB && request->conditional);
 	ck_assert(request->has_device && request->relay_id < RELAYS_MAX);
 	ck_assert_ptr_null(fake.done); /* one at a time */
 	trace("+%u:%s ", request->relay_id, request->device.name);
@@ -85,11 +85,11 @@ void __wrap_control_add_vf(struct control *control, const struct control_vf_requ
 	}
 }
 
-void __wrap_control_remove_vf(struct control *control, const struct control_vf_request *request,
-                              control_done_fn done, void *context)
+void __wrap_control_remove_vf(struct control *control, const struct vf_request *request,
+                              outcome_fn done, void *context)
 {
 	(void)control;
-	ck_assert(request->owner == CONTROL_OWNER_OVSDB && request->conditional);
+	ck_assert(request->origin == VF_ORIGIN_OVSDB && request->conditional);
 	ck_assert_ptr_null(fake.done);
 	trace("-%u ", request->relay_id);
 	if (!fake.removals_fail)
@@ -97,20 +97,20 @@ void __wrap_control_remove_vf(struct control *control, const struct control_vf_r
 	answer(done, context, !fake.removals_fail, fake.removals_fail ? "no" : "");
 }
 
-bool __wrap_control_vf_of_owner(const struct control *control, unsigned relay_id,
-                                enum control_owner owner, struct device_spec *device)
+bool __wrap_control_vf_of_origin(const struct control *control, unsigned relay_id,
+                                 enum vf_origin origin, struct device_spec *device)
 {
 	struct error err;
 
 	(void)control;
-	ck_assert_int_eq(owner, CONTROL_OWNER_OVSDB);
+	ck_assert_int_eq(origin, VF_ORIGIN_OVSDB);
 	return fake.has[relay_id][0] != '\0' &&
 	       device_spec_parse(fake.has[relay_id], device, &err) == 0;
 }
 
 static void late_answer(bool ok, const char *text)
 {
-	control_done_fn done = fake.done;
+	outcome_fn done = fake.done;
 
 	ck_assert_ptr_nonnull(done);
 	fake.done = NULL;

@@ -1,4 +1,5 @@
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: sched_getaffinity sched_setaffinity loop_timer_start loop_timer_stop */
 /* Workers that lose their CPU, and get it back. The kernel is a table here. */
 #include <check.h>
@@ -68,7 +69,7 @@ static void set_up(void)
 		atomic_store(&worker->tid, (int)i + 1);
 		mask_set(&kernel.mask[i + 1], i + 1, i + 1);
 	}
-	rig->cpu_watch = cpu_watch_create(rig);
+	rig->cpu_watch = cpu_watch_create(rig->workers, NULL);
 	ck_assert_ptr_nonnull(rig->cpu_watch);
 }
 

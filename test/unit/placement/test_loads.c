@@ -1,6 +1,7 @@
 /* What lanes and workers cost, as it is sampled and told.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 #include <check.h>
 
 #include "control_rig.h"
@@ -14,11 +15,11 @@ static void set_up(void)
 {
 	rig_create(3);
 	rig->workers->cycles_per_s = 1000000;
-	relay = &rig->relays[RELAY];
-	relay->vf = rig_vf(RELAY, 2, 2);
-	relay->vf_phase = VF_ATTACHED;
-	relay->vf_to_vm_pin = 1;
-	relay->vm_to_vf_pin = 2;
+	relay = &rig->relays.relay[RELAY];
+	relay->vf_end.vf = rig_vf(RELAY, 2, 2);
+	relay->vf_end.phase = VF_ATTACHED;
+	relay->lanes.vf_to_vm_pin = 1;
+	relay->lanes.vm_to_vf_pin = 2;
 	rig_guest_set(relay, true, 0x1b, 0x3);
 	ck_assert_int_eq(planner_apply(rig->planner), 0);
 }
@@ -32,8 +33,8 @@ START_TEST(lanes_are_told)
 {
 	struct control_lane lanes[CONTROL_LANES_MAX];
 
-	relay->vf_to_vm[1].counters.rx_pkts = 77;
-	relay->vm_to_vf[1].busy_cycles = 5000;
+	relay->lanes.vf_to_vm[1].counters.rx_pkts = 77;
+	relay->lanes.vm_to_vf[1].busy_cycles = 5000;
 	ck_assert_uint_eq(control_lanes_read(rig, RELAY, lanes), 4);
 	for (unsigned i = 0; i < 4; i++) {
 		ck_assert(lanes[i].to_vm == (i < 2));
@@ -61,9 +62,9 @@ START_TEST(a_second_is_a_sample)
 	struct control_worker worker;
 
 	for (int i = 0; i < 40; i++) { /* smoothed: until it has settled */
-		relay->vf_to_vm[0].busy_cycles += 500000;
+		relay->lanes.vf_to_vm[0].busy_cycles += 500000;
 		rig->workers->worker[1].busy_cycles += 750000;
-		loads_sample(rig, 2.0);
+		loads_sample(&rig->loads, &rig->relays, 2.0);
 	}
 	control_lanes_read(rig, RELAY, lanes);
 	ck_assert_float_eq_tol(lanes[0].load, 0.25f, 0.01f);
@@ -76,11 +77,11 @@ START_TEST(a_second_is_a_sample)
 	ck_assert(worker.shares_cpu);
 
 	/* The last second alone counts for a worker; and no more than all of it. */
-	loads_sample(rig, 1.0);
+	loads_sample(&rig->loads, &rig->relays, 1.0);
 	control_worker_read(rig, 1, &worker);
 	ck_assert_float_eq(worker.busy, 0.0f);
 	rig->workers->worker[1].busy_cycles += 9000000;
-	loads_sample(rig, 1.0);
+	loads_sample(&rig->loads, &rig->relays, 1.0);
 	control_worker_read(rig, 1, &worker);
 	ck_assert_float_eq(worker.busy, 1.0f);
 	ck_assert_uint_eq(control_cycles_per_s(rig), 1000000);

@@ -2,12 +2,14 @@
  * pinned when it returns.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 #include "control_rig.h"
+#include "rpc/contract.h"
 #include "suite.h"
 
 #define N_WORKERS 3 /* lcores 1 to 3 */
 
-static struct control_result result;
+static struct outcome result;
 static unsigned n_answers;
 
 static void setup(void)
@@ -16,7 +18,7 @@ static void setup(void)
 	memset(&result, 0xff, sizeof(result));
 }
 
-static void on_answer(void *context, const struct control_result *answer)
+static void on_answer(void *context, const struct outcome *answer)
 {
 	(void)context;
 	n_answers++;
@@ -27,6 +29,7 @@ static void update(size_t count, const struct cpu_pin *pins)
 {
 	n_answers = 0;
 	control_pins_update(rig, pins, count, on_answer, NULL);
+	rig_turn_ends();
 	ck_assert_uint_eq(n_answers, 1);
 }
 #define UPDATE(...)                                                              \
@@ -45,28 +48,27 @@ static void expect_pin(unsigned relay_id, int vf_to_vm, int vm_to_vf)
 
 static void expect_refused(int code)
 {
-	ck_assert(!result.ok);
-	ck_assert(result.has_code);
-	ck_assert_int_eq(result.code, code);
-	ck_assert_str_eq(result.source, "migrate_relay_cpus()");
+	struct contract_error error = contract_error(CONTRACT_UPDATE, &result);
+
+	ck_assert_int_ne(result.reason, OUTCOME_OK);
+	ck_assert_int_eq(error.code, code);
+	ck_assert_str_eq(error.source, "migrate_relay_cpus()");
 	ck_assert_str_ne(result.text, "");
 }
 
 static void expect_ok(void)
 {
-	ck_assert(result.ok);
-	ck_assert(!result.has_code);
-	ck_assert_ptr_null(result.source);
+	ck_assert_int_eq(result.reason, OUTCOME_OK);
 	ck_assert_str_eq(result.text, "");
 }
 
 /* A relay with queues on both ends. */
 static void live_relay(unsigned id, uint16_t port)
 {
-	struct relay *relay = &rig->relays[id];
+	struct relay *relay = &rig->relays.relay[id];
 
-	relay->vf_phase = VF_ATTACHED;
-	relay->vf = rig_vf(id, port, 3);
+	relay->vf_end.phase = VF_ATTACHED;
+	relay->vf_end.vf = rig_vf(id, port, 3);
 	rig_guest_set(relay, true, 0x7, 0x7);
 	ck_assert_int_eq(planner_apply(rig->planner), 0);
 }
@@ -98,7 +100,7 @@ START_TEST(the_configuration_pins)
 	rig_config.pins[0] = (struct cpu_pin){5, 1, -1};
 	rig_config.pins[1] = (struct cpu_pin){63, 2, 3};
 	rig_config.n_pins = 2;
-	pins_init(rig);
+	pins_init(&rig->relays);
 	expect_pin(5, 1, -1);
 	expect_pin(63, 2, 3);
 	expect_pin(0, -1, -1);
@@ -116,10 +118,10 @@ START_TEST(all_lanes_of_a_direction_move)
 		expect_ok();
 		expect_pin(4, to_vm, to_vf);
 		for (unsigned q = 0; q < 3; q++) {
-			expect_worker(&rig->relays[4].vf_to_vm[q], (unsigned)to_vm - 1);
-			expect_worker(&rig->relays[4].vm_to_vf[q], (unsigned)to_vf - 1);
-			expect_worker(&rig->relays[5].vf_to_vm[q], (unsigned)to_vf - 1);
-			expect_worker(&rig->relays[5].vm_to_vf[q], (unsigned)to_vm - 1);
+			expect_worker(&rig->relays.relay[4].lanes.vf_to_vm[q], (unsigned)to_vm - 1);
+			expect_worker(&rig->relays.relay[4].lanes.vm_to_vf[q], (unsigned)to_vf - 1);
+			expect_worker(&rig->relays.relay[5].lanes.vf_to_vm[q], (unsigned)to_vf - 1);
+			expect_worker(&rig->relays.relay[5].lanes.vm_to_vf[q], (unsigned)to_vm - 1);
 		}
 	}
 }
@@ -133,11 +135,11 @@ START_TEST(what_is_released_stays_where_it_is)
 	expect_ok();
 	expect_pin(4, -1, 3);
 	for (unsigned q = 0; q < 3; q++)
-		expect_worker(&rig->relays[4].vf_to_vm[q], 1);
+		expect_worker(&rig->relays.relay[4].lanes.vf_to_vm[q], 1);
 	UPDATE({4, -1, -1});
 	expect_pin(4, -1, -1);
 	for (unsigned q = 0; q < 3; q++)
-		expect_worker(&rig->relays[4].vm_to_vf[q], 2);
+		expect_worker(&rig->relays.relay[4].lanes.vm_to_vf[q], 2);
 }
 END_TEST
 
@@ -163,7 +165,7 @@ START_TEST(one_bad_entry_changes_nothing)
 	expect_pin(4, 1, 1);
 	expect_pin(5, -1, -1);
 	expect_pin(6, -1, -1);
-	expect_worker(&rig->relays[4].vf_to_vm[0], 0);
+	expect_worker(&rig->relays.relay[4].lanes.vf_to_vm[0], 0);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* From relays to plans: which lanes there are, what each does, and which worker has it. */
 /* TSAN: also run under the thread sanitizer */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: plan_create worker_publish workers_synchronize */
 #include <check.h>
 
@@ -15,7 +16,7 @@ static void move_worker(unsigned worker, int node)
 {
 	rig->workers->worker[worker].numa_node = node;
 	planner_destroy(rig->planner);
-	rig->planner = planner_create(rig);
+	rig->planner = planner_create(&rig->relays, &rig->loads, rig->discard_pool);
 	ck_assert_ptr_nonnull(rig->planner);
 }
 
@@ -31,7 +32,7 @@ START_TEST(a_vf_alone)
 	attach(5, 4);
 	apply();
 	for (unsigned q = 0; q < 4; q++)
-		ck_assert_int_ne(rig->relays[5].vf_to_vm_worker[q], LANE_UNPLACED);
+		ck_assert_int_ne(rig->relays.relay[5].lanes.vf_to_vm_worker[q], LANE_UNPLACED);
 }
 END_TEST
 
@@ -50,7 +51,8 @@ START_TEST(as_many_vf_queues_as_guest_queues_or_more)
 	guest_comes(0, 0x7, 0x7);
 	apply();
 	for (unsigned q = 0; q < 8; q++) {
-		const struct lane_work *work = rig_find(&rig->relays[0].vf_to_vm[q], &worker);
+		const struct lane_work *work =
+		        rig_find(&rig->relays.relay[0].lanes.vf_to_vm[q], &worker);
 
 		ck_assert_uint_eq(work->guest_queue, q % 3);
 		ck_assert_uint_eq(worker, to_vm_worker(0, q % 3)); /* the group is together */
@@ -66,7 +68,8 @@ START_TEST(fewer_vf_queues_than_guest_queues)
 	guest_comes(0, 0x1f, 0x1f);
 	apply();
 	for (unsigned q = 0; q < 5; q++) {
-		const struct lane_work *work = rig_find(&rig->relays[0].vm_to_vf[q], &worker);
+		const struct lane_work *work =
+		        rig_find(&rig->relays.relay[0].lanes.vm_to_vf[q], &worker);
 
 		ck_assert_uint_eq(work->vf_queue, q % 2);
 		ck_assert_uint_eq(worker, to_vf_worker(0, q % 2));
@@ -82,9 +85,11 @@ START_TEST(guest_queues_with_gaps)
 	attach(0, 2);
 	guest_comes(0, 0x80000010, 0x80000010);
 	apply();
-	ck_assert_uint_eq(rig_find(&rig->relays[0].vf_to_vm[0], &worker)->guest_queue, 4);
-	ck_assert_uint_eq(rig_find(&rig->relays[0].vf_to_vm[1], &worker)->guest_queue, 31);
-	ck_assert_uint_eq(rig_find(&rig->relays[0].vm_to_vf[31], &worker)->vf_queue, 1);
+	ck_assert_uint_eq(rig_find(&rig->relays.relay[0].lanes.vf_to_vm[0], &worker)->guest_queue,
+	                  4);
+	ck_assert_uint_eq(rig_find(&rig->relays.relay[0].lanes.vf_to_vm[1], &worker)->guest_queue,
+	                  31);
+	ck_assert_uint_eq(rig_find(&rig->relays.relay[0].lanes.vm_to_vf[31], &worker)->vf_queue, 1);
 }
 END_TEST
 
@@ -93,8 +98,8 @@ START_TEST(guest_queues_are_shared_out)
 	attach(0, 2);
 	guest_comes(0, 0x1f, 0x1f);
 	apply();
-	ck_assert_uint_eq(work_of(&rig->relays[0].vf_to_vm[0])->guest_queues, 0x15);
-	ck_assert_uint_eq(work_of(&rig->relays[0].vf_to_vm[1])->guest_queues, 0xa);
+	ck_assert_uint_eq(work_of(&rig->relays.relay[0].lanes.vf_to_vm[0])->guest_queues, 0x15);
+	ck_assert_uint_eq(work_of(&rig->relays.relay[0].lanes.vf_to_vm[1])->guest_queues, 0xa);
 	ck_assert_uint_ne(to_vm_worker(0, 0), to_vm_worker(0, 1));
 }
 END_TEST
@@ -103,11 +108,12 @@ END_TEST
 START_TEST(packets_by_one_queue_go_to_all)
 {
 	attach(0, 2);
-	rig->relays[0].vf.one_rx_queue = true;
+	rig->relays.relay[0].vf_end.vf.one_rx_queue = true;
 	guest_comes(0, 0x3, 0x3);
 	apply();
 	for (unsigned q = 0; q < 2; q++)
-		ck_assert_uint_eq(work_of(&rig->relays[0].vf_to_vm[q])->guest_queues, 0x3);
+		ck_assert_uint_eq(work_of(&rig->relays.relay[0].lanes.vf_to_vm[q])->guest_queues,
+		                  0x3);
 	ck_assert_uint_eq(to_vm_worker(0, 0), to_vm_worker(0, 1));
 	ck_assert_uint_ne(to_vf_worker(0, 0), to_vf_worker(0, 1)); /* the other direction's two */
 }
@@ -116,7 +122,7 @@ END_TEST
 /* The guest switches queues off and on: what waits stays in order within its flow, all of it. */
 START_TEST(held_packets_follow_their_flows)
 {
-	struct lane *lane = &rig->relays[0].vf_to_vm[0];
+	struct lane *lane = &rig->relays.relay[0].lanes.vf_to_vm[0];
 	static const uint32_t queues[] = {0xff, 0x0f, 0x01, 0xf0, 0x80, 0xff};
 
 	attach(0, 1);
@@ -141,7 +147,7 @@ START_TEST(all_that_there_can_be)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		attach(i, VF_QUEUES_MAX);
-		rig->relays[i].vf.port_id = (uint16_t)i; /* nobody runs these plans */
+		rig->relays.relay[i].vf_end.vf.port_id = (uint16_t)i; /* nobody runs these plans */
 		guest_comes(i, UINT32_MAX, UINT32_MAX);
 	}
 	ck_assert_int_eq(planner_apply(rig->planner), 0);
@@ -179,7 +185,7 @@ START_TEST(near_the_vf)
 	move_worker(2, 1);
 	for (unsigned i = 0; i < 4; i++) {
 		attach(i, 2);
-		rig->relays[i].vf.numa_node = 1;
+		rig->relays.relay[i].vf_end.vf.numa_node = 1;
 		guest_comes(i, 1, 1);
 	}
 	attach(9, 2);
@@ -193,7 +199,7 @@ START_TEST(near_the_vf)
 
 	/* No worker there: any will do. */
 	attach(30, 1);
-	rig->relays[30].vf.numa_node = 7;
+	rig->relays.relay[30].vf_end.vf.numa_node = 7;
 	apply();
 	ck_assert_uint_lt(to_vm_worker(30, 0), 2);
 }
@@ -203,7 +209,7 @@ START_TEST(a_guest_alone_is_near_its_memory)
 {
 	move_worker(1, 1);
 	guest_comes(0, 1, 1);
-	rig->relays[0].guest.numa_node = 1;
+	rig->relays.relay[0].guest_end.guest.numa_node = 1;
 	apply();
 	ck_assert_uint_eq(to_vf_worker(0, 0), 1);
 }
@@ -212,8 +218,8 @@ END_TEST
 START_TEST(pins_hold_and_are_given_up)
 {
 	move_worker(2, 1); /* a pin beats the node */
-	rig->relays[0].vf_to_vm_pin = 2;
-	rig->relays[0].vm_to_vf_pin = 1;
+	rig->relays.relay[0].lanes.vf_to_vm_pin = 2;
+	rig->relays.relay[0].lanes.vm_to_vf_pin = 1;
 	attach(0, 4);
 	guest_comes(0, 0xf, 0xf);
 	apply();
@@ -221,10 +227,10 @@ START_TEST(pins_hold_and_are_given_up)
 		ck_assert_uint_eq(to_vm_worker(0, q), 2);
 		ck_assert_uint_eq(to_vf_worker(0, q), 1);
 	}
-	rig->relays[0].vf_to_vm_pin = 0;
+	rig->relays.relay[0].lanes.vf_to_vm_pin = 0;
 	apply();
 	ck_assert_uint_eq(to_vm_worker(0, 3), 0);
-	rig->relays[0].vf_to_vm_pin = LANE_UNPLACED;
+	rig->relays.relay[0].lanes.vf_to_vm_pin = LANE_UNPLACED;
 	apply();
 	ck_assert_uint_eq(to_vm_worker(0, 3), 0); /* no reason to move */
 }

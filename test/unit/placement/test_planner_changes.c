@@ -3,6 +3,7 @@
  */
 /* TSAN: also run under the thread sanitizer */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: plan_create worker_publish workers_synchronize */
 #include <check.h>
 #include <pthread.h>
@@ -27,7 +28,7 @@ START_TEST(no_change_no_publishing)
 	n_published = 0;
 	for (int i = 0; i < 5; i++)
 		apply();
-	rig->relays[0].guest.sessions++; /* nothing that a lane needs to know */
+	rig->relays.relay[0].guest_end.guest.sessions++; /* nothing that a lane needs to know */
 	apply();
 	ck_assert_uint_eq(n_published, 0);
 	for (unsigned i = 0; i < 3; i++)
@@ -40,7 +41,7 @@ START_TEST(the_others_are_not_paused)
 	attach(0, 1);
 	guest_comes(0, 1, 1);
 	apply();
-	watched = &rig->relays[0].vf_to_vm[0];
+	watched = &rig->relays.relay[0].lanes.vf_to_vm[0];
 	watched_worker = to_vm_worker(0, 0);
 	for (unsigned i = 1; i < 8; i++) {
 		attach(i, 4);
@@ -64,7 +65,7 @@ START_TEST(out_of_memory_changes_nothing)
 
 		attach(0, 3);
 		guest_comes(0, 0x7, 0x7);
-		rig->relays[1].vf_phase = VF_ABSENT;
+		rig->relays.relay[1].vf_end.phase = VF_ABSENT;
 		apply();
 		for (unsigned i = 0; i < 3; i++)
 			plans[i] = rig_plan(i);
@@ -124,56 +125,57 @@ static void hold_spread(struct lane *lane, uint32_t n)
 
 START_TEST(a_vf_leaves_with_nothing_of_its_own_left)
 {
-	struct relay *relay = &rig->relays[0];
+	struct relay *relay = &rig->relays.relay[0];
 
 	attach(0, 2);
 	guest_comes(0, 0x3, 0x3);
 	apply();
-	hold(&relay->vf_to_vm[1], 7);
-	hold(&relay->vm_to_vf[0], 3);
+	hold(&relay->lanes.vf_to_vm[1], 7);
+	hold(&relay->lanes.vm_to_vf[0], 3);
 	detach(0);
 	apply();
 	ck_assert_int_eq(fake_packets_live, 0);
-	ck_assert_uint_eq(relay->vf_to_vm[1].counters.dropped_absent_pkts, 7);
-	ck_assert_uint_eq(relay->vf_to_vm[1].counters.dropped_absent_bytes, 700);
-	ck_assert_uint_eq(relay->vm_to_vf[0].counters.dropped_absent_pkts, 3);
+	ck_assert_uint_eq(relay->lanes.vf_to_vm[1].counters.dropped_absent_pkts, 7);
+	ck_assert_uint_eq(relay->lanes.vf_to_vm[1].counters.dropped_absent_bytes, 700);
+	ck_assert_uint_eq(relay->lanes.vm_to_vf[0].counters.dropped_absent_pkts, 3);
 }
 END_TEST
 
 START_TEST(a_guest_leaves)
 {
-	struct relay *relay = &rig->relays[0];
+	struct relay *relay = &rig->relays.relay[0];
 
 	attach(0, 2);
 	guest_comes(0, 0x3, 0x3);
 	apply();
-	hold(&relay->vf_to_vm[0], 7);
-	hold(&relay->vm_to_vf[1], 3);
+	hold(&relay->lanes.vf_to_vm[0], 7);
+	hold(&relay->lanes.vm_to_vf[1], 3);
 	guest_leaves(0);
 	apply();
 	ck_assert_int_eq(fake_packets_live, 0);
-	ck_assert_uint_eq(relay->vf_to_vm[0].counters.dropped_absent_pkts, 7);
-	ck_assert_uint_eq(relay->vm_to_vf[1].counters.dropped_absent_pkts, 3);
+	ck_assert_uint_eq(relay->lanes.vf_to_vm[0].counters.dropped_absent_pkts, 7);
+	ck_assert_uint_eq(relay->lanes.vm_to_vf[1].counters.dropped_absent_pkts, 3);
 }
 END_TEST
 
 START_TEST(held_packets_travel_with_their_lane)
 {
-	struct relay *relay = &rig->relays[0];
+	struct relay *relay = &rig->relays.relay[0];
 
 	attach(0, 3);
 	guest_comes(0, 0x7, 0x7);
 	apply();
-	hold(&relay->vf_to_vm[1], 7);
-	hold(&relay->vm_to_vf[1], 3);
-	relay->vf_to_vm_pin = relay->vm_to_vf_pin = (int16_t)((relay->vf_to_vm_worker[1] + 1) % 3);
+	hold(&relay->lanes.vf_to_vm[1], 7);
+	hold(&relay->lanes.vm_to_vf[1], 3);
+	relay->lanes.vf_to_vm_pin = relay->lanes.vm_to_vf_pin =
+	        (int16_t)((relay->lanes.vf_to_vm_worker[1] + 1) % 3);
 	apply();
 	guest_comes(0, 0x3, 0x3);
 	apply();
 	guest_comes(0, 0x6, 0x2);
 	apply();
-	ck_assert_uint_eq(relay->vf_to_vm[1].backlog.count, 7);
-	ck_assert_uint_eq(relay->vm_to_vf[1].backlog.count, 3);
+	ck_assert_uint_eq(relay->lanes.vf_to_vm[1].backlog.count, 7);
+	ck_assert_uint_eq(relay->lanes.vm_to_vf[1].backlog.count, 3);
 	guest_comes(0, 0x0, 0x4); /* it receives no more */
 	apply();
 	ck_assert_int_eq(fake_packets_live, 0);
@@ -185,7 +187,7 @@ END_TEST
 
 static void attach_any(uint64_t *random, unsigned id, uint16_t max_queues)
 {
-	struct vf *vf = &rig->relays[id].vf;
+	struct vf *vf = &rig->relays.relay[id].vf_end.vf;
 
 	attach(id, (uint16_t)(1 + fake_random(random) % max_queues));
 	vf->one_rx_queue = vf->n_queues > 1 && fake_random(random) % 3 == 0;
@@ -194,29 +196,29 @@ static void attach_any(uint64_t *random, unsigned id, uint16_t max_queues)
 static void change_something(uint64_t *random, uint16_t max_queues)
 {
 	unsigned id = fake_random(random) % 6;
-	struct relay *relay = &rig->relays[id];
+	struct relay *relay = &rig->relays.relay[id];
 	uint32_t queues = (1U << max_queues) - 1;
 
 	switch (fake_random(random) % 8) {
 	case 0:
-		if (relay->vf_phase != VF_ATTACHED)
+		if (relay->vf_end.phase != VF_ATTACHED)
 			attach_any(random, id, max_queues);
 		break;
 	case 1:
-		if (relay->vf_phase == VF_ATTACHED)
+		if (relay->vf_end.phase == VF_ATTACHED)
 			detach(id);
 		break;
 	case 2:
-		relay->vf_to_vm_pin = (int16_t)(fake_random(random) % 4 - 1);
+		relay->lanes.vf_to_vm_pin = (int16_t)(fake_random(random) % 4 - 1);
 		break;
 	case 3:
-		relay->vm_to_vf_pin = (int16_t)(fake_random(random) % 4 - 1);
+		relay->lanes.vm_to_vf_pin = (int16_t)(fake_random(random) % 4 - 1);
 		break;
 	case 4:
 		guest_leaves(id);
 		break;
 	case 5:
-		relay->guest.mergeable = !relay->guest.mergeable;
+		relay->guest_end.guest.mergeable = !relay->guest_end.guest.mergeable;
 		break;
 	default:
 		guest_comes(id, fake_random(random) & queues, fake_random(random) & queues);
@@ -230,11 +232,15 @@ START_TEST(every_lane_in_one_plan_always)
 	for (int i = 0; i < 600; i++) {
 		for (unsigned n = fake_random(&random) % 3; n > 0; n--)
 			change_something(&random, 8);
-		hold(&rig->relays[fake_random(&random) % 6].vf_to_vm[fake_random(&random) % 8], 3);
-		hold(&rig->relays[fake_random(&random) % 6].vm_to_vf[fake_random(&random) % 8], 3);
-		hold_spread(
-		        &rig->relays[fake_random(&random) % 6].vf_to_vm[fake_random(&random) % 8],
-		        40);
+		hold(&rig->relays.relay[fake_random(&random) % 6]
+		              .lanes.vf_to_vm[fake_random(&random) % 8],
+		     3);
+		hold(&rig->relays.relay[fake_random(&random) % 6]
+		              .lanes.vm_to_vf[fake_random(&random) % 8],
+		     3);
+		hold_spread(&rig->relays.relay[fake_random(&random) % 6]
+		                     .lanes.vf_to_vm[fake_random(&random) % 8],
+		            40);
 		plans_until_failure = (int)(fake_random(&random) % 40) - 10;
 		if (plans_until_failure < 0)
 			plans_until_failure = -1;
@@ -300,8 +306,8 @@ START_TEST(plans_change_under_traffic)
 		pthread_join(threads[i], NULL);
 	for (unsigned i = 0; i < 6; i++)
 		for (unsigned q = 0; q < 8; q++) {
-			expect_sums(&rig->relays[i].vf_to_vm[q], &moved);
-			expect_sums(&rig->relays[i].vm_to_vf[q], &moved);
+			expect_sums(&rig->relays.relay[i].lanes.vf_to_vm[q], &moved);
+			expect_sums(&rig->relays.relay[i].lanes.vm_to_vf[q], &moved);
 		}
 	ck_assert_uint_gt(moved, 1000);
 }

@@ -2,6 +2,7 @@
  * the test's: nothing happens before it says so.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_mend vf_health_read job_submit loop_timer_start loop_timer_stop */
 /* WRAP: loop_now_ms */
 #include <check.h>
@@ -122,7 +123,7 @@ void __wrap_loop_timer_stop(struct loop_timer *which)
 
 static void time_passes(void)
 {
-	ck_assert_ptr_eq(timer, &rig->relays[0].retry);
+	ck_assert_ptr_eq(timer, &rig->relays.relay[0].vf_end.retry);
 	timer = NULL;
 	clock_ms += timer_ms;
 	timer_callback(timer_context);
@@ -132,25 +133,25 @@ static void time_passes(void)
 
 static unsigned n_ok;
 
-static void on_answer(void *context, const struct control_result *result)
+static void on_answer(void *context, const struct outcome *outcome)
 {
 	(void)context;
-	n_ok += result->ok ? 1 : 0;
+	n_ok += outcome->reason == OUTCOME_OK ? 1 : 0;
 }
 
-static struct control_vf_request request;
+static struct vf_request request;
 
 static void lose(unsigned members)
 {
-	atomic_fetch_or(&rig->relays[0].lost_members, members);
-	relay_vf_lost(&rig->relays[0]);
+	atomic_fetch_or(&rig->relays.relay[0].vf_end.lost_members, members);
+	rig_lose(&rig->relays.relay[0]);
 }
 
 static void have_bond(void)
 {
 	struct error err;
 
-	request = (struct control_vf_request){.has_device = true, .bond.n_members = MEMBERS};
+	request = (struct vf_request){.has_device = true, .bond.n_members = MEMBERS};
 	ck_assert_int_eq(bond_device_from_name("net_bonding0", &request.device, &err), 0);
 	for (unsigned i = 0; i < MEMBERS; i++) {
 		char name[32];
@@ -159,9 +160,10 @@ static void have_bond(void)
 		ck_assert_int_eq(device_spec_parse(name, &request.bond.members[i], &err), 0);
 	}
 	control_add_vf(rig, &request, on_answer, NULL);
+	rig_turn_ends();
 	works(DEVICE);
 	ck_assert_uint_eq(n_ok, 1);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ATTACHED);
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_ATTACHED);
 }
 
 static struct control_relay state(void)
@@ -175,11 +177,12 @@ static struct control_relay state(void)
 static void set_up(void)
 {
 	rig_create(2);
+	job_turn_ends = rig_turn_ends;
 	n_attaches = n_detaches = n_mends = n_ok = lost_seen = away = 0;
 	needs_tx_polls = false;
 	timer = NULL;
 	clock_ms = 0;
-	rig->device_thread = thread_of(DEVICE);
+	rig->relays.device_thread = thread_of(DEVICE);
 	forget_jobs();
 }
 
@@ -193,7 +196,7 @@ START_TEST(a_member_that_was_reset)
 {
 	have_bond();
 	lose(1U << 1);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ATTACHED); /* the others go on */
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_ATTACHED); /* the others go on */
 	works(DEVICE);
 	ck_assert_uint_eq(lost_seen, 1U << 1);
 	ck_assert(state().members[1].present);
@@ -242,12 +245,12 @@ START_TEST(all_members_at_once)
 	have_bond();
 	lose(7);
 	works(DEVICE);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_DETACHING);
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_DETACHING);
 	works(DEVICE);
 	away = 1; /* what is there comes back, the rest later */
 	time_passes();
 	works(DEVICE);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ATTACHED);
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_ATTACHED);
 	ck_assert(!state().members[0].present && state().members[1].present);
 	away = 0;
 	time_passes();
@@ -262,11 +265,12 @@ START_TEST(removed_while_it_is_mended)
 	have_bond();
 	lose(1);
 	control_remove_vf(rig, &request, on_answer, NULL);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_LEAVING);
+	rig_turn_ends();
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_LEAVING);
 	works(DEVICE);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_DETACHING);
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_DETACHING);
 	works(DEVICE);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ABSENT);
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_ABSENT);
 	ck_assert_uint_eq(n_ok, 2);
 	ck_assert_uint_eq(n_detaches, 1);
 }
@@ -278,11 +282,12 @@ START_TEST(removed_while_a_member_is_away)
 	have_bond();
 	lose(1);
 	works(DEVICE);
-	ck_assert_ptr_eq(timer, &rig->relays[0].retry);
+	ck_assert_ptr_eq(timer, &rig->relays.relay[0].vf_end.retry);
 	control_remove_vf(rig, &request, on_answer, NULL);
+	rig_turn_ends();
 	works(DEVICE);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ABSENT);
-	ck_assert(timer != &rig->relays[0].retry);
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_ABSENT);
+	ck_assert(timer != &rig->relays.relay[0].vf_end.retry);
 }
 END_TEST
 
@@ -350,18 +355,18 @@ END_TEST
 /* 802.3ad's own packets go out with or without a guest. */
 START_TEST(a_bond_that_sends_by_itself)
 {
-	struct relay *relay = &rig->relays[0];
+	struct relay *relay = &rig->relays.relay[0];
 	unsigned worker;
 
 	needs_tx_polls = true;
 	have_bond();
-	ck_assert_ptr_eq(rig_find(&relay->vm_to_vf[0], &worker)->run, burst_nobody_to_lacp);
+	ck_assert_ptr_eq(rig_find(&relay->lanes.vm_to_vf[0], &worker)->run, burst_nobody_to_lacp);
 	rig_guest_set(relay, true, 1, 1);
 	control_replan(rig);
-	ck_assert_ptr_eq(rig_find(&relay->vm_to_vf[0], &worker)->run, burst_vm_to_lacp);
+	ck_assert_ptr_eq(rig_find(&relay->lanes.vm_to_vf[0], &worker)->run, burst_vm_to_lacp);
 	rig_guest_set(relay, true, 1, 0); /* its driver has stopped the queue */
 	control_replan(rig);
-	ck_assert_ptr_eq(rig_find(&relay->vm_to_vf[0], &worker)->run, burst_nobody_to_lacp);
+	ck_assert_ptr_eq(rig_find(&relay->lanes.vm_to_vf[0], &worker)->run, burst_nobody_to_lacp);
 }
 END_TEST
 

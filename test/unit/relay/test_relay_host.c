@@ -2,6 +2,7 @@
  * kernel is the test's.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: link_watch_open link_watch_next loop_add_fd_named loop_remove_fd job_submit loop_timer_stop
  */
 #include <check.h>
@@ -23,8 +24,8 @@ static loop_fn on_readable;
 
 int __wrap_link_watch_open(void);
 int __wrap_link_watch_next(int fd, struct link_event *event);
-int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *context,
-                             const char *name);
+int __wrap_loop_add_fd_named(struct loop *loop, int fd, unsigned wanted, loop_fn callback,
+                             void *context, const char *name);
 void __wrap_loop_remove_fd(struct loop *loop, int fd);
 void __wrap_job_submit(struct job_thread *thread, struct job *job);
 void __wrap_loop_timer_stop(struct loop_timer *timer);
@@ -36,7 +37,7 @@ int __wrap_link_watch_open(void)
 
 int __wrap_link_watch_next(int fd, struct link_event *event)
 {
-	ck_assert_int_eq(fd, rig->link_fd);
+	ck_assert_int_eq(fd, rig->relays.link_fd);
 	if (n_read == n_events && endless)
 		n_read--;
 	if (n_read == n_events)
@@ -45,13 +46,14 @@ int __wrap_link_watch_next(int fd, struct link_event *event)
 	return 1;
 }
 
-int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *context,
-                             const char *name)
+int __wrap_loop_add_fd_named(struct loop *loop, int fd, unsigned wanted, loop_fn callback,
+                             void *context, const char *name)
 {
 	(void)loop;
 	(void)fd;
+	ck_assert_uint_eq(wanted, LOOP_READABLE);
 	ck_assert_str_eq(name, "on_links (src/relay/host.c)");
-	ck_assert_ptr_eq(context, rig);
+	ck_assert_ptr_eq(context, &rig->relays);
 	on_readable = callback;
 	return 0;
 }
@@ -59,7 +61,7 @@ int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *
 void __wrap_loop_remove_fd(struct loop *loop, int fd)
 {
 	(void)loop;
-	ck_assert_int_eq(fd, rig->link_fd);
+	ck_assert_int_eq(fd, rig->relays.link_fd);
 	on_readable = NULL;
 }
 
@@ -80,7 +82,7 @@ static void hear(struct link_event event)
 	n_read = 0;
 	n_events = 1;
 	events[0] = event;
-	on_readable(rig);
+	on_readable(&rig->relays);
 }
 
 /* --- relays -------------------------------------------------------------------------------- */
@@ -100,29 +102,29 @@ static struct vf_host host_of(unsigned pf)
 
 static struct relay *have(unsigned id, unsigned pf)
 {
-	struct relay *relay = &rig->relays[id];
+	struct relay *relay = &rig->relays.relay[id];
 
-	relay->vf = rig_vf(id, (uint16_t)id, 1);
-	relay->vf.host = host_of(pf);
-	relay->vf.mac = relay->vf.host.mac;
-	relay->vf_phase = VF_ATTACHED;
+	relay->vf_end.vf = rig_vf(id, (uint16_t)id, 1);
+	relay->vf_end.vf.host = host_of(pf);
+	relay->vf_end.vf.mac = relay->vf_end.vf.host.mac;
+	relay->vf_end.phase = VF_ATTACHED;
 	return relay;
 }
 
 static void set_up(void)
 {
 	rig_create(1);
-	rig->link_fd = -1;
+	rig->relays.link_fd = -1;
 	n_events = n_read = 0;
 	end = 0;
 	endless = false;
-	relay_host_start(rig);
+	host_start(&rig->relays);
 	ck_assert_ptr_nonnull(on_readable);
 }
 
 static void tear_down(void)
 {
-	relay_host_stop(rig);
+	host_stop(&rig->relays);
 	ck_assert_ptr_null(on_readable);
 	rig_destroy();
 }
@@ -132,9 +134,11 @@ START_TEST(asks_those_of_whom_it_hears)
 	struct relay *one = have(0, PF_1), *other = have(1, PF_2);
 
 	hear((struct link_event){.ifindex = PF_1, .up = true});
-	ck_assert(one->ask_host && !one->unheard && !other->ask_host);
+	ck_assert(one->vf_end.host_question == VF_HOST_CHANGED &&
+	          other->vf_end.host_question == VF_HOST_NO_QUESTION);
 	hear((struct link_event){.ifindex = PF_2, .up = false});
-	ck_assert(other->ask_host && !other->vf.host.pf_up && one->vf.host.pf_up);
+	ck_assert(other->vf_end.host_question == VF_HOST_CHANGED && !other->vf_end.vf.host.pf_up &&
+	          one->vf_end.vf.host.pf_up);
 }
 END_TEST
 
@@ -143,9 +147,10 @@ START_TEST(asks_all_when_events_were_lost)
 	struct relay *one = have(0, PF_1), *other = have(63, PF_2);
 
 	hear((struct link_event){.some_lost = true});
-	ck_assert(one->ask_host && one->unheard && other->ask_host && other->unheard);
-	ck_assert(!rig->relays[1].ask_host); /* has no VF */
-	ck_assert_ptr_nonnull(on_readable);  /* and listens on */
+	ck_assert(one->vf_end.host_question == VF_HOST_CHANGED_TWICE &&
+	          other->vf_end.host_question == VF_HOST_CHANGED_TWICE);
+	ck_assert(rig->relays.relay[1].vf_end.host_question == VF_HOST_NO_QUESTION); /* has no VF */
+	ck_assert_ptr_nonnull(on_readable); /* and listens on */
 }
 END_TEST
 
@@ -156,30 +161,30 @@ START_TEST(acts_on_what_differs)
 	struct relay *twice = have(3, PF_1), *heard = have(4, PF_1), *hardy = have(5, PF_1);
 	struct vf_host host = host_of(PF_1);
 
-	relay_host_told(same, &host, true);
-	ck_assert_uint_eq(same->vf_phase, VF_ATTACHED);
+	told(same, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert_uint_eq(same->vf_end.phase, VF_ATTACHED);
 	host.pf_up = false;
-	relay_host_told(down, &host, true);
-	ck_assert(!down->vf.host.pf_up);
+	told(down, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert(!down->vf_end.vf.host.pf_up);
 	host = host_of(PF_1);
-	relay_host_told(down, &host, true);
-	ck_assert_uint_eq(down->vf_phase, VF_DETACHING);
+	told(down, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert_uint_eq(down->vf_end.phase, VF_DETACHING);
 	host.mac.addr_bytes[5] = 99;
-	relay_host_told(mac, &host, true);
-	ck_assert_uint_eq(mac->vf_phase, VF_DETACHING);
+	told(mac, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert_uint_eq(mac->vf_end.phase, VF_DETACHING);
 
 	/* Down and up again in between; of what was heard of, the events tell more. */
 	host = host_of(PF_1);
 	host.carrier_changes += 2;
-	relay_host_told(heard, &host, false);
-	ck_assert_uint_eq(heard->vf_phase, VF_ATTACHED);
-	relay_host_told(heard, &host, true);
-	ck_assert_uint_eq(heard->vf_phase, VF_ATTACHED);
-	relay_host_told(twice, &host, true);
-	ck_assert_uint_eq(twice->vf_phase, VF_DETACHING);
-	host.needs_pf = hardy->vf.host.needs_pf = false;
-	relay_host_told(hardy, &host, true);
-	ck_assert_uint_eq(hardy->vf_phase, VF_ATTACHED);
+	told(heard, &host, VF_HOST_CHANGED);
+	ck_assert_uint_eq(heard->vf_end.phase, VF_ATTACHED);
+	told(heard, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert_uint_eq(heard->vf_end.phase, VF_ATTACHED);
+	told(twice, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert_uint_eq(twice->vf_end.phase, VF_DETACHING);
+	host.needs_pf = hardy->vf_end.vf.host.needs_pf = false;
+	told(hardy, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert_uint_eq(hardy->vf_end.phase, VF_ATTACHED);
 }
 END_TEST
 
@@ -190,14 +195,14 @@ START_TEST(asks_again_what_was_not_answered)
 
 	host.incomplete = true;
 	host.mac = (struct rte_ether_addr){0};
-	relay_host_told(relay, &host, true);
-	ck_assert(relay->ask_host && relay->unheard);
-	ck_assert(vf_mac_equal(&relay->vf.host.mac, &before.mac));
-	relay->ask_host = relay->unheard = false;
+	told(relay, &host, VF_HOST_CHANGED_TWICE);
+	ck_assert(relay->vf_end.host_question == VF_HOST_CHANGED_TWICE);
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.host.mac, &before.mac));
+	relay->vf_end.host_question = VF_HOST_NO_QUESTION;
 	before.mac.addr_bytes[5] = 77;
-	relay_host_told(relay, &before, true);
-	ck_assert_uint_eq(relay->vf_phase, VF_DETACHING);
-	ck_assert(!relay->ask_host);
+	told(relay, &before, VF_HOST_CHANGED_TWICE);
+	ck_assert_uint_eq(relay->vf_end.phase, VF_DETACHING);
+	ck_assert(relay->vf_end.host_question == VF_HOST_NO_QUESTION);
 }
 END_TEST
 
@@ -207,7 +212,7 @@ START_TEST(holds_nobody_up)
 
 	endless = true;
 	hear((struct link_event){.some_lost = true}); /* returns */
-	ck_assert(relay->unheard);
+	ck_assert(relay->vf_end.host_question == VF_HOST_CHANGED_TWICE);
 }
 END_TEST
 
@@ -217,8 +222,9 @@ START_TEST(gives_up_what_fails)
 
 	end = -EIO;
 	hear((struct link_event){.ifindex = PF_1, .up = true});
-	ck_assert(relay->ask_host); /* but not what was heard before */
-	ck_assert_int_eq(rig->link_fd, -1);
+	ck_assert(relay->vf_end.host_question ==
+	          VF_HOST_CHANGED); /* but not what was heard before */
+	ck_assert_int_eq(rig->relays.link_fd, -1);
 	ck_assert_ptr_null(on_readable);
 }
 END_TEST

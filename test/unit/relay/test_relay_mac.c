@@ -1,4 +1,5 @@
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_mac_set job_submit loop_timer_start loop_timer_stop loop_now_ms log_write
  */
 /* WRAP: log_write_limited */
@@ -39,9 +40,9 @@ void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64
                              loop_fn callback, void *context)
 {
 	(void)loop;
-	ck_assert_ptr_eq(timer, &rig->mac_timer);
+	ck_assert_ptr_eq(timer, &rig->relays.mac_timer);
 	ck_assert_uint_eq(delay_ms, TICK);
-	ck_assert_ptr_eq(context, rig);
+	ck_assert_ptr_eq(context, &rig->relays);
 	on_timer = callback;
 }
 
@@ -65,7 +66,7 @@ void __wrap_log_write_limited(struct log_limit *limit, int severity, const char 
 {
 	va_list args;
 
-	ck_assert_ptr_eq(limit, &rig->relays[RELAY].guest_log);
+	ck_assert_ptr_eq(limit, &rig->relays.relay[RELAY].guest_end.log);
 	va_start(args, format);
 	vsnprintf(last_line, sizeof(last_line), format, args);
 	va_end(args);
@@ -106,18 +107,18 @@ static struct relay *relay;
 
 static void attach_vf(void)
 {
-	relay->vf = rig_vf(RELAY, 0, 2);
-	relay->vf.mac = own;
-	relay->vf_phase = VF_ATTACHED;
-	relay->mac.asked = false; /* as relay_vf.c does */
+	relay->vf_end.vf = rig_vf(RELAY, 0, 2);
+	relay->vf_end.vf.mac = own;
+	relay->vf_end.phase = VF_ATTACHED;
+	relay->vf_end.mac.asked = false; /* as relay_vf.c does */
 }
 
 static void connect_guest(void)
 {
-	unsigned sessions = relay->guest.sessions + 1;
+	unsigned sessions = relay->guest_end.guest.sessions + 1;
 
 	rig_guest_set(relay, true, 1, 3);
-	relay->guest.sessions = sessions;
+	relay->guest_end.guest.sessions = sessions;
 }
 
 /* As the lane's worker does it. */
@@ -125,11 +126,11 @@ static void speaks_on(unsigned lane, const struct rte_ether_addr *mac)
 {
 	uint64_t word = LANE_HEARD;
 
-	if (relay->vm_to_vf[lane].heard != 0)
+	if (relay->lanes.vm_to_vf[lane].heard != 0)
 		return;
 	for (unsigned i = 0; i < RTE_ETHER_ADDR_LEN; i++)
 		word |= (uint64_t)mac->addr_bytes[i] << (8 * (RTE_ETHER_ADDR_LEN - 1 - i));
-	relay->vm_to_vf[lane].heard = word;
+	relay->lanes.vm_to_vf[lane].heard = word;
 }
 
 static void speaks(const struct rte_ether_addr *mac)
@@ -140,7 +141,7 @@ static void speaks(const struct rte_ether_addr *mac)
 static void tick(void)
 {
 	clock_ms += TICK;
-	on_timer(rig);
+	on_timer(&rig->relays);
 }
 
 /* Ticks for so long, with the guest using that address all the time; what is asked is answered. */
@@ -174,13 +175,13 @@ static void expect_guest(const struct rte_ether_addr *mac)
 static void set_up(void)
 {
 	rig_create(1);
-	relay = &rig->relays[RELAY];
+	relay = &rig->relays.relay[RELAY];
 	submitted = NULL;
 	clock_ms = 1000000;
 	n_asked = n_warnings = n_notices = 0;
 	answer = VF_MAC_PROGRAMMED;
 	rig_config.sync_mac = true;
-	relay_mac_start(rig);
+	mac_start(&rig->relays);
 	attach_vf();
 	connect_guest();
 	tick();
@@ -215,14 +216,14 @@ START_TEST(its_first_frame_is_enough)
 	speaks(&guests);
 	tick();
 	ck_assert_ptr_nonnull(submitted);
-	tick();                        /* one thing at a time */
-	relay->vf.host.pf_ifindex = 7; /* what control hears meanwhile stays */
+	tick();                               /* one thing at a time */
+	relay->vf_end.vf.host.pf_ifindex = 7; /* what control hears meanwhile stays */
 	device_works();
-	ck_assert_uint_eq(relay->vf.host.pf_ifindex, 7);
+	ck_assert_uint_eq(relay->vf_end.vf.host.pf_ifindex, 7);
 	expect_asked(1);
 	ck_assert(asked_to_program);
 	ck_assert(vf_mac_equal(&asked_for, &guests));
-	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &guests));
 	ck_assert_uint_eq(n_notices, 1);
 	ck_assert_ptr_nonnull(
 	        strstr(last_line, "02:00:00:00:00:02 instead of its 02:00:00:00:00:01"));
@@ -340,7 +341,7 @@ START_TEST(finds_the_address_that_is_used_most)
 		pass_ms(TICK, &guests);
 	}
 	expect_asked(0);
-	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &guests));
 }
 END_TEST
 
@@ -351,10 +352,10 @@ START_TEST(a_guest_that_changes_its_address)
 	expect_asked(0);
 	pass_ms(1000, &guests);
 	expect_asked(1);
-	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &guests));
 	pass_ms(10000, &own);
 	expect_asked(1);
-	ck_assert(vf_mac_equal(&relay->vf.mac, &own));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &own));
 }
 END_TEST
 
@@ -428,13 +429,13 @@ START_TEST(a_vf_that_comes_back_is_programmed_again)
 {
 	pass_ms(10000, &guests);
 	expect_asked(1);
-	relay->vf_phase = VF_LOST;
+	relay->vf_end.phase = VF_LOST;
 	pass_ms(1000, NULL);
 	attach_vf();
-	ck_assert(vf_mac_equal(&relay->vf.mac, &own));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &own));
 	pass_ms(TICK, NULL); /* it need not say it again */
 	expect_asked(1);
-	ck_assert(vf_mac_equal(&relay->vf.mac, &guests));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &guests));
 }
 END_TEST
 
@@ -452,7 +453,7 @@ END_TEST
 
 START_TEST(a_vf_that_comes_after_the_guest)
 {
-	relay->vf_phase = VF_ABSENT;
+	relay->vf_end.phase = VF_ABSENT;
 	pass_ms(1000, &guests);
 	expect_guest(&guests);
 	expect_asked(0);
@@ -466,11 +467,11 @@ START_TEST(a_vf_that_has_gone_meanwhile)
 {
 	speaks(&guests);
 	tick();
-	relay->vf_phase = VF_LEAVING;
+	relay->vf_end.phase = VF_LEAVING;
 	device_works();
 	expect_asked(1);
 	ck_assert_uint_eq(n_notices, 0);
-	ck_assert(vf_mac_equal(&relay->vf.mac, &own));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &own));
 	attach_vf();
 	pass_ms(TICK, NULL);
 	expect_asked(1);
@@ -479,15 +480,15 @@ END_TEST
 
 START_TEST(no_guest_takes_anothers_address)
 {
-	struct relay *victim = &rig->relays[RELAY + 1];
+	struct relay *victim = &rig->relays.relay[RELAY + 1];
 
-	victim->vf = rig_vf(RELAY + 1, 1, 1);
-	victim->vf.mac = others;
-	victim->vf_phase = VF_ATTACHED;
+	victim->vf_end.vf = rig_vf(RELAY + 1, 1, 1);
+	victim->vf_end.vf.mac = others;
+	victim->vf_end.phase = VF_ATTACHED;
 	rig_guest_set(victim, true, 1, 1);
-	victim->guest.sessions = 1;
+	victim->guest_end.guest.sessions = 1;
 	tick();
-	victim->vm_to_vf[0].heard = LANE_HEARD | 0xfedcba987654; /* and not a word more */
+	victim->lanes.vm_to_vf[0].heard = LANE_HEARD | 0xfedcba987654; /* and not a word more */
 	tick();
 	pass_ms(100000, &others);
 	expect_asked(0);
@@ -498,14 +499,14 @@ START_TEST(no_guest_takes_anothers_address)
 	rig_guest_set(victim, false, 0, 0);
 	pass_ms(TICK, &others);
 	expect_asked(1);
-	ck_assert(vf_mac_equal(&relay->vf.mac, &others));
+	ck_assert(vf_mac_equal(&relay->vf_end.vf.mac, &others));
 }
 END_TEST
 
 START_TEST(nothing_begins_in_a_shutdown)
 {
 	speaks(&guests);
-	rig->quiesced = true;
+	rig->relays.quiesced = true;
 	tick();
 	expect_asked(0);
 }

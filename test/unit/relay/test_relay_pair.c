@@ -2,6 +2,7 @@
  * come and go.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
  */
 /* WRAP: guest_open guest_close guest_refuse guest_read */
@@ -100,10 +101,10 @@ START_TEST(the_lowest_idle_relay_is_taken)
 	expect_ok(&answer);
 	made(3, names[3]);
 	expect_made(1, "net_null3", "3");
-	rig->relays[3].vf_phase = VF_LOST; /* somebody else's */
+	rig->relays.relay[3].vf_end.phase = VF_LOST; /* somebody else's */
 	made(7, "7");
 	expect_made(4, "net_null7", "7");
-	rig->relays[3].vf_phase = VF_ABSENT;
+	rig->relays.relay[3].vf_end.phase = VF_ABSENT;
 }
 END_TEST
 
@@ -116,7 +117,7 @@ START_TEST(a_relay_that_still_gives_back_is_not_idle)
 	works(DEVICE);
 	add_if(false, 0, "b", &second); /* the device is free, the relay is not */
 	works(DEVICE);
-	ck_assert_int_eq(rig->relays[0].pair_phase, PAIR_REMOVING);
+	ck_assert_int_eq(rig->relays.relay[0].pair.state.phase, PAIR_REMOVING);
 	ends_work();
 	expect_ok(&second);
 	expect_idle(0);
@@ -200,12 +201,14 @@ START_TEST(codes_of_removals)
 		remove_if(true, device, name, &answer);
 		expect_ok(&answer);
 	}
-	rig->relays[9].vf_phase = VF_ATTACHED; /* not of this making: as if it were not there */
-	ck_assert_int_eq(device_spec_parse("net_null9", &rig->relays[9].device, &(struct error){0}),
+	rig->relays.relay[9].vf_end.phase =
+	        VF_ATTACHED; /* not of this making: as if it were not there */
+	ck_assert_int_eq(device_spec_parse("net_null9", &rig->relays.relay[9].vf_end.device,
+	                                   &(struct error){0}),
 	                 0);
 	remove_if(false, 9, NULL, &answer);
 	expect_error(&answer, removing, 1);
-	rig->relays[9].vf_phase = VF_ABSENT;
+	rig->relays.relay[9].vf_end.phase = VF_ABSENT;
 	ck_assert(idle(DEVICE) && idle(GUEST));
 
 	rig_config.dynamic_sockets = false;

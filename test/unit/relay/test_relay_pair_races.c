@@ -2,6 +2,7 @@
  * requests, jobs and time ends well.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
  */
 /* WRAP: guest_open guest_close guest_refuse guest_read */
@@ -113,9 +114,9 @@ START_TEST(a_lost_device_is_removed_with_its_socket)
 
 	made(0, "a");
 	attach_fails = true;
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	works(DEVICE); /* detached; it waits for its return */
-	ck_assert_int_eq(rig->relays[0].vf_phase, VF_LOST);
+	ck_assert_int_eq(rig->relays.relay[0].vf_end.phase, VF_LOST);
 	expect_made(0, "", "a");
 	remove_if(false, 0, "a", &answer);
 	ends_work();
@@ -130,13 +131,13 @@ START_TEST(a_lost_device_comes_back_to_its_socket)
 {
 	made(0, "a");
 	guest_comes(0);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	works(DEVICE);
 	pass_ms(200);
 	works(DEVICE);
 	expect_made(0, "net_null0", "a");
 	expect_states(0, "DPDK_READY", "VIRTIO_READY");
-	ck_assert_int_eq(rig->relays[0].pair_phase, PAIR_MADE);
+	ck_assert_int_eq(rig->relays.relay[0].pair.state.phase, PAIR_MADE);
 }
 END_TEST
 
@@ -170,7 +171,7 @@ START_TEST(anything_may_happen)
 			pass_ms((uint64_t)rand() % 700);
 			break;
 		case 4:
-			if (rig->relays[rand() % 3].guest_phase == GUEST_OPEN)
+			if (rig->relays.relay[rand() % 3].guest_end.phase == GUEST_OPEN)
 				guest_comes((unsigned)rand() % 3);
 			break;
 		default:

@@ -2,6 +2,7 @@
  * and for what. The device thread is the test's: nothing happens before it says so.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_rss_spread job_submit */
 #include <check.h>
 
@@ -33,10 +34,10 @@ static void set_up(void)
 	n_asked = spread_over = 0;
 	answer = 1;
 	rig_create(2);
-	relay = &rig->relays[RELAY];
-	relay->vf = rig_vf(RELAY, PORT, 4);
-	relay->vf.has_rss = true;
-	relay->vf_phase = VF_ATTACHED;
+	relay = &rig->relays.relay[RELAY];
+	relay->vf_end.vf = rig_vf(RELAY, PORT, 4);
+	relay->vf_end.vf.has_rss = true;
+	relay->vf_end.phase = VF_ATTACHED;
 }
 
 static void tear_down(void)
@@ -48,7 +49,7 @@ static void tear_down(void)
 static void guest_has(uint32_t queues)
 {
 	rig_guest_set(relay, queues != 0, queues, queues);
-	relay_rss_follow(rig);
+	rss_follow_all();
 }
 
 static void expect_spread(unsigned guest_queues)
@@ -56,7 +57,7 @@ static void expect_spread(unsigned guest_queues)
 	device_works();
 	ck_assert_uint_eq(spread_over, guest_queues);
 	ck_assert_ptr_null(submitted);
-	relay_rss_follow(rig); /* that was it */
+	rss_follow_all(); /* that was it */
 	ck_assert_ptr_null(submitted);
 }
 
@@ -68,11 +69,11 @@ START_TEST(follows_the_guest)
 	guest_has(0x3);
 	answer = 2;
 	expect_spread(2);
-	ck_assert_uint_eq(relay->rss.vf_queues, 2);
+	ck_assert_uint_eq(relay->vf_end.rss.vf_queues, 2);
 	guest_has(0x3f);
 	answer = 4;
 	expect_spread(6);
-	ck_assert_uint_eq(relay->rss.vf_queues, 4);
+	ck_assert_uint_eq(relay->vf_end.rss.vf_queues, 4);
 	guest_has(0); /* it leaves */
 	expect_spread(4);
 	ck_assert_uint_eq(n_asked, 3);
@@ -102,7 +103,7 @@ START_TEST(a_refusal_is_not_asked_for_again)
 	answer = -ENOTSUP;
 	guest_has(0x3);
 	expect_spread(2);
-	ck_assert_uint_eq(relay->rss.vf_queues, 0);
+	ck_assert_uint_eq(relay->vf_end.rss.vf_queues, 0);
 	guest_has(0x1);
 	expect_spread(1);
 	ck_assert_uint_eq(n_asked, 2);
@@ -111,12 +112,12 @@ END_TEST
 
 START_TEST(leaves_other_vfs_alone)
 {
-	relay->vf.has_rss = false;
+	relay->vf_end.vf.has_rss = false;
 	guest_has(0x1);
-	relay->vf.has_rss = true;
-	relay->vf_phase = VF_DETACHING;
+	relay->vf_end.vf.has_rss = true;
+	relay->vf_end.phase = VF_DETACHING;
 	guest_has(0x1);
-	relay->vf_phase = VF_ABSENT;
+	relay->vf_end.phase = VF_ABSENT;
 	guest_has(0x1);
 	ck_assert_ptr_null(submitted);
 }
@@ -125,15 +126,15 @@ END_TEST
 START_TEST(the_vf_leaves_meanwhile)
 {
 	guest_has(0x1);
-	relay->vf_phase = VF_LEAVING;
+	relay->vf_end.phase = VF_LEAVING;
 	guest_has(0x3);
 	device_works();
-	ck_assert_uint_eq(relay->rss.vf_queues, 0);
-	ck_assert_uint_eq(relay->rss.set_up_for, 0);
-	relay_rss_follow(rig);
+	ck_assert_uint_eq(relay->vf_end.rss.vf_queues, 0);
+	ck_assert_uint_eq(relay->vf_end.rss.set_up_for, 0);
+	rss_follow_all();
 	ck_assert_ptr_null(submitted);
-	relay->vf_phase = VF_ATTACHED; /* the next one */
-	relay_rss_follow(rig);
+	relay->vf_end.phase = VF_ATTACHED; /* the next one */
+	rss_follow_all();
 	expect_spread(2);
 }
 END_TEST
@@ -141,7 +142,7 @@ END_TEST
 START_TEST(nothing_more_at_the_end)
 {
 	guest_has(0x1);
-	rig->quiesced = true;
+	rig->relays.quiesced = true;
 	guest_has(0x3);
 	device_works();
 }

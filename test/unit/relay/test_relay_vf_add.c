@@ -2,6 +2,7 @@
  * that takes too long.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
  */
 #include <check.h>
@@ -22,14 +23,14 @@ START_TEST(added_when_it_is_ready)
 	device_runs();
 	expect_nothing_yet(&answer);
 	control_relay_read(rig, 7, &relay);
-	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_UNINIT");
+	ck_assert_str_eq(contract_state_to_vm(relay.vf_to_vm.state), "DPDK_UNINIT");
 	ck_assert(!relay.has_device && !relay.vf_to_vm.active);
 
 	device_delivers();
 	expect_ok(&answer);
 	control_relay_read(rig, 7, &relay);
-	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_ADDED");
-	ck_assert_str_eq(relay.vm_to_vf.internal_state, "VIRTIO_UNINIT");
+	ck_assert_str_eq(contract_state_to_vm(relay.vf_to_vm.state), "DPDK_ADDED");
+	ck_assert_str_eq(contract_state_to_vf(relay.vm_to_vf.state), "VIRTIO_UNINIT");
 	ck_assert(relay.has_device && relay.vf_to_vm.active && !relay.vm_to_vf.active);
 	ck_assert(!relay.active);
 	ck_assert_str_eq(relay.device_label, "net_null3");
@@ -37,11 +38,11 @@ START_TEST(added_when_it_is_ready)
 	ck_assert_uint_eq(relay.vf_to_vm.n_lanes, 2);
 	ck_assert_uint_eq(relay.mtu, 2100);
 
-	rig_guest_set(&rig->relays[7], true, 1, 1);
+	rig_guest_set(&rig->relays.relay[7], true, 1, 1);
 	control_replan(rig);
 	control_relay_read(rig, 7, &relay);
-	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_READY");
-	ck_assert_str_eq(relay.vm_to_vf.internal_state, "VIRTIO_READY");
+	ck_assert_str_eq(contract_state_to_vm(relay.vf_to_vm.state), "DPDK_READY");
+	ck_assert_str_eq(contract_state_to_vf(relay.vm_to_vf.state), "VIRTIO_READY");
 	ck_assert(relay.active && relay.vm_to_vf.active && relay.vm_to_vf.has_cpu);
 }
 END_TEST
@@ -79,15 +80,17 @@ END_TEST
 
 START_TEST(the_devices_codes_are_passed_on)
 {
-	static const int codes[] = {VF_ERROR_NO_MEMPOOL, VF_ERROR_START,    VF_ERROR_PROBE,
-	                            VF_ERROR_CONFIGURE,  VF_ERROR_RX_QUEUE, VF_ERROR_TX_QUEUE};
+	static const struct {
+		int error, code;
+	} codes[] = {{VF_ERROR_NO_MEMPOOL, -1}, {VF_ERROR_START, 1},    {VF_ERROR_PROBE, 2},
+	             {VF_ERROR_CONFIGURE, 4},   {VF_ERROR_RX_QUEUE, 5}, {VF_ERROR_TX_QUEUE, 6}};
 	struct answer answer;
 
 	for (size_t i = 0; i < RTE_DIM(codes); i++) {
-		attach_code = codes[i];
+		attach_code = codes[i].error;
 		add(0, 5, false, &answer);
 		device_works();
-		expect_error(&answer, add_source, codes[i]);
+		expect_error(&answer, add_source, codes[i].code);
 		ck_assert_ptr_nonnull(strstr(answer.text, "net_null5"));
 		ck_assert_str_eq(to_vm_state(0), "DPDK_UNINIT");
 	}
@@ -239,7 +242,7 @@ START_TEST(static_vfs_are_the_operators)
 		rig_config.static_vfs[i].relay_id = i;
 		ck_assert(name_device((int)i, &rig_config.static_vfs[i].device));
 	}
-	relay_vf_start_static(rig);
+	relays_start_static(&rig->relays);
 	add(1, 1, true, &answer); /* in a hurry, and not the only one who wants it */
 	pass_ms(CONTROL_ANSWER_MS);
 	expect_error(&answer, add_source, 2);

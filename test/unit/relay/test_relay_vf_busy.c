@@ -1,6 +1,7 @@
 /* VFs that the kernel is just binding or resetting: their attach is tried again, for a while.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop loop_now_ms
  */
 /* WRAP: plan_create */
@@ -48,7 +49,7 @@ START_TEST(busy_for_too_long)
 		device_works();
 		pass_ms(200);
 	}
-	expect_error(&answer, add_source, VF_ERROR_PROBE);
+	expect_error(&answer, add_source, 2);
 	ck_assert_ptr_nonnull(strstr(answer.text, "busy"));
 	ck_assert(device_idle());
 	ck_assert_str_eq(to_vm_state(0), "DPDK_UNINIT");
@@ -67,7 +68,7 @@ START_TEST(removed_between_two_trials)
 	device_works();
 	remove_vf(0, 0, false, &removal);
 	device_works();
-	expect_error(&answer, add_source, VF_ERROR_PROBE);
+	expect_error(&answer, add_source, 2);
 	expect_ok(&removal);
 	ck_assert_uint_eq(n_attaches, 1);
 	pass_ms(60000);
@@ -86,10 +87,10 @@ START_TEST(too_late_between_two_trials)
 	pass_ms(CONTROL_ANSWER_MS - 1); /* slow */
 	device_delivers();
 	pass_ms(1);
-	expect_error(&answer, add_source, VF_ERROR_PROBE);
+	expect_error(&answer, add_source, 2);
 	device_works(); /* the trial that is given up */
 	ck_assert_uint_eq(n_attaches, 1);
-	ck_assert_uint_eq(rig->relays[0].vf_phase, VF_ABSENT);
+	ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_ABSENT);
 	n_busy = 0;
 	have(0, 0);
 }
@@ -102,11 +103,11 @@ START_TEST(shut_down_between_two_trials)
 	n_busy = 1;
 	add(0, 0, true, &answer);
 	device_works();
-	rig->quiesced = true;
-	relay_vf_detach_all(rig);
+	rig->relays.quiesced = true;
+	relays_detach_all(&rig->relays);
 	device_works();
-	expect_error(&answer, add_source, VF_ERROR_PROBE);
-	relay_vf_detach_all(rig);
+	expect_error(&answer, add_source, 2);
+	relays_detach_all(&rig->relays);
 	ck_assert(device_idle());
 }
 END_TEST
@@ -116,7 +117,7 @@ START_TEST(a_lost_vf_that_is_busy)
 	struct answer answer;
 
 	have(0, 0);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	n_busy = 1;
 	add(0, 0, true, &answer); /* somebody knows that it is back, and is a bit early */
@@ -124,13 +125,13 @@ START_TEST(a_lost_vf_that_is_busy)
 	pass_ms(200);
 	device_works();
 	expect_ok(&answer);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	n_busy = 5;
 	for (int i = 0; i < 5; i++) { /* waits as for one that is not there */
 		pass_ms(200ULL << i);
 		device_works();
-		ck_assert_uint_eq(rig->relays[0].vf_phase, VF_LOST);
+		ck_assert_uint_eq(rig->relays.relay[0].vf_end.phase, VF_LOST);
 	}
 	pass_ms(LONGEST_WAIT_MS);
 	device_works();

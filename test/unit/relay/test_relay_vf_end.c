@@ -2,6 +2,7 @@
  * and in time, and all VFs are given back.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
  */
 #include <check.h>
@@ -79,11 +80,11 @@ static void something_happens(uint64_t *random, struct answer *answer)
 		pass_ms(fake_random(random) % 900);
 		break;
 	case 4:
-		rig_guest_set(&rig->relays[relay], conditional, (uint32_t)device, 1);
+		rig_guest_set(&rig->relays.relay[relay], conditional, (uint32_t)device, 1);
 		control_replan(rig);
 		break;
 	case 5:
-		relay_vf_lost(&rig->relays[relay]);
+		rig_lose(&rig->relays.relay[relay]);
 		break;
 	default:
 		n_busy = fake_random(random) % 4 == 0 ? fake_random(random) % 8 : 0;
@@ -105,7 +106,7 @@ START_TEST(every_request_is_answered_once_and_in_time)
 	if (_i % 2 == 0) {
 		have_static(0, 2);
 		have_static(2, 1);
-		relay_vf_start_static(rig);
+		relays_start_static(&rig->relays);
 	}
 	for (int i = 0; i < ASKS; i++)
 		something_happens(&random, &answers[i]);

@@ -2,6 +2,7 @@
  * what requests are answered meanwhile.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop loop_now_ms
  */
 /* WRAP: plan_create */
@@ -19,12 +20,12 @@ START_TEST(a_vf_that_was_reset_comes_back)
 
 	have(0, 0);
 	leftover = (struct vf_leftover){.pkts = 5, .bytes = 500};
-	relay_vf_lost(&rig->relays[0]);
-	relay_vf_lost(&rig->relays[0]); /* drivers say it twice */
+	rig_lose(&rig->relays.relay[0]);
+	rig_lose(&rig->relays.relay[0]); /* drivers say it twice */
 	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
 	device_works();
 	control_relay_read(rig, 0, &relay);
-	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_UNINIT");
+	ck_assert_str_eq(contract_state_to_vm(relay.vf_to_vm.state), "DPDK_UNINIT");
 	ck_assert(!relay.has_device);
 	ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_not_connected_pkts, 5);
 	ck_assert(device_idle());
@@ -44,10 +45,10 @@ static const struct vf_host good_host = {
 static void have_with_host(void)
 {
 	have(0, 0);
-	ck_assert(rig->relays[0].ask_host);
-	rig->relays[0].vf.mac = good_host.mac;
-	rig->relays[0].vf.host = good_host;
-	relay_host_told(&rig->relays[0], &good_host, false);
+	ck_assert(rig->relays.relay[0].vf_end.host_question == VF_HOST_CHANGED);
+	rig->relays.relay[0].vf_end.vf.mac = good_host.mac;
+	rig->relays.relay[0].vf_end.vf.host = good_host;
+	told(&rig->relays.relay[0], &good_host, VF_HOST_CHANGED);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
 }
 
@@ -67,10 +68,10 @@ START_TEST(a_vf_whose_pf_was_down_is_attached_anew)
 	have_with_host();
 	host.pf_up = false;
 	for (int i = 0; i < 2; i++) {
-		relay_host_told(&rig->relays[0], &host, false);
+		told(&rig->relays.relay[0], &host, VF_HOST_CHANGED);
 		ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
 	}
-	relay_host_told(&rig->relays[0], &good_host, false);
+	told(&rig->relays.relay[0], &good_host, VF_HOST_CHANGED);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
 	expect_another_attach();
 }
@@ -82,7 +83,7 @@ START_TEST(a_vf_with_a_new_mac_is_attached_anew)
 
 	have_with_host();
 	host.mac.addr_bytes[5] = 7;
-	relay_host_told(&rig->relays[0], &host, false);
+	told(&rig->relays.relay[0], &host, VF_HOST_CHANGED);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
 	expect_another_attach();
 }
@@ -94,11 +95,11 @@ START_TEST(a_mac_that_is_ours_or_none_is_no_news)
 
 	have_with_host();
 	host.mac.addr_bytes[5] = 7;
-	rig->relays[0].vf.mac = host.mac; /* --sync-mac's doing */
-	relay_host_told(&rig->relays[0], &host, false);
+	rig->relays.relay[0].vf_end.vf.mac = host.mac; /* --sync-mac's doing */
+	told(&rig->relays.relay[0], &host, VF_HOST_CHANGED);
 	none.mac = (struct rte_ether_addr){0};
-	relay_host_told(&rig->relays[0], &none, false);
-	relay_host_told(&rig->relays[0], &unseen, false);
+	told(&rig->relays.relay[0], &none, VF_HOST_CHANGED);
+	told(&rig->relays.relay[0], &unseen, VF_HOST_CHANGED);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
 	ck_assert(device_idle());
 }
@@ -109,7 +110,7 @@ START_TEST(a_vf_that_has_left_is_waited_for)
 	struct answer answer;
 
 	have(0, 0);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	attach_code = VF_ERROR_PROBE;
 	for (int i = 0; i < 20; i++) {
@@ -133,7 +134,7 @@ START_TEST(somebody_knows_that_it_is_back)
 	struct answer answer;
 
 	have(0, 0);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	add(0, 0, true, &answer);
 	expect_nothing_yet(&answer);
@@ -143,7 +144,7 @@ START_TEST(somebody_knows_that_it_is_back)
 	ck_assert(device_idle());
 
 	/* Or is wrong about it. */
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	attach_code = VF_ERROR_PROBE;
 	add(0, 0, true, &answer);
@@ -164,7 +165,7 @@ START_TEST(a_vf_that_flaps)
 
 	have(0, 0);
 	for (size_t i = 0; i < RTE_DIM(waits); i++) {
-		relay_vf_lost(&rig->relays[0]);
+		rig_lose(&rig->relays.relay[0]);
 		device_works();
 		pass_ms(waits[i] - 1);
 		ck_assert(device_idle());
@@ -174,7 +175,7 @@ START_TEST(a_vf_that_flaps)
 		pass_ms(BACKOFF_WELL_MS - 1);
 	}
 	pass_ms(1);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	pass_ms(100);
 	device_works();
@@ -187,7 +188,7 @@ START_TEST(a_lost_vf_may_be_removed)
 	struct answer answer;
 
 	have(0, 0);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	remove_vf(0, 0, false, &answer);
 	expect_ok(&answer);
@@ -203,7 +204,7 @@ START_TEST(removed_while_it_is_lost)
 
 	for (unsigned i = 0; i < 3; i++) {
 		have(0, 0);
-		relay_vf_lost(&rig->relays[0]);
+		rig_lose(&rig->relays.relay[0]);
 		remove_vf(0, 0, false, &answer);
 		device_runs();
 		if (i == 1)
@@ -229,7 +230,7 @@ START_TEST(removed_while_it_comes_back)
 	struct answer answer;
 
 	have(0, 0);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
 	pass_ms(LONGEST_WAIT_MS);
 	device_runs();
@@ -250,7 +251,7 @@ START_TEST(lost_before_it_was_announced)
 
 	add(0, 0, true, &answer);
 	device_runs();
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_delivers();
 	ck_assert_uint_eq(answer.n, 1);
 	device_works(); /* the detach */
@@ -265,9 +266,9 @@ START_TEST(shut_down_while_it_is_lost)
 {
 	have(0, 0);
 	have(1, 1);
-	relay_vf_lost(&rig->relays[0]);
+	rig_lose(&rig->relays.relay[0]);
 	device_works();
-	relay_vf_lost(&rig->relays[1]);
+	rig_lose(&rig->relays.relay[1]);
 	shut_down();
 	ck_assert_uint_eq(n_attached, 0);
 }

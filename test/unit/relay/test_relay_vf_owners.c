@@ -2,6 +2,7 @@
  * others'.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
  */
 #include <check.h>
@@ -25,34 +26,34 @@ START_TEST(each_vf_has_one_owner)
 	struct answer answer;
 
 	have(4, 2);
-	asker = CONTROL_OWNER_OVSDB;
+	asker = VF_ORIGIN_OVSDB;
 	have(3, 1);
 	ck_assert(is_ovsdbs(3) && !is_ovsdbs(4) && !is_ovsdbs(5));
-	ck_assert(control_vf_of_owner(rig, 4, CONTROL_OWNER_CLIENT, &device));
+	ck_assert(control_vf_of_origin(rig, 4, VF_ORIGIN_CLIENT, &device));
 	ck_assert_str_eq(device.name, "net_null2");
 	add(4, 2, true, &answer); /* what is there, but not its own */
 	expect_refused(&answer, add_source, 8, "a client");
 	remove_vf(4, -1, true, &answer);
-	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "a client");
+	expect_refused(&answer, remove_source, 2, "a client");
 
-	asker = CONTROL_OWNER_CLIENT;
+	asker = VF_ORIGIN_CLIENT;
 	add(3, 1, true, &answer);
 	expect_refused(&answer, add_source, 8, "net_null1 from OVSDB");
 	add(3, 5, false, &answer);
 	expect_refused(&answer, add_source, 8, "net_null1 from OVSDB");
 	add(5, 1, true, &answer);
-	expect_refused(&answer, add_source, VF_ERROR_PROBE, "relay 3 has net_null1 from OVSDB");
+	expect_refused(&answer, add_source, 2, "relay 3 has net_null1 from OVSDB");
 	remove_vf(3, -1, true, &answer);
-	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "OVSDB");
+	expect_refused(&answer, remove_source, 2, "OVSDB");
 	remove_vf(3, 1, false, &answer);
-	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "OVSDB");
+	expect_refused(&answer, remove_source, 2, "OVSDB");
 
-	asker = CONTROL_OWNER_OVSDB;
+	asker = VF_ORIGIN_OVSDB;
 	remove_vf(3, -1, true, &answer);
 	ck_assert(!is_ovsdbs(3)); /* on its way out */
 	device_works();
 	expect_ok(&answer);
-	asker = CONTROL_OWNER_CLIENT;
+	asker = VF_ORIGIN_CLIENT;
 	have(3, 1);
 	ck_assert(!is_ovsdbs(3));
 }
@@ -65,21 +66,21 @@ START_TEST(clients_may_take_a_static_vf)
 	rig_config.n_static_vfs = 1;
 	rig_config.static_vfs[0].relay_id = 2;
 	ck_assert(name_device(0, &rig_config.static_vfs[0].device));
-	relay_vf_start_static(rig);
+	relays_start_static(&rig->relays);
 	device_works();
-	asker = CONTROL_OWNER_OVSDB;
+	asker = VF_ORIGIN_OVSDB;
 	add(2, 0, true, &answer);
 	expect_refused(&answer, add_source, 8, "the configuration");
 	remove_vf(2, 0, true, &answer);
-	expect_refused(&answer, remove_source, VF_ERROR_DETACH, "the configuration");
+	expect_refused(&answer, remove_source, 2, "the configuration");
 
-	asker = CONTROL_OWNER_CLIENT;
+	asker = VF_ORIGIN_CLIENT;
 	add(2, 0, true, &answer);
 	expect_ok(&answer);
 	remove_vf(2, 0, true, &answer);
 	device_works();
 	expect_ok(&answer);
-	asker = CONTROL_OWNER_OVSDB; /* nobody's now */
+	asker = VF_ORIGIN_OVSDB; /* nobody's now */
 	have(2, 0);
 }
 END_TEST
@@ -88,17 +89,17 @@ START_TEST(ovsdb_is_not_in_a_hurry)
 {
 	struct answer answer;
 
-	asker = CONTROL_OWNER_OVSDB;
+	asker = VF_ORIGIN_OVSDB;
 	add(7, 3, true, &answer);
 	pass_ms(CONTROL_ANSWER_MS);
-	expect_error(&answer, add_source, VF_ERROR_PROBE);
+	expect_error(&answer, add_source, 2);
 	ck_assert(is_ovsdbs(7));
 	device_works(); /* it is wanted as before */
 	ck_assert(attached[3] && is_ovsdbs(7));
 	add(7, 3, true, &answer);
 	expect_ok(&answer);
 
-	relay_vf_lost(&rig->relays[7]);
+	rig_lose(&rig->relays.relay[7]);
 	ck_assert(is_ovsdbs(7));
 	device_works();
 	ck_assert(is_ovsdbs(7));
@@ -113,7 +114,7 @@ START_TEST(what_was_lost_and_removed_late_stays_away)
 	struct answer answer;
 
 	have(7, 3);
-	relay_vf_lost(&rig->relays[7]);
+	rig_lose(&rig->relays.relay[7]);
 	remove_vf(7, 3, true, &answer);
 	pass_ms(CONTROL_ANSWER_MS);
 	expect_error(&answer, remove_source, 5);

@@ -2,6 +2,7 @@
  * it counted or held is lost.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
  */
 #include <check.h>
@@ -36,14 +37,14 @@ START_TEST(removed_when_it_has_gone)
 	remove_vf(0, 0, false, &answer);
 	expect_nothing_yet(&answer);
 	control_relay_read(rig, 0, &relay);
-	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_REMOVING2");
+	ck_assert_str_eq(contract_state_to_vm(relay.vf_to_vm.state), "DPDK_REMOVING2");
 	ck_assert(relay.has_device && !relay.vf_to_vm.active && !relay.vf_to_vm.has_cpu);
 	device_runs();
 	expect_nothing_yet(&answer);
 	device_delivers();
 	expect_ok(&answer);
 	control_relay_read(rig, 0, &relay);
-	ck_assert_str_eq(relay.vf_to_vm.internal_state, "DPDK_UNINIT");
+	ck_assert_str_eq(contract_state_to_vm(relay.vf_to_vm.state), "DPDK_UNINIT");
 	ck_assert(!relay.has_device);
 	ck_assert_uint_eq(relay.mtu, 0);
 	have(0, 1);
@@ -191,10 +192,10 @@ START_TEST(everything_is_counted)
 
 	for (unsigned round = 1; round <= 3; round++) {
 		have(0, 0);
-		rig_guest_set(&rig->relays[0], true, 1, 1);
+		rig_guest_set(&rig->relays.relay[0], true, 1, 1);
 		control_replan(rig);
-		fake_hold(&rig->relays[0].vf_to_vm[1], 7);
-		fake_hold(&rig->relays[0].vm_to_vf[0], 2);
+		fake_hold(&rig->relays.relay[0].lanes.vf_to_vm[1], 7);
+		fake_hold(&rig->relays.relay[0].lanes.vm_to_vf[0], 2);
 		leftover = (struct vf_leftover){.pkts = 5, .bytes = 500};
 		health = (struct vf_health){
 		        .counts = {.missed = 11, .no_mbuf = 12, .rx_errors = 13, .tx_errors = 14}};

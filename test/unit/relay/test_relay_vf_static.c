@@ -1,6 +1,7 @@
 /* Static VFs that are not there at the start: when they are attached, and to whom they give way.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop loop_now_ms
  */
 /* WRAP: plan_create */
@@ -15,7 +16,7 @@ START_TEST(a_static_vf_that_comes_later)
 
 	have_static(0, 0);
 	attach_code = VF_ERROR_PROBE;
-	relay_vf_start_static(rig);
+	relays_start_static(&rig->relays);
 	add(0, 0, false, &answer); /* it is being attached, as far as one knows */
 	expect_error(&answer, add_source, 8);
 	for (int i = 0; i < 20; i++) {
@@ -26,14 +27,14 @@ START_TEST(a_static_vf_that_comes_later)
 	device_works();
 	add(0, 0, false, &answer); /* somebody looks for it: no repetition yet */
 	device_works();
-	expect_error(&answer, add_source, VF_ERROR_PROBE);
+	expect_error(&answer, add_source, 2);
 	attach_code = 0;
 	pass_ms(BACKOFF_LONGEST_MS);
 	device_works();
 	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");
 	add(0, 0, false, &answer); /* but now */
 	expect_error(&answer, add_source, 8);
-	ck_assert(!relay_vf_is_kept(&rig->relays[0])); /* still the configuration's */
+	ck_assert(!vf_life_is_kept(&rig->relays.relay[0])); /* still the configuration's */
 	pass_ms(BACKOFF_LONGEST_MS);
 	ck_assert(device_idle());
 }
@@ -49,20 +50,20 @@ START_TEST(a_static_vf_that_is_not_there_gives_way)
 	have_static(2, 2);
 	have_static(3, 3);
 	attach_code = VF_ERROR_PROBE;
-	relay_vf_start_static(rig);
+	relays_start_static(&rig->relays);
 	for (int i = 0; i < 4; i++)
 		device_works();
 	attach_code = 0;
 	have(0, 5);
 	add(0, 1, true, &answer); /* refused: then nobody gives way */
 	expect_error(&answer, add_source, 8);
-	ck_assert_uint_eq(rig->relays[1].vf_phase, VF_LOST);
+	ck_assert_uint_eq(rig->relays.relay[1].vf_end.phase, VF_LOST);
 	have(7, 1);
-	ck_assert_uint_eq(rig->relays[1].vf_phase, VF_ABSENT);
-	asker = CONTROL_OWNER_OVSDB;
+	ck_assert_uint_eq(rig->relays.relay[1].vf_end.phase, VF_ABSENT);
+	asker = VF_ORIGIN_OVSDB;
 	have(2, 2);
 	ck_assert(is_ovsdbs(2));
-	asker = CONTROL_OWNER_CLIENT;
+	asker = VF_ORIGIN_CLIENT;
 	remove_vf(3, 3, true, &answer);
 	expect_ok(&answer);
 	pass_ms(60000);
@@ -75,10 +76,10 @@ START_TEST(shut_down_while_a_static_vf_is_awaited)
 {
 	have_static(0, 0);
 	attach_code = VF_ERROR_PROBE;
-	relay_vf_start_static(rig);
+	relays_start_static(&rig->relays);
 	device_works();
-	rig->quiesced = true;
-	relay_vf_detach_all(rig);
+	rig->relays.quiesced = true;
+	relays_detach_all(&rig->relays);
 	pass_ms(60000);
 	ck_assert(device_idle());
 }

@@ -13,6 +13,7 @@
 
 #include "control/control.h"
 #include "fake_path.h"
+#include "rpc/contract.h"
 
 /* --- the clock ----------------------------------------------------------------------------------
  */
@@ -56,6 +57,15 @@ void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64
 	timers[n_timers++] = timer;
 }
 
+/* Called after each timer: the end of the loop's turn, if the test has one. */
+static void (*clock_turn_ends)(void);
+
+static inline void turn_ends(void)
+{
+	if (clock_turn_ends != NULL)
+		clock_turn_ends();
+}
+
 static inline struct loop_timer *next_timer(void)
 {
 	struct loop_timer *next = NULL;
@@ -75,6 +85,7 @@ static inline void pass_ms(uint64_t ms)
 		clock_ms = timer->deadline_ms;
 		loop_timer_stop(timer);
 		timer->callback(timer->context);
+		turn_ends();
 	}
 	clock_ms = until;
 }
@@ -82,7 +93,9 @@ static inline void pass_ms(uint64_t ms)
 /* --- clients ------------------------------------------------------------------------------------
  */
 
+/* An answer as rpc tells it. */
 struct answer {
+	enum contract_request request; /* what was asked */
 	unsigned n;
 	bool ok, has_code;
 	int code;
@@ -91,16 +104,20 @@ struct answer {
 	uint64_t asked_ms, took_ms;
 };
 
-static inline void on_answer(void *context, const struct control_result *result)
+static inline void on_answer(void *context, const struct outcome *outcome)
 {
 	struct answer *answer = context;
 
 	answer->n++;
-	answer->ok = result->ok;
-	answer->has_code = result->has_code;
-	answer->code = result->code;
-	answer->source = result->source;
-	memcpy(answer->text, result->text, sizeof(answer->text));
+	answer->ok = outcome->reason == OUTCOME_OK;
+	answer->has_code = !answer->ok;
+	if (!answer->ok) {
+		struct contract_error error = contract_error(answer->request, outcome);
+
+		answer->code = error.code;
+		answer->source = error.source;
+	}
+	memcpy(answer->text, outcome->text, sizeof(answer->text));
 	answer->took_ms = clock_ms - answer->asked_ms;
 }
 

@@ -3,6 +3,7 @@
  *
  * A test that includes this file names in its WRAP lines:
  * rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache
+ * loop_task_raise
  */
 #ifndef TEST_CONTROL_RIG_H
 #define TEST_CONTROL_RIG_H
@@ -13,8 +14,14 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "control/composition.h"
 #include "fake_path.h"
-#include "relay/relay.h"
+#include "placement/pins.h"
+#include "relay/guest_life.h"
+#include "relay/host.h"
+#include "relay/mac.h"
+#include "relay/rss.h"
+#include "relay/vf_life.h"
 
 #define RIG_WORKERS_MAX 4
 #define RIG_MAX_FRAME   2122
@@ -62,24 +69,25 @@ static inline struct rte_mempool *rig_pool(unsigned relay_id)
 	return (struct rte_mempool *)&rig_pools[relay_id];
 }
 
-static inline void rig_relay_init(unsigned id)
+/* The end of the loop's turn, at which plans follow what has changed in it. */
+static inline void rig_turn_ends(void)
 {
-	struct relay *relay = &rig->relays[id];
+	if (!rig->replan.raised)
+		return;
+	rig->replan.raised = false;
+	rig->replan.callback(rig->replan.context);
+}
 
-	relay->id = id;
-	relay->control = rig;
-	relay->guest.numa_node = -1;
-	relay->vf_to_vm_pin = relay->vm_to_vf_pin = LANE_UNPLACED;
-	LIST_INIT(&relay->add_waiters);
-	LIST_INIT(&relay->remove_waiters);
-	for (unsigned i = 0; i < VF_QUEUES_MAX; i++) {
-		relay->vf_to_vm_worker[i] = LANE_UNPLACED;
-		ck_assert_int_eq(lane_init(&relay->vf_to_vm[i], id, LANE_VF_TO_VM, i), 0);
-	}
-	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++) {
-		relay->vm_to_vf_worker[i] = LANE_UNPLACED;
-		ck_assert_int_eq(lane_init(&relay->vm_to_vf[i], id, LANE_VM_TO_VF, i), 0);
-	}
+void __wrap_loop_task_raise(struct loop *loop, struct loop_task *task);
+
+void __wrap_loop_task_raise(struct loop *loop, struct loop_task *task)
+{
+	(void)loop;
+	task->raised = true;
+}
+
+static inline void rig_guest_init(unsigned id)
+{
 	rig_guests[id].guest.ops = &fake_guest_ops;
 	for (unsigned i = 0; i < FAKE_GUEST_QUEUES; i++)
 		rig_guests[id].tx[i].number = i;
@@ -88,6 +96,7 @@ static inline void rig_relay_init(unsigned id)
 static inline void rig_create(unsigned n_workers)
 {
 	size_t size = RTE_ALIGN_CEIL(sizeof(*rig), RTE_CACHE_LINE_SIZE);
+	struct workers *workers;
 	struct cpu_set cpus = {0};
 	struct error err;
 
@@ -100,34 +109,35 @@ static inline void rig_create(unsigned n_workers)
 	memset(rig_vfs, 0, sizeof(rig_vfs));
 	for (unsigned i = 1; i <= n_workers; i++)
 		cpu_set_add(&cpus, i);
-	rig->config = &rig_config;
-	rig->event_fd = -1;
-	rig->discard_pool = rig_pool(RELAYS_MAX);
-	rig->workers = workers_create(&cpus, &err);
-	ck_assert_ptr_nonnull(rig->workers);
-	rig->workers->stall_cycles = UINT64_MAX;
+	workers = workers_create(&cpus, &err);
+	ck_assert_ptr_nonnull(workers);
+	workers->stall_cycles = UINT64_MAX;
 	for (unsigned i = 0; i < n_workers; i++) {
-		rig->workers->worker[i].shares_cpu = true;
-		rig->workers->worker[i].numa_node = 0;
+		workers->worker[i].shares_cpu = true;
+		workers->worker[i].numa_node = 0;
 	}
+	ck_assert_int_eq(control_init_relays(rig, &rig_config, NULL, workers), 0);
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
-		rig_relay_init(i);
+		rig_guest_init(i);
 	for (uint16_t port = 0; port < FAKE_VF_QUEUES; port++) {
 		fake_vf_install(&rig_vfs[port], port);
 		for (unsigned i = 0; i < FAKE_VF_QUEUES; i++)
 			rig_vfs[port].rx[i].number = i;
 	}
-	rig->planner = planner_create(rig);
+	rig->discard_pool = rig_pool(RELAYS_MAX);
+	rig->planner = planner_create(&rig->relays, &rig->loads, rig->discard_pool);
 	ck_assert_ptr_nonnull(rig->planner);
 }
 
 static inline void rig_free_lanes(void)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		struct lanes *lanes = &rig->relays.relay[i].lanes;
+
 		for (unsigned q = 0; q < VF_QUEUES_MAX; q++)
-			lane_free(&rig->relays[i].vf_to_vm[q]);
+			lane_free(&lanes->vf_to_vm[q]);
 		for (unsigned q = 0; q < GUEST_QUEUES_MAX; q++)
-			lane_free(&rig->relays[i].vm_to_vf[q]);
+			lane_free(&lanes->vm_to_vf[q]);
 	}
 }
 
@@ -137,6 +147,27 @@ static inline void rig_destroy(void)
 	planner_destroy(rig->planner);
 	workers_destroy(rig->workers);
 	free(rig);
+}
+
+/* As the sampler does it. */
+static inline void told(struct relay *relay, const struct vf_host *host,
+                        enum vf_host_question question)
+{
+	if (host_told(relay, host, question))
+		relays_vf_lost(relay);
+	rig_turn_ends();
+}
+
+static inline void rig_lose(struct relay *relay)
+{
+	relays_vf_lost(relay);
+	rig_turn_ends();
+}
+
+static inline void rss_follow_all(void)
+{
+	for (unsigned i = 0; i < RELAYS_MAX; i++)
+		rss_follow(&rig->relays.relay[i]);
 }
 
 static inline const struct plan *rig_plan(unsigned worker)
@@ -156,10 +187,10 @@ static inline struct vf rig_vf(unsigned relay_id, uint16_t port_id, uint16_t n_q
 
 static inline void rig_guest_set(struct relay *relay, bool connected, uint32_t rx, uint32_t tx)
 {
-	relay->guest = (struct guest_state){.connected = connected,
-	                                    .rx_queues = connected ? rx : 0,
-	                                    .tx_queues = connected ? tx : 0,
-	                                    .numa_node = 0};
+	relay->guest_end.guest = (struct guest_state){.connected = connected,
+	                                              .rx_queues = connected ? rx : 0,
+	                                              .tx_queues = connected ? tx : 0,
+	                                              .numa_node = 0};
 }
 
 /* --- where a lane is ----------------------------------------------------------------------------

@@ -26,32 +26,34 @@ static inline bool name_device(int number, struct device_spec *device)
 	return true;
 }
 
-static inline struct control_vf_request vf_request(enum control_owner owner, unsigned relay_id,
-                                                   int device, bool conditional)
+static inline struct vf_request vf_request_of(enum vf_origin origin, unsigned relay_id, int device,
+                                              bool conditional)
 {
-	struct control_vf_request request = {
-	        .owner = owner, .relay_id = relay_id, .conditional = conditional};
+	struct vf_request request = {
+	        .origin = origin, .relay_id = relay_id, .conditional = conditional};
 
 	request.has_device = name_device(device, &request.device);
 	return request;
 }
 
-static inline void ask_add(struct answer *answer, enum control_owner owner, unsigned relay_id,
+static inline void ask_add(struct answer *answer, enum vf_origin origin, unsigned relay_id,
                            int device, bool conditional)
 {
-	struct control_vf_request request = vf_request(owner, relay_id, device, conditional);
+	struct vf_request request = vf_request_of(origin, relay_id, device, conditional);
 
-	*answer = (struct answer){.asked_ms = clock_ms};
+	*answer = (struct answer){.asked_ms = clock_ms, .request = CONTRACT_ADD};
 	control_add_vf(rig, &request, on_answer, answer);
+	rig_turn_ends();
 }
 
-static inline void ask_remove(struct answer *answer, enum control_owner owner, unsigned relay_id,
+static inline void ask_remove(struct answer *answer, enum vf_origin origin, unsigned relay_id,
                               int device, bool conditional)
 {
-	struct control_vf_request request = vf_request(owner, relay_id, device, conditional);
+	struct vf_request request = vf_request_of(origin, relay_id, device, conditional);
 
-	*answer = (struct answer){.asked_ms = clock_ms};
+	*answer = (struct answer){.asked_ms = clock_ms, .request = CONTRACT_REMOVE};
 	control_remove_vf(rig, &request, on_answer, answer);
+	rig_turn_ends();
 }
 
 #endif

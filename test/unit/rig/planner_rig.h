@@ -153,10 +153,10 @@ static inline void expect_placement(const struct lane *lane, int16_t told, int16
 /* The guest queues that a VF queue's lane sends to. */
 static inline uint32_t expected_share(const struct relay *relay, unsigned queue)
 {
-	uint32_t to = relay->guest.rx_queues, share = 0;
-	unsigned n_to = (unsigned)__builtin_popcount(to), n_from = relay->vf.n_queues;
+	uint32_t to = relay->guest_end.guest.rx_queues, share = 0;
+	unsigned n_to = (unsigned)__builtin_popcount(to), n_from = relay->vf_end.vf.n_queues;
 
-	if (relay->vf.one_rx_queue)
+	if (relay->vf_end.vf.one_rx_queue)
 		return to;
 	if (n_from >= n_to)
 		return 1U << nth_bit(to, queue % n_to);
@@ -168,15 +168,16 @@ static inline uint32_t expected_share(const struct relay *relay, unsigned queue)
 
 static inline void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 {
-	const struct lane *lane = &relay->vf_to_vm[queue];
-	uint32_t to = relay->guest.rx_queues;
-	bool wished = relay->vf_phase == VF_ATTACHED && queue < relay->vf.n_queues;
+	const struct lane *lane = &relay->lanes.vf_to_vm[queue];
+	uint32_t to = relay->guest_end.guest.rx_queues;
+	bool wished = relay->vf_end.phase == VF_ATTACHED && queue < relay->vf_end.vf.n_queues;
 
-	expect_placement(lane, relay->vf_to_vm_worker[queue], relay->vf_to_vm_pin, wished);
+	expect_placement(lane, relay->lanes.vf_to_vm_worker[queue], relay->lanes.vf_to_vm_pin,
+	                 wished);
 	if (!wished)
 		return;
 	const struct lane_work *work = work_of(lane);
-	fake_expect(work->port_id == relay->vf.port_id);
+	fake_expect(work->port_id == relay->vf_end.vf.port_id);
 	fake_expect(work->vf_queue == queue);
 	if (to == 0) {
 		fake_expect(work->run == burst_vf_to_nobody);
@@ -187,29 +188,31 @@ static inline void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 	fake_expect(work->run == (__builtin_popcount(work->guest_queues) > 1 ? burst_vf_to_vm_spread
 	                                                                     : burst_vf_to_vm));
 	fake_expect(work->guest == &rig_guests[relay->id].guest);
-	fake_expect(work->mergeable == relay->guest.mergeable);
+	fake_expect(work->mergeable == relay->guest_end.guest.mergeable);
 }
 
 static inline void expect_vm_to_vf(const struct relay *relay, unsigned queue)
 {
-	const struct lane *lane = &relay->vm_to_vf[queue];
-	bool has_vf = relay->vf_phase == VF_ATTACHED, wished = relay->guest.tx_queues >> queue & 1;
+	const struct lane *lane = &relay->lanes.vm_to_vf[queue];
+	bool has_vf = relay->vf_end.phase == VF_ATTACHED,
+	     wished = relay->guest_end.guest.tx_queues >> queue & 1;
 
-	expect_placement(lane, relay->vm_to_vf_worker[queue], relay->vm_to_vf_pin, wished);
+	expect_placement(lane, relay->lanes.vm_to_vf_worker[queue], relay->lanes.vm_to_vf_pin,
+	                 wished);
 	if (!wished)
 		return;
 	const struct lane_work *work = work_of(lane);
 	fake_expect(work->guest == &rig_guests[relay->id].guest);
 	fake_expect(work->guest_queue == queue);
 	fake_expect(work->run == (has_vf ? burst_vm_to_vf : burst_vm_to_nobody));
-	fake_expect(work->pool == (has_vf ? relay->vf.pool : rig->discard_pool));
+	fake_expect(work->pool == (has_vf ? relay->vf_end.vf.pool : rig->discard_pool));
 	if (!has_vf) {
 		fake_expect(lane_held(lane) == 0);
 		return;
 	}
-	fake_expect(work->port_id == relay->vf.port_id);
-	fake_expect(work->vf_queue == queue % relay->vf.n_queues);
-	fake_expect(work->max_frame == relay->vf.max_frame);
+	fake_expect(work->port_id == relay->vf_end.vf.port_id);
+	fake_expect(work->vf_queue == queue % relay->vf_end.vf.n_queues);
+	fake_expect(work->max_frame == relay->vf_end.vf.max_frame);
 	fake_expect(work->stall_cycles == rig->workers->stall_cycles);
 }
 
@@ -219,14 +222,14 @@ static inline void expect_plans_fit(void)
 
 	find_all();
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *relay = &rig->relays[i];
+		const struct relay *relay = &rig->relays.relay[i];
 
 		for (unsigned q = 0; q < VF_QUEUES_MAX; q++)
 			expect_vf_to_vm(relay, q);
 		for (unsigned q = 0; q < GUEST_QUEUES_MAX; q++)
 			expect_vm_to_vf(relay, q);
-		n_wished += relay->vf_phase == VF_ATTACHED ? relay->vf.n_queues : 0;
-		n_wished += (unsigned)__builtin_popcount(relay->guest.tx_queues);
+		n_wished += relay->vf_end.phase == VF_ATTACHED ? relay->vf_end.vf.n_queues : 0;
+		n_wished += (unsigned)__builtin_popcount(relay->guest_end.guest.tx_queues);
 	}
 	for (unsigned i = 0; i < rig->workers->count; i++) {
 		n_works += rig_lanes_of_worker(i);
@@ -246,35 +249,35 @@ static inline void apply(void)
 
 static inline void attach(unsigned id, uint16_t n_queues)
 {
-	struct relay *relay = &rig->relays[id];
+	struct relay *relay = &rig->relays.relay[id];
 
-	relay->vf = rig_vf(id, (uint16_t)(id % FAKE_VF_QUEUES), n_queues);
-	relay->vf_phase = VF_ATTACHED;
+	relay->vf_end.vf = rig_vf(id, (uint16_t)(id % FAKE_VF_QUEUES), n_queues);
+	relay->vf_end.phase = VF_ATTACHED;
 }
 
 static inline void detach(unsigned id)
 {
-	rig->relays[id].vf_phase = VF_LEAVING;
+	rig->relays.relay[id].vf_end.phase = VF_LEAVING;
 }
 
 static inline void guest_comes(unsigned id, uint32_t rx, uint32_t tx)
 {
-	rig_guest_set(&rig->relays[id], true, rx, tx);
+	rig_guest_set(&rig->relays.relay[id], true, rx, tx);
 }
 
 static inline void guest_leaves(unsigned id)
 {
-	rig_guest_set(&rig->relays[id], false, 0, 0);
+	rig_guest_set(&rig->relays.relay[id], false, 0, 0);
 }
 
 static inline unsigned to_vm_worker(unsigned id, unsigned queue)
 {
-	return (unsigned)rig->relays[id].vf_to_vm_worker[queue];
+	return (unsigned)rig->relays.relay[id].lanes.vf_to_vm_worker[queue];
 }
 
 static inline unsigned to_vf_worker(unsigned id, unsigned queue)
 {
-	return (unsigned)rig->relays[id].vm_to_vf_worker[queue];
+	return (unsigned)rig->relays.relay[id].lanes.vm_to_vf_worker[queue];
 }
 
 static inline void set_up(void)

@@ -114,8 +114,8 @@ static inline void guest_comes(unsigned relay_id)
 {
 	guest_states[relay_id] = (struct guest_state){
 	        .connected = true, .rx_queues = 1, .tx_queues = 1, .sessions = 1};
-	relay_guest_changed(&rig->relays[relay_id]);
-	control_replan(rig);
+	guest_life_changed(&rig->relays.relay[relay_id]);
+	rig_turn_ends();
 }
 
 /* --- requests ----------------------------------------------------------------------------------
@@ -127,10 +127,10 @@ static const char removing[] = "virtio_remove_sock_dev_pair()";
 static char directory[32];
 
 /* "a" stands for a socket in the test's directory; device < 0: none is given. */
-static inline struct control_sock_request request_of(int device, const char *name, bool conditional,
-                                                     char path[128])
+static inline struct sock_request request_of(int device, const char *name, bool conditional,
+                                             char path[128])
 {
-	struct control_sock_request request = {.conditional = conditional};
+	struct sock_request request = {.conditional = conditional};
 
 	if (name != NULL && name[0] != '/' && name[0] != '\0')
 		snprintf(path, 128, "%s/%s", directory, name);
@@ -144,19 +144,21 @@ static inline struct control_sock_request request_of(int device, const char *nam
 static inline void add_if(bool conditional, int device, const char *name, struct answer *answer)
 {
 	char path[128];
-	struct control_sock_request request = request_of(device, name, conditional, path);
+	struct sock_request request = request_of(device, name, conditional, path);
 
-	*answer = (struct answer){.asked_ms = clock_ms};
+	*answer = (struct answer){.asked_ms = clock_ms, .request = CONTRACT_ADD_SOCK};
 	control_add_sock(rig, &request, on_answer, answer);
+	rig_turn_ends();
 }
 
 static inline void remove_if(bool conditional, int device, const char *name, struct answer *answer)
 {
 	char path[128];
-	struct control_sock_request request = request_of(device, name, conditional, path);
+	struct sock_request request = request_of(device, name, conditional, path);
 
-	*answer = (struct answer){.asked_ms = clock_ms};
+	*answer = (struct answer){.asked_ms = clock_ms, .request = CONTRACT_REMOVE_SOCK};
 	control_remove_sock(rig, &request, on_answer, answer);
+	rig_turn_ends();
 }
 
 static inline void expect_waits(const struct answer *answer)
@@ -178,8 +180,8 @@ static inline void expect_states(unsigned relay_id, const char *vf_to_vm, const 
 	struct control_relay reading;
 
 	control_relay_read(rig, relay_id, &reading);
-	ck_assert_str_eq(reading.vf_to_vm.internal_state, vf_to_vm);
-	ck_assert_str_eq(reading.vm_to_vf.internal_state, vm_to_vf);
+	ck_assert_str_eq(contract_state_to_vm(reading.vf_to_vm.state), vf_to_vm);
+	ck_assert_str_eq(contract_state_to_vf(reading.vm_to_vf.state), vm_to_vf);
 }
 
 /* Nothing is left of the relay's pair. */
@@ -191,7 +193,7 @@ static inline void expect_idle(unsigned relay_id)
 	ck_assert(!reading.has_device);
 	ck_assert_str_eq(reading.vhost_socket, "NONE");
 	expect_states(relay_id, "DPDK_UNINIT", "VIRTIO_UNINIT");
-	ck_assert_int_eq(rig->relays[relay_id].pair_phase, PAIR_NONE);
+	ck_assert_int_eq(rig->relays.relay[relay_id].pair.state.phase, PAIR_NONE);
 	expect_unplanned(relay_id, LANE_VF_TO_VM);
 	expect_unplanned(relay_id, LANE_VM_TO_VF);
 }
@@ -210,10 +212,11 @@ static inline void expect_made(unsigned relay_id, const char *device, const char
 static inline void set_up(void)
 {
 	rig_create(2);
+	clock_turn_ends = job_turn_ends = rig_turn_ends;
 	rig_config.dynamic_sockets = true;
-	rig->device_thread = thread_of(DEVICE);
-	rig->guest_thread = thread_of(GUEST);
-	rig->guest_params = (struct guest_params){.client = true, .mrgbuf = true};
+	rig->relays.device_thread = thread_of(DEVICE);
+	rig->relays.guest_thread = thread_of(GUEST);
+	rig->relays.guest_params = (struct guest_params){.client = true, .mrgbuf = true};
 	forget_jobs();
 	n_attached = n_open = n_timers = 0;
 	attach_fails = detach_fails = open_fails = out_of_memory = false;
@@ -226,7 +229,7 @@ static inline void set_up(void)
 static inline void tear_down(void)
 {
 	ck_assert_uint_eq(n_timers, 0);
-	relay_pair_forget_all(rig);
+	relays_forget_waiters(&rig->relays);
 	rig_destroy();
 	ck_assert_int_eq(rmdir(directory), 0);
 }

@@ -31,7 +31,7 @@ static inline void device_delivers(void)
 
 	ck_assert_ptr_nonnull(job);
 	under_way = NULL;
-	job->done(job);
+	delivers(job);
 }
 
 static inline void device_works(void)
@@ -133,7 +133,7 @@ struct plan *__wrap_plan_create(const struct lane_work *works, unsigned n_works)
 /* --- clients ------------------------------------------------------------------------------------
  */
 
-static enum control_owner asker;
+static enum vf_origin asker;
 
 static inline void add(unsigned relay_id, int device, bool conditional, struct answer *answer)
 {
@@ -158,14 +158,14 @@ static inline const char *to_vm_state(unsigned relay_id)
 	struct control_relay relay;
 
 	control_relay_read(rig, relay_id, &relay);
-	return relay.vf_to_vm.internal_state;
+	return contract_state_to_vm(relay.vf_to_vm.state);
 }
 
 static inline bool is_ovsdbs(unsigned relay_id)
 {
 	struct device_spec device;
 
-	return control_vf_of_owner(rig, relay_id, CONTROL_OWNER_OVSDB, &device);
+	return control_vf_of_origin(rig, relay_id, VF_ORIGIN_OVSDB, &device);
 }
 
 #define LONGEST_WAIT_MS 20000 /* surely longer than between two tries */
@@ -193,14 +193,15 @@ static inline void have(unsigned relay_id, int device)
 static inline void set_up(void)
 {
 	rig_create(3);
-	rig->device_thread = thread_of(DEVICE);
+	clock_turn_ends = job_turn_ends = rig_turn_ends;
+	rig->relays.device_thread = thread_of(DEVICE);
 	forget_jobs();
 	under_way = NULL;
 	memset(attached, 0, sizeof(attached));
 	n_attached = n_attaches = n_detaches = n_timers = 0;
 	attach_code = attach_node = 0;
 	n_busy = 0;
-	asker = CONTROL_OWNER_CLIENT;
+	asker = VF_ORIGIN_CLIENT;
 	detach_fails = out_of_memory = false;
 	memset(&leftover, 0, sizeof(leftover));
 	memset(&health, 0, sizeof(health));
@@ -217,14 +218,14 @@ static inline void tear_down(void)
 /* As control_quiesce and control_destroy do. */
 static inline void shut_down(void)
 {
-	rig->quiesced = true;
+	rig->relays.quiesced = true;
 	for (unsigned i = 0; i < rig->workers->count; i++) {
 		struct worker *worker = &rig->workers->worker[i];
 
 		free((void *)(uintptr_t)worker_publish(worker, __real_plan_create(NULL, 0)));
 	}
 	for (int round = 0; round < 2; round++) {
-		relay_vf_detach_all(rig);
+		relays_detach_all(&rig->relays);
 		if (under_way != NULL)
 			device_delivers();
 		while (!device_idle())

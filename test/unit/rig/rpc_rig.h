@@ -26,23 +26,23 @@
 static struct {
 	bool dynamic_sockets;
 	bool park; /* keep requests, to answer them later */
-	struct control_result result;
-	struct control_vf_request request;        /* the last one */
-	struct control_sock_request sock_request; /* likewise */
+	struct outcome outcome;
+	struct vf_request request;        /* the last one */
+	struct sock_request sock_request; /* likewise */
 	char sock_path[256];
 	unsigned n_adds, n_removes, n_sock_adds, n_sock_removes, n_parked;
 	struct {
-		control_done_fn done;
+		outcome_fn done;
 		void *context;
 	} parked[PARKED_MAX];
 	struct control_relay relays[RELAYS_MAX];
 } fake;
 
-void fake_request(const struct control_vf_request *request, control_done_fn done, void *context)
+void fake_request(const struct vf_request *request, outcome_fn done, void *context)
 {
 	fake.request = *request;
 	if (!fake.park) {
-		done(context, &fake.result);
+		done(context, &fake.outcome);
 		return;
 	}
 	ck_assert_uint_lt(fake.n_parked, PARKED_MAX);
@@ -53,45 +53,44 @@ void fake_request(const struct control_vf_request *request, control_done_fn done
 void fake_answer_parked(void)
 {
 	for (unsigned i = 0; i < fake.n_parked; i++)
-		fake.parked[i].done(fake.parked[i].context, &fake.result);
+		fake.parked[i].done(fake.parked[i].context, &fake.outcome);
 	fake.n_parked = 0;
 }
 
-void __wrap_control_add_vf(struct control *control, const struct control_vf_request *request,
-                           control_done_fn done, void *context)
+void __wrap_control_add_vf(struct control *control, const struct vf_request *request,
+                           outcome_fn done, void *context)
 {
 	(void)control;
 	fake.n_adds++;
 	fake_request(request, done, context);
 }
 
-void __wrap_control_remove_vf(struct control *control, const struct control_vf_request *request,
-                              control_done_fn done, void *context)
+void __wrap_control_remove_vf(struct control *control, const struct vf_request *request,
+                              outcome_fn done, void *context)
 {
 	(void)control;
 	fake.n_removes++;
 	fake_request(request, done, context);
 }
 
-void fake_sock_request(const struct control_sock_request *request, control_done_fn done,
-                       void *context)
+void fake_sock_request(const struct sock_request *request, outcome_fn done, void *context)
 {
 	fake.sock_request = *request;
 	snprintf(fake.sock_path, sizeof(fake.sock_path), "%s",
 	         request->path != NULL ? request->path : "-");
-	done(context, &fake.result);
+	done(context, &fake.outcome);
 }
 
-void __wrap_control_add_sock(struct control *control, const struct control_sock_request *request,
-                             control_done_fn done, void *context)
+void __wrap_control_add_sock(struct control *control, const struct sock_request *request,
+                             outcome_fn done, void *context)
 {
 	(void)control;
 	fake.n_sock_adds++;
 	fake_sock_request(request, done, context);
 }
 
-void __wrap_control_remove_sock(struct control *control, const struct control_sock_request *request,
-                                control_done_fn done, void *context)
+void __wrap_control_remove_sock(struct control *control, const struct sock_request *request,
+                                outcome_fn done, void *context)
 {
 	(void)control;
 	fake.n_sock_removes++;
@@ -174,12 +173,11 @@ void rig_up(void)
 
 	log_open(LOG_TO_STDOUT, LOG_ERR, "test");
 	memset(&fake, 0, sizeof(fake));
-	fake.result.ok = true;
 	for (unsigned id = 0; id < RELAYS_MAX; id++) {
 		fake.relays[id].id = id;
 		fake.relays[id].vhost_socket = "NONE";
-		fake.relays[id].vf_to_vm.internal_state = "DPDK_UNINIT";
-		fake.relays[id].vm_to_vf.internal_state = "VIRTIO_UNINIT";
+		fake.relays[id].vf_to_vm.state = CONTROL_NONE;
+		fake.relays[id].vm_to_vf.state = CONTROL_NONE;
 	}
 	snprintf(rig.directory, sizeof(rig.directory), "/tmp/vf-rpc-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(rig.directory));

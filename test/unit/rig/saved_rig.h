@@ -17,6 +17,7 @@
 
 #include "fake_clients.h"
 #include "fake_jobs.h"
+#include "keep/saved.h"
 #include "keep/state.h"
 #include "sys/sysfs.h"
 #include "sys/whole_file.h"
@@ -162,12 +163,13 @@ static inline void start(void)
 	struct config config = rig_config;
 
 	rig_create(2);
+	clock_turn_ends = job_turn_ends = rig_turn_ends;
 	rig_config = config; /* rig_create clears it */
-	rig->device_thread = thread_of(DEVICE);
-	rig->guest_thread = thread_of(GUEST);
-	pins_init(rig);
-	relay_vf_start_static(rig);
-	ck_assert_int_eq(saved_start(rig), 0);
+	rig->relays.device_thread = thread_of(DEVICE);
+	rig->relays.guest_thread = thread_of(GUEST);
+	pins_init(&rig->relays);
+	relays_start_static(&rig->relays);
+	ck_assert_int_eq(saved_start(&rig->relays, &rig->saved), 0);
 	ck_assert_ptr_nonnull(rig->saved);
 }
 
@@ -179,11 +181,7 @@ static inline void die(void)
 	forget_jobs();
 	free(rig->saved);
 	rig->saved = NULL;
-	relay_pair_forget_all(rig);
-	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		waiters_answer_ok(&rig->relays[i].add_waiters);
-		waiters_answer_ok(&rig->relays[i].remove_waiters);
-	}
+	relays_forget_waiters(&rig->relays);
 	rig_destroy();
 }
 
@@ -245,19 +243,21 @@ static inline void expect_saved(const char *expected)
  * there. */
 static inline void expect_relays(const char *expected)
 {
-	static const char *const marks[] = {[CONTROL_OWNER_CLIENT] = "",
-	                                    [CONTROL_OWNER_OVSDB] = "!",
-	                                    [CONTROL_OWNER_CONFIG] = "#"};
+	static const char *const marks[] = {[VF_ORIGIN_CLIENT] = "",
+	                                    [VF_ORIGIN_RESTORED] = "",
+	                                    [VF_ORIGIN_OVSDB] = "!",
+	                                    [VF_ORIGIN_CONFIG] = "#"};
 	char text[256] = "";
 
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		const struct relay *relay = &rig->relays[i];
+		const struct relay *relay = &rig->relays.relay[i];
 
-		if (relay->vf_phase == VF_ABSENT)
+		if (relay->vf_end.phase == VF_ABSENT)
 			continue;
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%u=%s%s%s",
-		         text[0] != '\0' ? " " : "", i, relay->device.name, marks[relay->owner],
-		         relay->vf_phase == VF_ATTACHED ? "" : "?");
+		         text[0] != '\0' ? " " : "", i, relay->vf_end.device.name,
+		         marks[relay->vf_end.origin],
+		         relay->vf_end.phase == VF_ATTACHED ? "" : "?");
 	}
 	ck_assert_str_eq(text, expected);
 }
@@ -269,7 +269,7 @@ static inline void add(unsigned relay, int device)
 {
 	struct answer answer;
 
-	ask_add(&answer, CONTROL_OWNER_CLIENT, relay, device, false);
+	ask_add(&answer, VF_ORIGIN_CLIENT, relay, device, false);
 	settle();
 	expect_ok(&answer);
 }

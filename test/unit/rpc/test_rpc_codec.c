@@ -287,8 +287,8 @@ static struct control_relay reading_make(unsigned id)
 	struct control_relay reading = {
 	        .id = id,
 	        .vhost_socket = "/tmp/virtio-forwarder3.sock",
-	        .vf_to_vm = {.internal_state = "DPDK_UNINIT"},
-	        .vm_to_vf = {.internal_state = "VIRTIO_UNINIT"},
+	        .vf_to_vm = {.state = CONTROL_NONE},
+	        .vm_to_vf = {.state = CONTROL_NONE},
 	};
 
 	return reading;
@@ -360,7 +360,7 @@ START_TEST(stats_of_a_busy_relay)
 	reading.losses = (struct control_vf_losses){UINT64_MAX, 22, 33, 44};
 	reading.vf_to_vm = (struct control_direction){
 	        .active = true,
-	        .internal_state = "DPDK_READY",
+	        .state = CONTROL_READY,
 	        .has_cpu = true,
 	        .cpu = 0,
 	        .counters = {1, 2, 3, 4, 5, 6, 7, 8, 9, UINT64_MAX},
@@ -369,7 +369,7 @@ START_TEST(stats_of_a_busy_relay)
 	};
 	reading.vm_to_vf = (struct control_direction){
 	        .active = true,
-	        .internal_state = "VIRTIO_READY",
+	        .state = CONTROL_READY,
 	        .counters = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20},
 	};
 	stats_codec_begin(&codec);

@@ -24,12 +24,9 @@ START_TEST(adds_and_removes_reach_control)
 	request.n_device = 0;
 	request.has_conditional = true;
 	request.conditional = false;
-	fake.result = (struct control_result){.has_code = true,
-	                                      .code = -4,
-	                                      .source = "virtio_forwarder_remove_vf2()",
-	                                      .text = "not \xff utf-8"};
+	fake.outcome = (struct outcome){.reason = OUTCOME_NO_MEMORY, .text = "not \xff utf-8"};
 	ask(&request);
-	expect_error(-4, "virtio_forwarder_remove_vf2()");
+	expect_error(-1, "virtio_forwarder_remove_vf2()");
 	ck_assert_str_eq(got.text, "not ? utf-8");
 	ck_assert_uint_eq(fake.n_removes, 1);
 	ck_assert(!fake.request.conditional && !fake.request.has_device);
@@ -51,7 +48,7 @@ START_TEST(bonds_are_handed_on)
 	request.name = (char *)"net_bonding0";
 	request.has_mode = true;
 	request.mode = 4;
-	fake.result = (struct control_result){.ok = true};
+	fake.outcome = (struct outcome){.reason = OUTCOME_OK};
 	ask(&request);
 	expect_ok();
 	ck_assert_str_eq(fake.request.device.name, "net_bonding0");
@@ -97,13 +94,12 @@ START_TEST(sockets_reach_control)
 		expect_error(5, "virtio_add_sock_dev_pair()");
 	}
 	request.vhost_path = (char *)"";
-	fake.result = (struct control_result){
-	        .has_code = true, .code = -1, .source = "virtio_add_sock_dev_pair()", .text = "no"};
+	fake.outcome = (struct outcome){.reason = OUTCOME_NOT_GIVEN, .text = "no"};
 	ask(&request); /* the rest is control's to judge */
 	expect_error(-1, "virtio_add_sock_dev_pair()");
 	ck_assert_str_eq(fake.sock_path, "-");
 
-	fake.result = (struct control_result){.ok = true};
+	fake.outcome = (struct outcome){.reason = OUTCOME_OK};
 	request = request_make(OP(REMOVE_SOCK));
 	request.has_conditional = true;
 	request.conditional = false;

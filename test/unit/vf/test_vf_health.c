@@ -2,6 +2,7 @@
  * and what it has counted before must not vanish from the statistics, or come back.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
+/* WRAP: loop_task_raise */
 /* WRAP: rte_eth_stats_get rte_eth_link_get_nowait job_submit vf_detach vf_pools_reclaim */
 /* WRAP: loop_timer_start loop_timer_stop */
 #include <check.h>
@@ -91,10 +92,10 @@ static void set_up(void)
 	submitted = NULL;
 	n_timers = 0;
 	rig_create(1);
-	relay = &rig->relays[RELAY];
-	relay->vf = rig_vf(RELAY, PORT, 1);
-	relay->vf_phase = VF_ATTACHED;
-	rig->sampler = sampler_create(rig);
+	relay = &rig->relays.relay[RELAY];
+	relay->vf_end.vf = rig_vf(RELAY, PORT, 1);
+	relay->vf_end.phase = VF_ATTACHED;
+	rig->sampler = sampler_create(&rig->relays, &rig->loads);
 	ck_assert_ptr_nonnull(rig->sampler);
 }
 
@@ -125,13 +126,13 @@ START_TEST(what_a_port_does_not_tell_stays)
 {
 	struct vf_health health = {0};
 
-	vf_health_read(&relay->vf, &health);
+	vf_health_read(&relay->vf_end.vf, &health);
 	ck_assert(health.link_up);
 	ck_assert_uint_eq(health.link_speed_mbps, 10000);
 	ck_assert_uint_eq(health.counts.missed, 7);
 
 	stats_rc = link_rc = -EIO;
-	vf_health_read(&relay->vf, &health);
+	vf_health_read(&relay->vf_end.vf, &health);
 	ck_assert(health.link_up);
 	ck_assert_uint_eq(health.link_speed_mbps, 10000);
 	ck_assert_uint_eq(health.counts.missed, 7);
@@ -140,7 +141,7 @@ START_TEST(what_a_port_does_not_tell_stays)
 	link_rc = 0;
 	link_now = (struct rte_eth_link){.link_status = RTE_ETH_LINK_DOWN,
 	                                 .link_speed = RTE_ETH_SPEED_NUM_UNKNOWN};
-	vf_health_read(&relay->vf, &health);
+	vf_health_read(&relay->vf_end.vf, &health);
 	ck_assert(!health.link_up);
 	ck_assert_uint_eq(health.link_speed_mbps, 0);
 }
@@ -164,11 +165,11 @@ START_TEST(a_vf_that_was_lost_takes_no_losses_along)
 {
 	a_second_passes();
 	stats_rc = -EIO;
-	relay_vf_lost(relay);
+	rig_lose(relay);
 	device_works();
-	ck_assert_int_eq(relay->vf_phase, VF_LOST);
+	ck_assert_int_eq(relay->vf_end.phase, VF_LOST);
 	expect_missed(7);
-	loop_timer_stop(&relay->retry);
+	loop_timer_stop(&relay->vf_end.retry);
 }
 END_TEST
 

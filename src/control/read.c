@@ -1,0 +1,219 @@
+/* What relays, lanes and workers tell. See control.h. Control thread only. */
+#include <string.h>
+
+#include "control/composition.h"
+#include "datapath/burst.h"
+#include "relay/mac.h"
+#include "relay/vf_life.h"
+
+/* --- relays ---------------------------------------------------------------------------------- */
+
+static void read_direction(const struct relay *relay, enum lane_direction direction,
+                           struct control_direction *out)
+{
+	bool to_vm = direction == LANE_VF_TO_VM;
+	const int16_t *placed = to_vm ? relay->lanes.vf_to_vm_worker : relay->lanes.vm_to_vf_worker;
+	size_t n = to_vm ? RTE_DIM(relay->lanes.vf_to_vm_worker)
+	                 : RTE_DIM(relay->lanes.vm_to_vf_worker);
+
+	sampler_read_counters(relay, direction, &out->counters);
+	for (size_t i = 0; i < n; i++) {
+		out->lane_cpu[i] = -1;
+		if (placed[i] == LANE_UNPLACED)
+			continue;
+		out->lane_cpu[i] = (int)relay->relays->workers->worker[placed[i]].lcore;
+		out->n_lanes = (unsigned)i + 1;
+	}
+	out->cpu = out->lane_cpu[0];
+	out->has_cpu = out->active && out->cpu >= 0;
+}
+
+static enum control_state vf_state(const struct relay *relay)
+{
+	switch (relay->vf_end.phase) {
+	case VF_ATTACHED:
+		return relay->guest_end.guest.connected ? CONTROL_READY : CONTROL_ALONE;
+	case VF_LEAVING:
+		return CONTROL_LEAVING;
+	case VF_DETACHING:
+		return CONTROL_ENDING;
+	default:
+		return CONTROL_NONE;
+	}
+}
+
+static enum control_state guest_state(const struct relay *relay)
+{
+	switch (relay->guest_end.phase) {
+	case GUEST_LEAVING:
+		return CONTROL_LEAVING;
+	case GUEST_CLOSING:
+		return CONTROL_ENDING;
+	default:
+		return relay->guest_end.guest.connected ? CONTROL_READY : CONTROL_NONE;
+	}
+}
+
+static bool has_socket(const struct relay *relay)
+{
+	return relay->guest_end.phase != GUEST_CLOSED && relay->guest_end.phase != GUEST_OPENING;
+}
+
+static void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts)
+{
+	sum->missed += counts->missed;
+	sum->no_mbuf += counts->no_mbuf;
+	sum->rx_errors += counts->rx_errors;
+	sum->tx_errors += counts->tx_errors;
+}
+
+static void read_members(const struct relay *relay, struct control_relay *out)
+{
+	const struct vf_end *end = &relay->vf_end;
+
+	out->bond_mode = end->bond.mode;
+	out->n_members = end->vf.n_members;
+	for (unsigned i = 0; i < out->n_members; i++) {
+		const struct vf_member_health *health = &end->health.members[i];
+		struct control_member *member = &out->members[i];
+		struct vf_counts counts = end->mending.past[i];
+
+		vf_counts_add(&counts, &health->counts);
+		device_spec_label(&end->bond.members[i], member->label);
+		member->present = end->vf.members[i].present;
+		member->active = health->active;
+		member->link_up = health->link_up;
+		member->link_speed_mbps = health->link_speed_mbps;
+		member->rx_pkts = counts.rx_pkts;
+		member->rx_bytes = counts.rx_bytes;
+		member->tx_pkts = counts.tx_pkts;
+		member->tx_bytes = counts.tx_bytes;
+		losses_add(&member->losses, &counts);
+	}
+}
+
+void control_relay_read(const struct control *control, unsigned relay_id, struct control_relay *out)
+{
+	const struct relay *relay = &control->relays.relay[relay_id];
+	bool attached = relay->vf_end.phase == VF_ATTACHED;
+
+	memset(out, 0, sizeof(*out));
+	out->id = relay_id;
+	out->active = attached && relay->guest_end.guest.connected;
+	out->vhost_socket = has_socket(relay) ? relay->guest_end.path : "NONE";
+	out->has_device = relay->vf_end.phase == VF_ATTACHED || relay->vf_end.phase == VF_LEAVING ||
+	                  relay->vf_end.phase == VF_DETACHING;
+	out->vf_to_vm.active = attached;
+	out->vf_to_vm.state = vf_state(relay);
+	out->vm_to_vf.active = relay->guest_end.guest.connected;
+	out->vm_to_vf.state = guest_state(relay);
+	read_direction(relay, LANE_VF_TO_VM, &out->vf_to_vm);
+	read_direction(relay, LANE_VM_TO_VF, &out->vm_to_vf);
+	out->guest_queues = (unsigned)__builtin_popcount(relay->guest_end.guest.tx_queues);
+	losses_add(&out->losses, &relay->vf_end.past);
+	losses_add(&out->losses, &relay->vf_end.health.counts);
+	out->has_guest_mac = mac_read(relay, out->guest_mac);
+	if (!out->has_device)
+		return;
+	device_spec_label(&relay->vf_end.device, out->device_label);
+	out->socket_id = (unsigned)relay->vf_end.vf.numa_node;
+	out->link_up = relay->vf_end.health.link_up;
+	out->link_speed_mbps = relay->vf_end.health.link_speed_mbps;
+	out->mtu = relay->vf_end.vf.mtu;
+	out->vf_queues = relay->vf_end.vf.n_queues;
+	out->has_rss = relay->vf_end.vf.has_rss;
+	out->rss_queues = relay->vf_end.rss.vf_queues > 0 ? relay->vf_end.rss.vf_queues
+	                                                  : relay->vf_end.vf.n_queues;
+	memcpy(out->mac, relay->vf_end.vf.mac.addr_bytes, sizeof(out->mac));
+	read_members(relay, out);
+}
+
+void control_relay_rates(const struct control *control, unsigned relay_id,
+                         struct control_rates *vf_to_vm, struct control_rates *vm_to_vf)
+{
+	*vf_to_vm = *sampler_rates(control->sampler, relay_id, LANE_VF_TO_VM);
+	*vm_to_vf = *sampler_rates(control->sampler, relay_id, LANE_VM_TO_VF);
+}
+
+/* --- workers and lanes ----------------------------------------------------------------------- */
+
+static float share_of(uint32_t load)
+{
+	return (float)load / BALANCER_FULL;
+}
+
+unsigned control_worker_count(const struct control *control)
+{
+	return control->workers->count;
+}
+
+uint64_t control_cycles_per_s(const struct control *control)
+{
+	return control->workers->cycles_per_s;
+}
+
+void control_worker_read(const struct control *control, unsigned index, struct control_worker *out)
+{
+	const struct worker *worker = &control->workers->worker[index];
+
+	*out = (struct control_worker){
+	        .cpu = worker->lcore,
+	        .numa_node = worker->numa_node,
+	        .host_cpu = worker->cpu,
+	        .shares_cpu = worker->shares_cpu,
+	        .n_lanes = atomic_load(&worker->plan)->n_works,
+	        .busy = share_of(control->loads.worker[index].meter.sample),
+	        .busy_cycles = counter_read(&worker->busy_cycles),
+	};
+}
+
+static void read_lane(const struct control *control, const struct lane_work *work, unsigned lcore,
+                      struct control_lane *out)
+{
+	const struct lane *lane = work->lane;
+	bool to_vm = lane->direction == LANE_VF_TO_VM;
+	const struct balancer_meter *meter =
+	        loads_of_lane(&control->loads, lane->relay_id, lane->direction, lane->index);
+
+	*out = (struct control_lane){
+	        .to_vm = to_vm,
+	        .queue = lane->index,
+	        .cpu = (int)lcore,
+	        .load = share_of(meter->load),
+	        .pkts = counter_read(&lane->counters.rx_pkts),
+	        .busy_cycles = counter_read(&lane->busy_cycles),
+	        .targets = to_vm ? work->guest_queues : 0,
+	};
+	if (work->run == burst_vm_to_vf)
+		out->targets = 1U << work->vf_queue;
+}
+
+/* What is published is control's own, so it stays while this reads it. */
+unsigned control_lanes_read(const struct control *control, unsigned relay_id,
+                            struct control_lane out[CONTROL_LANES_MAX])
+{
+	const struct worker *polled_by[CONTROL_LANES_MAX] = {NULL};
+	const struct lane_work *works[CONTROL_LANES_MAX] = {NULL};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < control->workers->count; i++) {
+		const struct worker *worker = &control->workers->worker[i];
+		const struct plan *plan = atomic_load(&worker->plan);
+
+		for (unsigned j = 0; j < plan->n_works; j++) {
+			const struct lane *lane = plan->works[j].lane;
+			unsigned at = lane->index;
+
+			if (lane->relay_id != relay_id)
+				continue;
+			if (lane->direction == LANE_VM_TO_VF)
+				at += VF_QUEUES_MAX;
+			works[at] = &plan->works[j];
+			polled_by[at] = worker;
+		}
+	}
+	for (unsigned i = 0; i < CONTROL_LANES_MAX; i++)
+		if (works[i] != NULL)
+			read_lane(control, works[i], polled_by[i]->lcore, &out[n++]);
+	return n;
+}
