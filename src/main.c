@@ -191,8 +191,8 @@ static int start(struct error *err)
 	if (start_dpdk(err) < 0)
 		return -err->code;
 	daemon_state.loop = loop_create();
-	if (daemon_state.loop == NULL ||
-	    loop_add_fd(daemon_state.loop, daemon_state.signal_fd, on_signal, NULL) < 0)
+	if (daemon_state.loop == NULL || loop_add_fd(daemon_state.loop, daemon_state.signal_fd,
+	                                             LOOP_READABLE, on_signal, NULL) < 0)
 		return error_set(err, ENOMEM, "out of memory");
 	daemon_state.control = control_start(&daemon_state.config, daemon_state.loop, err);
 	if (daemon_state.control == NULL)

@@ -190,7 +190,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	control->discard_pool = pool_discard_create(control->workers->worker[0].numa_node);
 	control->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (control->planner == NULL || control->discard_pool == NULL || control->event_fd < 0 ||
-	    loop_add_fd(loop, control->event_fd, on_events, control) < 0)
+	    loop_add_fd(loop, control->event_fd, LOOP_READABLE, on_events, control) < 0)
 		goto fail_memory;
 	control->device_thread = job_thread_create("device", loop);
 	control->guest_thread = job_thread_create("guest", loop);

@@ -87,7 +87,7 @@ struct job_thread *job_thread_create(const char *name, struct loop *loop)
 		rc = -errno;
 		goto fail_memory;
 	}
-	rc = loop_add_fd(loop, thread->done_fd, on_results, thread);
+	rc = loop_add_fd(loop, thread->done_fd, LOOP_READABLE, on_results, thread);
 	if (rc < 0)
 		goto fail_fd;
 	/* It inherits the control thread's CPU, the main lcore's: no worker's. */

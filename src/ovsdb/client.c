@@ -115,7 +115,7 @@ static int attempt(struct ovsdb_client *client, struct error *err)
 		close(fd);
 		return -err->code;
 	}
-	if (loop_add_fd(client->loop, fd, on_readable, client) < 0) {
+	if (loop_add_fd(client->loop, fd, LOOP_READABLE, on_readable, client) < 0) {
 		close(fd);
 		return error_set(err, ENOSPC, "the event loop is full");
 	}

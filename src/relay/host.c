@@ -139,7 +139,7 @@ void relay_host_start(struct control *control)
 	int fd = link_watch_open();
 
 	control->link_log = (struct log_limit)LOG_LIMIT(LOSS_LOG_MS, 1);
-	if (fd >= 0 && loop_add_fd(control->loop, fd, on_links, control) == 0) {
+	if (fd >= 0 && loop_add_fd(control->loop, fd, LOOP_READABLE, on_links, control) == 0) {
 		control->link_fd = fd;
 		return;
 	}

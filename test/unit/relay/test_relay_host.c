@@ -23,8 +23,8 @@ static loop_fn on_readable;
 
 int __wrap_link_watch_open(void);
 int __wrap_link_watch_next(int fd, struct link_event *event);
-int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *context,
-                             const char *name);
+int __wrap_loop_add_fd_named(struct loop *loop, int fd, unsigned wanted, loop_fn callback,
+                             void *context, const char *name);
 void __wrap_loop_remove_fd(struct loop *loop, int fd);
 void __wrap_job_submit(struct job_thread *thread, struct job *job);
 void __wrap_loop_timer_stop(struct loop_timer *timer);
@@ -45,11 +45,12 @@ int __wrap_link_watch_next(int fd, struct link_event *event)
 	return 1;
 }
 
-int __wrap_loop_add_fd_named(struct loop *loop, int fd, loop_fn callback, void *context,
-                             const char *name)
+int __wrap_loop_add_fd_named(struct loop *loop, int fd, unsigned wanted, loop_fn callback,
+                             void *context, const char *name)
 {
 	(void)loop;
 	(void)fd;
+	ck_assert_uint_eq(wanted, LOOP_READABLE);
 	ck_assert_str_eq(name, "on_links (src/relay/host.c)");
 	ck_assert_ptr_eq(context, rig);
 	on_readable = callback;
