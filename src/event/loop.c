@@ -50,8 +50,8 @@ struct loop {
 	bool quit;
 	struct loop_turn turn;
 	struct log_limit slow_log;
-	LIST_HEAD(, loop_timer) timers; /* earliest first */
-	TAILQ_HEAD(, loop_task) tasks;  /* in the order in which they were raised */
+	LIST_HEAD(, loop_timer) timers;              /* earliest first */
+	TAILQ_HEAD(loop_task_list, loop_task) tasks; /* in the order in which they were raised */
 	uint64_t turn_number;
 	bool at_tasks; /* this turn has come to its tasks */
 };

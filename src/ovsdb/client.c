@@ -1,4 +1,4 @@
-/* Connecting, reading, and trying again. See client.h. */
+/* Connecting, reading and writing, and trying again. See client.h. */
 #include "ovsdb/client.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #define RETRY_FIRST_MS   100U
 #define RETRY_LONGEST_MS 5000U
 #define READ_BYTES       ((size_t)64 << 10) /* a turn: other sources of the loop wait meanwhile */
+#define UNSENT_BYTES     ((size_t)64 << 10) /* answers that the socket has no room for yet */
 
 struct ovsdb_client {
 	const char *path;
@@ -29,6 +30,8 @@ struct ovsdb_client {
 	struct loop_timer timer; /* the next attempt, or the table is late */
 	unsigned retry_ms;
 	char said[ERROR_TEXT_MAX]; /* why there is no connection, as the log has it */
+	size_t n_unsent;
+	char unsent[UNSENT_BYTES];
 	char bytes[READ_BYTES];
 };
 
@@ -41,6 +44,7 @@ static void disconnect(struct ovsdb_client *client, const char *why)
 		loop_remove_fd(client->loop, client->fd);
 		close(client->fd);
 		client->fd = -1;
+		client->n_unsent = 0;
 	}
 	/* Not for a server that lets us in only to throw us out. */
 	if (client->session.live && loop_now_ms() - client->live_since_ms > RETRY_LONGEST_MS) {
@@ -57,17 +61,52 @@ static void disconnect(struct ovsdb_client *client, const char *why)
 		client->retry_ms = RETRY_LONGEST_MS;
 }
 
-/* What a session sends is so short that a socket which does not take it at once is as good as
- * broken. */
-static int on_send(void *context, const char *text, size_t length, struct error *err)
+/* Gives the socket what it takes of text at once. How much that was, or -errno. */
+static ssize_t send_some(const struct ovsdb_client *client, const char *text, size_t length)
 {
-	const struct ovsdb_client *client = context;
 	ssize_t n = send(client->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (n == (ssize_t)length)
-		return 0;
-	return error_set(err, EIO, "the server takes no more: %s",
-	                 n < 0 ? strerror(errno) : "its socket is full");
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return n;
+}
+
+static int wait_for_room(const struct ovsdb_client *client)
+{
+	return loop_change_fd(client->loop, client->fd,
+	                      LOOP_READABLE | (client->n_unsent > 0 ? LOOP_WRITABLE : 0));
+}
+
+/* What the socket does not take at once waits until it has room. A server that asks on and on and
+ * never reads is left when no more can wait. */
+static int on_send(void *context, const char *text, size_t length, struct error *err)
+{
+	struct ovsdb_client *client = context;
+	ssize_t n = client->n_unsent > 0 ? 0 : send_some(client, text, length);
+	size_t rest;
+
+	if (n < 0)
+		return error_set(err, EIO, "the server takes no more: %s", strerror((int)-n));
+	rest = length - (size_t)n;
+	if (rest > UNSENT_BYTES - client->n_unsent)
+		return error_set(err, EIO, "the server takes no more: its socket is full");
+	memcpy(client->unsent + client->n_unsent, text + n, rest);
+	client->n_unsent += rest;
+	if (wait_for_room(client) < 0)
+		return error_set(err, EIO, "the event loop does not wait for the server's socket");
+	return 0;
+}
+
+/* 0, or -errno of the socket's. */
+static int send_unsent(struct ovsdb_client *client)
+{
+	ssize_t n = send_some(client, client->unsent, client->n_unsent);
+
+	if (n < 0)
+		return (int)n;
+	client->n_unsent -= (size_t)n;
+	memmove(client->unsent, client->unsent + n, client->n_unsent);
+	return wait_for_room(client);
 }
 
 static int on_table(void *context, const json_t *updates, bool whole, struct error *err)
@@ -83,12 +122,17 @@ static int on_table(void *context, const json_t *updates, bool whole, struct err
 	return 0;
 }
 
-static void on_readable(void *context)
+static void on_ready(void *context)
 {
 	struct ovsdb_client *client = context;
-	ssize_t n = recv(client->fd, client->bytes, sizeof(client->bytes), MSG_DONTWAIT);
 	struct error err;
+	ssize_t n = client->n_unsent > 0 ? send_unsent(client) : 0;
 
+	if (n < 0) {
+		disconnect(client, strerror((int)-n));
+		return;
+	}
+	n = recv(client->fd, client->bytes, sizeof(client->bytes), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0)
@@ -115,9 +159,9 @@ static int attempt(struct ovsdb_client *client, struct error *err)
 		close(fd);
 		return -err->code;
 	}
-	if (loop_add_fd(client->loop, fd, LOOP_READABLE, on_readable, client) < 0) {
+	if (loop_add_fd(client->loop, fd, LOOP_READABLE, on_ready, client) < 0) {
 		close(fd);
-		return error_set(err, ENOSPC, "the event loop is full");
+		return error_set(err, ENOMEM, "the event loop cannot wait for the socket");
 	}
 	client->fd = fd;
 	return session_begin(&client->session, err);

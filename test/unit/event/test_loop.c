@@ -2,91 +2,15 @@
  * that take too long.
  */
 /* WRAP: log_write_limited */
-#include <check.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #include "base/log.h"
-#include "event/loop.h"
-#include "suite.h"
-
-#define FDS 8
-
-static struct loop *loop;
-static int fds[FDS];
-static unsigned calls[FDS];
-static char trace[256]; /* what ran, in order */
-
-static void note(char what)
-{
-	size_t len = strlen(trace);
-
-	ck_assert_uint_lt(len, sizeof(trace) - 1);
-	trace[len] = what;
-}
-
-static void set_up(void)
-{
-	loop = loop_create();
-	ck_assert_ptr_nonnull(loop);
-	for (unsigned i = 0; i < FDS; i++) {
-		fds[i] = eventfd(0, EFD_NONBLOCK);
-		ck_assert_int_ge(fds[i], 0);
-	}
-	memset(calls, 0, sizeof(calls));
-	memset(trace, 0, sizeof(trace));
-}
-
-static void tear_down(void)
-{
-	loop_destroy(loop);
-	for (unsigned i = 0; i < FDS; i++)
-		close(fds[i]);
-}
-
-static void raise_fd(unsigned i)
-{
-	uint64_t one = 1;
-
-	ck_assert_int_eq(write(fds[i], &one, sizeof(one)), sizeof(one));
-}
-
-static void lower_fd(unsigned i)
-{
-	uint64_t count;
-
-	ck_assert_int_eq(read(fds[i], &count, sizeof(count)), sizeof(count));
-}
-
-static void quit(void *context)
-{
-	(void)context;
-	loop_quit(loop);
-}
-
-/* Runs the loop for so long. */
-static void run_for(uint64_t ms)
-{
-	struct loop_timer end = {0};
-
-	loop_timer_start(loop, &end, ms, quit, NULL);
-	ck_assert_int_eq(loop_run(loop), 0);
-	loop_timer_stop(&end);
-}
+#include "loop_rig.h"
 
 /* --- timers -------------------------------------------------------------------------------------
  */
-
-static void on_letter(void *context)
-{
-	note(*(const char *)context);
-}
 
 START_TEST(timers_run_in_order)
 {
@@ -173,13 +97,6 @@ START_TEST(a_timer_may_stop_another_that_is_due)
 }
 END_TEST
 
-/* As waiters do: the timer is in memory that its callback frees. */
-static void on_free(void *context)
-{
-	note('f');
-	free(context);
-}
-
 START_TEST(a_timer_may_free_itself)
 {
 	struct loop_timer *timer = calloc(1, sizeof(*timer)), other = {0};
@@ -199,18 +116,10 @@ static void on_again(void *context)
 	loop_timer_start(loop, &again, 0, on_again, context);
 }
 
-static void on_fd_1(void *context)
-{
-	(void)context;
-	calls[1]++;
-	lower_fd(1);
-	quit(NULL);
-}
-
 /* A timer that is always due must not keep the sources waiting. */
 START_TEST(an_eager_timer_starves_nobody)
 {
-	ck_assert_int_eq(loop_add_fd(loop, fds[1], on_fd_1, NULL), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[1], LOOP_READABLE, on_fd_1, NULL), 0);
 	loop_timer_start(loop, &again, 0, on_again, NULL);
 	raise_fd(1);
 	ck_assert_int_eq(loop_run(loop), 0);
@@ -222,26 +131,14 @@ END_TEST
 /* --- sources ------------------------------------------------------------------------------------
  */
 
-static void on_count(void *context)
-{
-	calls[*(const unsigned *)context]++;
-}
-
-static void on_lower(void *context)
-{
-	unsigned i = *(const unsigned *)context;
-
-	calls[i]++;
-	lower_fd(i);
-}
-
-static const unsigned numbers[FDS] = {0, 1, 2, 3, 4, 5, 6, 7};
-
 START_TEST(sources_are_level_triggered)
 {
-	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_count, (void *)&numbers[0]), 0);
-	ck_assert_int_eq(loop_add_fd(loop, fds[1], on_lower, (void *)&numbers[1]), 0);
-	ck_assert_int_eq(loop_add_fd(loop, fds[2], on_count, (void *)&numbers[2]), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[0], LOOP_READABLE, on_count, (void *)&numbers[0]),
+	                 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[1], LOOP_READABLE, on_lower, (void *)&numbers[1]),
+	                 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[2], LOOP_READABLE, on_count, (void *)&numbers[2]),
+	                 0);
 	raise_fd(0);
 	raise_fd(1);
 	run_for(20);
@@ -262,7 +159,9 @@ static void on_remove_self(void *context)
 START_TEST(a_source_may_remove_itself)
 {
 	for (unsigned i = 0; i < FDS; i++) {
-		ck_assert_int_eq(loop_add_fd(loop, fds[i], on_remove_self, (void *)&numbers[i]), 0);
+		ck_assert_int_eq(loop_add_fd(loop, fds[i], LOOP_READABLE, on_remove_self,
+		                             (void *)&numbers[i]),
+		                 0);
 		raise_fd(i);
 	}
 	run_for(30);
@@ -288,7 +187,8 @@ START_TEST(a_source_may_remove_others_that_are_due)
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < FDS; i++) {
-		ck_assert_int_eq(loop_add_fd(loop, fds[i], on_remove_others, (void *)&numbers[i]),
+		ck_assert_int_eq(loop_add_fd(loop, fds[i], LOOP_READABLE, on_remove_others,
+		                             (void *)&numbers[i]),
 		                 0);
 		raise_fd(i);
 	}
@@ -306,7 +206,8 @@ static void on_replace(void *context)
 	calls[i]++;
 	loop_remove_fd(loop, fds[i]);
 	if (i + 1 < FDS)
-		ck_assert_int_eq(loop_add_fd(loop, fds[i + 1], on_replace, (void *)&numbers[i + 1]),
+		ck_assert_int_eq(loop_add_fd(loop, fds[i + 1], LOOP_READABLE, on_replace,
+		                             (void *)&numbers[i + 1]),
 		                 0);
 }
 
@@ -314,7 +215,8 @@ START_TEST(a_source_may_add_others)
 {
 	for (unsigned i = 0; i < FDS; i++)
 		raise_fd(i);
-	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_replace, (void *)&numbers[0]), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[0], LOOP_READABLE, on_replace, (void *)&numbers[0]),
+	                 0);
 	run_for(30);
 	for (unsigned i = 0; i < FDS; i++)
 		ck_assert_uint_eq(calls[i], 1);
@@ -326,15 +228,18 @@ static void on_timer_removes(void *context)
 {
 	(void)context;
 	loop_remove_fd(loop, fds[0]);
-	ck_assert_int_eq(loop_add_fd(loop, fds[5], on_count, (void *)&numbers[5]), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[5], LOOP_READABLE, on_count, (void *)&numbers[5]),
+	                 0);
 }
 
 START_TEST(a_timer_may_change_the_sources)
 {
 	struct loop_timer timer = {0};
 
-	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_count, (void *)&numbers[0]), 0);
-	ck_assert_int_eq(loop_add_fd(loop, fds[1], on_lower, (void *)&numbers[1]), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[0], LOOP_READABLE, on_count, (void *)&numbers[0]),
+	                 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[1], LOOP_READABLE, on_lower, (void *)&numbers[1]),
+	                 0);
 	loop_timer_start(loop, &timer, 1, on_timer_removes, NULL);
 	usleep(2000);
 	raise_fd(0);
@@ -346,24 +251,36 @@ START_TEST(a_timer_may_change_the_sources)
 }
 END_TEST
 
-START_TEST(so_many_and_no_more)
+START_TEST(so_many_sockets_and_no_more)
 {
-	int many[LOOP_SOURCES_MAX + 1];
+	void *many[LOOP_ZMQ_SOURCES_MAX + 1], *last;
+	void *zmq = zmq_ctx_new();
 
-	for (unsigned i = 0; i <= LOOP_SOURCES_MAX; i++)
-		many[i] = eventfd(0, EFD_NONBLOCK);
-	for (unsigned i = 0; i < LOOP_SOURCES_MAX; i++)
-		ck_assert_int_eq(loop_add_fd(loop, many[i], on_count, (void *)&numbers[0]), 0);
-	ck_assert_int_eq(loop_add_fd(loop, many[LOOP_SOURCES_MAX], on_count, (void *)&numbers[0]),
-	                 -ENOSPC);
-	loop_remove_fd(loop, many[LOOP_SOURCES_MAX]); /* never was there */
-	loop_remove_fd(loop, many[7]);
-	ck_assert_int_eq(loop_add_fd(loop, many[LOOP_SOURCES_MAX], on_count, (void *)&numbers[0]),
+	for (unsigned i = 0; i <= LOOP_ZMQ_SOURCES_MAX; i++)
+		many[i] = zmq_socket(zmq, ZMQ_PULL);
+	last = many[LOOP_ZMQ_SOURCES_MAX];
+	for (unsigned i = 0; i < LOOP_ZMQ_SOURCES_MAX; i++)
+		ck_assert_int_eq(loop_add_zmq(loop, many[i], on_count, (void *)&numbers[0]), 0);
+	ck_assert_int_eq(loop_add_zmq(loop, last, on_count, (void *)&numbers[0]), -ENOSPC);
+	loop_remove_zmq(loop, last); /* never was there */
+	loop_remove_zmq(loop, many[7]);
+	ck_assert_int_eq(loop_add_zmq(loop, last, on_count, (void *)&numbers[0]), 0);
+	/* Descriptors need none of that room. */
+	ck_assert_int_eq(loop_add_fd(loop, fds[1], LOOP_READABLE, on_lower, (void *)&numbers[1]),
 	                 0);
-	for (unsigned i = 0; i <= LOOP_SOURCES_MAX; i++)
-		close(many[i]);
+	raise_fd(1);
+	run_for(20);
+	ck_assert_uint_eq(calls[1], 1);
+	for (unsigned i = 0; i <= LOOP_ZMQ_SOURCES_MAX; i++) {
+		loop_remove_zmq(loop, many[i]);
+		zmq_close(many[i]);
+	}
+	zmq_ctx_term(zmq);
 }
 END_TEST
+
+/* --- ZeroMQ -------------------------------------------------------------------------------------
+ */
 
 static void *pull;
 
@@ -384,7 +301,8 @@ START_TEST(zeromq_sockets_and_descriptors_side_by_side)
 	ck_assert_int_eq(zmq_bind(pull, "inproc://loop"), 0);
 	ck_assert_int_eq(zmq_connect(push, "inproc://loop"), 0);
 	ck_assert_int_eq(loop_add_zmq(loop, pull, on_zmq, NULL), 0);
-	ck_assert_int_eq(loop_add_fd(loop, fds[1], on_lower, (void *)&numbers[1]), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[1], LOOP_READABLE, on_lower, (void *)&numbers[1]),
+	                 0);
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(zmq_send(push, "x", 1, 0), 1);
 	raise_fd(1);
@@ -444,6 +362,7 @@ START_TEST(warns_of_a_slow_turn)
 {
 	struct loop_timer *mortal = calloc(1, sizeof(*mortal));
 	struct loop_timer quick = {0};
+	struct loop_task task;
 
 	sleep_ms = LOOP_SLOW_MS + 100;
 	loop_timer_start(loop, mortal, 10, on_sleep_and_free, mortal);
@@ -455,10 +374,16 @@ START_TEST(warns_of_a_slow_turn)
 	ck_assert_ptr_nonnull(strstr(warning, "held up for "));
 
 	raise_fd(0);
-	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_sleepy_fd, NULL), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[0], LOOP_READABLE, on_sleepy_fd, NULL), 0);
 	run_for(50);
 	ck_assert_uint_eq(n_warnings, 2);
 	ck_assert_ptr_nonnull(strstr(warning, "by on_sleepy_fd (test/unit/event/test_loop.c)"));
+
+	loop_task_init(&task, on_sleep, NULL);
+	loop_task_raise(loop, &task);
+	run_for(50);
+	ck_assert_uint_eq(n_warnings, 3);
+	ck_assert_ptr_nonnull(strstr(warning, "by on_sleep (test/unit/event/test_loop.c)"));
 }
 END_TEST
 
@@ -466,7 +391,7 @@ START_TEST(says_nothing_of_waiting)
 {
 	sleep_ms = 10;
 	raise_fd(0);
-	ck_assert_int_eq(loop_add_fd(loop, fds[0], on_sleepy_fd, NULL), 0);
+	ck_assert_int_eq(loop_add_fd(loop, fds[0], LOOP_READABLE, on_sleepy_fd, NULL), 0);
 	run_for(LOOP_SLOW_MS + 200);
 	ck_assert_uint_eq(n_warnings, 0);
 }
@@ -490,7 +415,7 @@ int main(void)
 	tcase_add_test(tcase, a_source_may_remove_others_that_are_due);
 	tcase_add_test(tcase, a_source_may_add_others);
 	tcase_add_test(tcase, a_timer_may_change_the_sources);
-	tcase_add_test(tcase, so_many_and_no_more);
+	tcase_add_test(tcase, so_many_sockets_and_no_more);
 	tcase_add_test(tcase, zeromq_sockets_and_descriptors_side_by_side);
 	tcase_add_test(tcase, warns_of_a_slow_turn);
 	tcase_add_test(tcase, says_nothing_of_waiting);

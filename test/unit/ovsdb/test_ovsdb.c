@@ -1,7 +1,7 @@
 /* What OVSDB's side asks of control, and how it keeps its connection: against a server of the
  * test's own on a real socket, and a control layer that does as it is told.
  */
-/* WRAP: control_add_vf control_remove_vf control_vf_of_origin */
+/* WRAP: control_add_vf control_remove_vf control_vf_of_origin send */
 #include <check.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -115,6 +115,26 @@ static void late_answer(bool ok, const char *text)
 	ck_assert_ptr_nonnull(done);
 	fake.done = NULL;
 	answer(done, fake.context, ok, text);
+}
+
+/* --- the socket ---------------------------------------------------------------------------------
+ */
+
+static bool narrow;       /* what the client sends is taken by few bytes, and at every second try */
+static unsigned n_narrow; /* tries */
+
+ssize_t __real_send(int fd, const void *bytes, size_t length, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags);
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags)
+{
+	if (!narrow || !(flags & MSG_DONTWAIT))
+		return __real_send(fd, bytes, length, flags);
+	if (n_narrow++ % 2 == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return __real_send(fd, bytes, length < 7 ? length : 7, flags);
 }
 
 /* --- the loop -----------------------------------------------------------------------------------
@@ -450,6 +470,84 @@ START_TEST(echoes_are_answered)
 }
 END_TEST
 
+#define LONG_WORD                                                                             \
+	"a word that makes it long, a word that makes it long, a word that makes it long, a " \
+	"word that makes it long, a word that makes it long, a word that makes it long"
+#define LONG_ECHO(id)   "{\"id\":" id ",\"method\":\"echo\",\"params\":[\"" LONG_WORD "\"]}"
+#define LONG_ANSWER(id) "{\"id\":" id ",\"result\":[\"" LONG_WORD "\"],\"error\":null}"
+
+/* The server asks n times and reads afterwards: all answers are there, whole and in order. */
+static void ask_first_and_read_later(unsigned n)
+{
+	static char answers[4 << 20];
+	const char *next = answers;
+	size_t length = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		char echo[512];
+		int bytes = snprintf(echo, sizeof(echo), LONG_ECHO("%u"), i);
+
+		ck_assert_int_eq(send(peer_fd, echo, (size_t)bytes, MSG_NOSIGNAL), bytes);
+		if (i % 50 == 0 || i == n - 1)
+			run_ms(2);
+	}
+	for (unsigned quiet = 0; quiet < 50; quiet++) {
+		ssize_t got = recv(peer_fd, answers + length, sizeof(answers) - 1 - length, 0);
+
+		ck_assert(got > 0 || (got < 0 && errno == EAGAIN));
+		if (got > 0) {
+			length += (size_t)got;
+			quiet = 0;
+		}
+		run_ms(2);
+	}
+	answers[length] = '\0';
+	for (unsigned i = 0; i < n; i++) {
+		char answer[512];
+		int bytes = snprintf(answer, sizeof(answer), LONG_ANSWER("%u"), i);
+
+		ck_assert_msg(strncmp(next, answer, (size_t)bytes) == 0, "%u: %.300s", i, next);
+		next += bytes;
+	}
+	ck_assert_uint_eq(*next, '\0');
+	ck_assert(still_connected());
+}
+
+/* How many answers a socket takes that nobody reads. */
+static unsigned socket_room(void)
+{
+	unsigned n = 0;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	while (send(pair[0], LONG_ANSWER("1"), strlen(LONG_ANSWER("1")), MSG_NOSIGNAL) > 0)
+		n++;
+	close(pair[0]);
+	close(pair[1]);
+	return n;
+}
+
+START_TEST(answers_wait_for_room_in_the_socket)
+{
+	server_start();
+	wait_for_client(300);
+	tell(TABLE(""));
+	ask_first_and_read_later(socket_room() + 100);
+}
+END_TEST
+
+START_TEST(answers_go_in_pieces)
+{
+	server_start();
+	wait_for_client(300);
+	tell(TABLE(""));
+	narrow = true;
+	ask_first_and_read_later(100);
+	ck_assert_uint_gt(n_narrow, 100 * strlen(LONG_ANSWER("1")) / 7);
+	narrow = false;
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -465,5 +563,7 @@ int main(void)
 	tcase_add_test(tcase, a_server_that_comes_goes_and_comes_back);
 	tcase_add_test(tcase, a_server_that_answers_nonsense);
 	tcase_add_test(tcase, echoes_are_answered);
+	tcase_add_test(tcase, answers_wait_for_room_in_the_socket);
+	tcase_add_test(tcase, answers_go_in_pieces);
 	return suite_main("ovsdb", tcase);
 }
