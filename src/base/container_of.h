@@ -1,0 +1,15 @@
+/* From a member back to the struct that holds it, for callbacks that are handed the member alone (a
+ * job, a guest). The member may stand anywhere in the struct. Usable on any thread.
+ */
+#ifndef BASE_CONTAINER_OF_H
+#define BASE_CONTAINER_OF_H
+
+#include <stddef.h>
+
+/* The struct of that type whose member the pointer points to. A pointer of any other type than the
+ * member's does not compile. In capitals, since DPDK's headers define the lower-case name. */
+#define CONTAINER_OF(pointer, type, member) \
+	((type *)(_Generic((pointer), __typeof__(((type *)0)->member) *: (char *)(pointer)) - \
+	          offsetof(type, member)))
+
+#endif
