@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "control/control.h"
@@ -129,11 +130,9 @@ static int take_pid_file(struct error *err)
 /* A short name that is the same at each start of this instance and differs from the others'. */
 static void name_instance(char *out, size_t size)
 {
-	uint32_t hash = 2166136261U; /* FNV-1a */
+	const char *path = daemon_state.pid_path;
 
-	for (const char *c = daemon_state.pid_path; *c != '\0'; c++)
-		hash = (hash ^ (unsigned char)*c) * 16777619U;
-	snprintf(out, size, PROGRAM "-%08x", hash);
+	snprintf(out, size, PROGRAM "-%08x", hash_fold(hash_bytes(HASH_START, path, strlen(path))));
 }
 
 /* EAL would only print its usage. With --lcores the lcores' CPUs are its own to find fault with. */

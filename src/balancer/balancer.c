@@ -9,8 +9,8 @@
 #include "balancer/model.h"
 
 #define MOVES_AT_LEAST 16
-/* What the search of one round may look at, besides its puzzles: keeps it below a millisecond. A
- * search that is cut short has only done less. */
+/* What the search of one round may look at: keeps it below a millisecond. A search that is cut
+ * short has only done less. */
 #define WORK_MAX 30000
 #define KEYS     (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 
@@ -242,8 +242,6 @@ static void add_move(struct balancer *b, unsigned index)
 
 static void answer(struct balancer *b, struct balancer_result *result)
 {
-	unsigned positions = PUZZLE_BUDGET + RELIEVE_BUDGET - b->puzzle_budget - b->relieve_budget;
-
 	for (unsigned i = 0; i < b->snapshot->n_lanes; i++) {
 		b->workers[i] = b->groups[b->group_of[i]].seat;
 		if (b->workers[i] != b->snapshot->lanes[i].worker)
@@ -254,7 +252,7 @@ static void answer(struct balancer *b, struct balancer_result *result)
 	                                   .n_moves = b->n_moves,
 	                                   .verdicts = b->verdicts,
 	                                   .n_verdicts = b->n_verdicts,
-	                                   .work = b->work + positions * PUZZLE_POSITION_WORK};
+	                                   .work = b->work};
 }
 
 static int begin(struct balancer *b, const struct balancer_snapshot *snapshot)
@@ -271,8 +269,6 @@ static int begin(struct balancer *b, const struct balancer_snapshot *snapshot)
 	b->moves_left = snapshot->settings.moves_max > 0
 	                        ? snapshot->settings.moves_max
 	                        : balancer_default_moves(snapshot->n_lanes);
-	b->puzzle_budget = PUZZLE_BUDGET;
-	b->relieve_budget = RELIEVE_BUDGET;
 	b->quiet = false;
 	return 0;
 }

@@ -2,6 +2,7 @@
  * anything but noise has happened at all since the last look.
  */
 #include "balancer/model.h"
+#include "base/hash.h"
 
 /* With a sensitivity above 0, a gain must also exceed the noise of the loads, and a part of the
  * mean or of a CPU: times the sensitivity, so that at 0 any gain counts. At the default of 0.25
@@ -111,14 +112,14 @@ void judge_domain(struct balancer *b, const struct domain *domain, struct balanc
 
 static uint64_t mix(uint64_t signature, int64_t value)
 {
-	return (signature ^ (uint64_t)value) * 0x100000001b3ull;
+	return hash_number(signature, (uint64_t)value);
 }
 
 /* Of everything but the loads. Never 0. */
-static uint64_t sign(const struct balancer_snapshot *snapshot)
+static uint64_t signature_of(const struct balancer_snapshot *snapshot)
 {
 	const struct balancer_settings *settings = &snapshot->settings;
-	uint64_t x = 0xcbf29ce484222325ull;
+	uint64_t x = HASH_START;
 
 	x = mix(x, (int64_t)(settings->sensitivity * BALANCER_FULL));
 	x = mix(x, settings->global_numa_opt + 2 * settings->spill_over);
@@ -157,7 +158,7 @@ bool judge_is_quiet(struct balancer *b)
 	const struct balancer_memory *memory = b->snapshot->memory;
 	double sensitivity = b->snapshot->settings.sensitivity;
 
-	if (memory == NULL || sensitivity <= 0 || memory->signature != sign(b->snapshot))
+	if (memory == NULL || sensitivity <= 0 || memory->signature != signature_of(b->snapshot))
 		return false;
 	if (all_noise(b) < memory->noise / 4)
 		return false;
@@ -183,7 +184,7 @@ void judge_remember(struct balancer *b)
 
 	if (memory == NULL)
 		return;
-	memory->signature = b->n_moves == 0 ? sign(b->snapshot) : 0;
+	memory->signature = b->n_moves == 0 ? signature_of(b->snapshot) : 0;
 	memory->noise = all_noise(b);
 	for (unsigned i = 0; i < b->n_seats; i++)
 		memory->load[i] =

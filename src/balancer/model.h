@@ -98,7 +98,6 @@ struct balancer {
 	unsigned moves_left; /* lanes that this round may still move */
 	unsigned work;       /* groups and arrangements looked at */
 	unsigned work_max;   /* for the domain under way */
-	unsigned puzzle_budget, relieve_budget;
 
 	int16_t *workers;            /* [lanes_max]: the results */
 	struct balancer_move *moves; /* [lanes_max] */
@@ -177,31 +176,12 @@ static inline uint64_t model_with_slack(uint64_t heat)
  * if it is even enough as it is. */
 bool search_domain(struct balancer *b, const struct domain *domain);
 
-/* --- balancer_puzzle.c --- */
-
-/* Positions that a round may look at: in all of its small domains, and beside hot cores. Each takes
- * as long as some of the candidates that `work` counts. */
-#define PUZZLE_BUDGET        10000
-#define RELIEVE_BUDGET       3000
-#define PUZZLE_POSITION_WORK 3
-
-/* The least heat, to a 256th, that the hottest core of a small domain can have: `heat`, which it
- * has now, if it cannot be less by a 34th (the slack and that 256th: what was reached once is not
- * looked at again). 0 if that is not known: not small, or too much to look at. Stops at target. */
-uint64_t puzzle_best(struct balancer *b, const struct domain *domain, uint64_t heat,
-                     uint64_t target);
-/* Looks for any other arrangement of the groups on the hot core and some others that makes the
- * hottest of them less hot, down to target. On success the moves are made and recorded. */
-bool puzzle_relieve(struct balancer *b, const struct domain *domain, int hot, uint64_t target);
-/* If the domain is small: reaches as good an arrangement (no core hotter than `limit`, those aside
- * no hotter than now) by the fewest moves. Gives no steps. False: not small, or not found. */
-bool puzzle_shorten(struct balancer *b, const struct domain *domain, uint64_t limit);
-
 /* --- balancer_repack.c --- */
 
 /* Empties the hot core and as few of the others as will do, and fills them so that none is hotter
- * than `limit`. On success the moves are made and recorded: no more than the round may do. */
-bool repack_relieve(struct balancer *b, const struct domain *domain, int hot, uint64_t limit);
+ * than `target`, or else as near to that as it gets. On success the moves are made and recorded: no
+ * more than the round may do. */
+bool repack_relieve(struct balancer *b, const struct domain *domain, int hot, uint64_t target);
 
 /* Makes a move and records it; false when there is no more room to record. */
 bool search_step(struct balancer *b, int group, int to, bool last);

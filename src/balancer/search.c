@@ -1,7 +1,6 @@
 /* Evening out one domain: the hottest core is relieved by one move or by two groups that change
  * places, again and again, until it is as cool as it can fairly be. Where neither helps, some
- * cores are emptied and filled anew (balancer_repack.c), or a few are a puzzle (balancer_puzzle.c);
- * a core that not even that relieves is set aside.
+ * cores are emptied and filled anew (repack.c); a core that not even that relieves is set aside.
  *
  * Every step makes the hottest core less hot and none as hot as it was: the list of the heats in
  * falling order always shrinks, so the search ends, and stopping after any step does no harm.
@@ -79,8 +78,8 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 		new.clean = heat_other <= s->target;
 	}
 	new.level = heat > heat_other ? heat : heat_other;
-	/* Below a thousandth there is only rounding to be gained. */
-	if (new.level + s->heat / 1024 + 1 > s->heat)
+	/* Below a 400th there is nothing to be gained: see judge.c. */
+	if (new.level + s->heat / 400 + 1 > s->heat)
 		return;
 	new.gain = (int64_t)(s->heat - (heat > s->target ? heat : s->target)) - 2 * wasted;
 	if (is_better(&new, best))
@@ -274,6 +273,37 @@ static bool relieve_simply(struct search *s)
 	return true;
 }
 
+/* Whether two groups may change places: neither core gets hotter than the limit. */
+static bool may_exchange(const struct balancer *b, int group, int other, uint64_t limit)
+{
+	int seat = b->groups[group].seat, seat2 = b->groups[other].seat;
+	int core = b->seats[seat].core, core2 = b->seats[seat2].core;
+	int64_t more = (int64_t)model_cost(b, other, seat) - (int64_t)model_cost(b, group, seat);
+	int64_t more2 = (int64_t)model_cost(b, group, seat2) - (int64_t)model_cost(b, other, seat2);
+
+	if (!model_allowed(b, group, seat2) || !model_allowed(b, other, seat) ||
+	    b->cores[core].aside || b->cores[core2].aside)
+		return false;
+	if (core == core2)
+		return model_heat_if(b, core, seat, more, seat2, more2) <= limit;
+	return model_heat_if(b, core, seat, more, NONE, 0) <= limit &&
+	       model_heat_if(b, core2, seat2, more2, NONE, 0) <= limit;
+}
+
+/* A group goes back to its place, and one that came there goes where it was. */
+static void exchange_back(struct balancer *b, const struct domain *domain, int group,
+                          uint64_t limit)
+{
+	int16_t seat = b->groups[group].seat, origin = b->groups[group].origin;
+
+	for (int g = b->seats[origin].first; g != NONE; g = b->groups[g].next)
+		if (model_has_moved(b, domain, g) && may_exchange(b, group, g, limit)) {
+			model_move(b, g, seat);
+			model_move(b, group, origin);
+			return;
+		}
+}
+
 /* Moves that are not needed in the end: groups that may as well be where they were. */
 static void take_back(struct balancer *b, const struct domain *domain, uint64_t limit)
 {
@@ -286,6 +316,8 @@ static void take_back(struct balancer *b, const struct domain *domain, uint64_t 
 		if (model_heat_if(b, core, group->origin,
 		                  (int64_t)model_cost(b, (int)g, group->origin), NONE, 0) <= limit)
 			model_move(b, (int)g, group->origin);
+		else
+			exchange_back(b, domain, (int)g, limit);
 	}
 }
 
@@ -323,38 +355,23 @@ static bool is_simple(const struct balancer *b, const struct domain *domain, int
 bool search_domain(struct balancer *b, const struct domain *domain)
 {
 	struct search s = {.b = b, .domain = domain};
-	bool uneven = false, know_best = false;
+	bool uneven = false;
 
 	b->n_steps = 0;
 	s.target = model_with_slack(model_fair_heat(b, domain));
 	for (;;) {
-		bool simple;
-
 		s.hot = model_hottest(b, domain);
 		if (s.hot == NONE)
 			break;
 		s.heat = model_heat(b, s.hot);
 		if (s.heat <= s.target)
 			break;
-		simple = is_simple(b, domain, s.hot);
-		if (!know_best && !simple) {
-			uint64_t best = puzzle_best(b, domain, s.heat, s.target);
-
-			know_best = true;
-			if (best > s.target)
-				s.target = model_with_slack(best);
-			if (s.heat <= s.target)
-				break;
-			if (best != 0 && puzzle_shorten(b, domain, s.target))
-				return true;
-		}
 		uneven = true;
-		if (!simple && (relieve_simply(&s) || repack_relieve(b, domain, s.hot, s.target) ||
-		                puzzle_relieve(b, domain, s.hot, s.target)))
+		if (!is_simple(b, domain, s.hot) &&
+		    (relieve_simply(&s) || repack_relieve(b, domain, s.hot, s.target)))
 			continue;
 		b->cores[s.hot].aside = true;
 		s.target = model_with_slack(model_fair_heat(b, domain));
-		know_best = false;
 	}
 	if (model_moved_lanes(b, domain) <= b->moves_left)
 		take_back(b, domain, s.target);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "event/loop.h"
@@ -76,7 +77,6 @@ static uint64_t key_find(int fd)
 	struct sockaddr_storage peer = {0};
 	struct ucred credentials;
 	socklen_t length = sizeof(credentials);
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
 	const uint8_t *bytes = NULL;
 	size_t size = 0;
 
@@ -93,9 +93,7 @@ static uint64_t key_find(int fd)
 		bytes = (const uint8_t *)&((const struct sockaddr_in6 *)&peer)->sin6_addr;
 		size = sizeof(struct in6_addr);
 	}
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
-	return hash | TCP_KEY;
+	return hash_bytes(HASH_START, bytes, size) | TCP_KEY;
 }
 
 static bool is_ours(const struct clients *clients, int fd)

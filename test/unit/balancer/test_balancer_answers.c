@@ -208,12 +208,12 @@ START_TEST(decisions_are_explained)
 	add_worker(0, BALANCER_OWN_CORE);
 	for (int i = 0; i < 4; i++)
 		add_lane(0, 0, 200)->guest_node = 3;
-	lanes[1].direction = 1;
+	lanes[3].direction = 1;
 	ck_assert_int_eq(balancer_round(balancer, &snapshot, &result), 0);
 	ck_assert_uint_eq(result.n_moves, 2);
 	balancer_explain_move(&snapshot, &result.moves[1], text, sizeof(text));
 	ck_assert_str_eq(
-	        text, "relay 1 vm_to_vf lane 0 (20.0 %) from worker 10 (80.0 % busy, then 40.0 %) "
+	        text, "relay 3 vm_to_vf lane 0 (20.0 %) from worker 10 (80.0 % busy, then 40.0 %) "
 	              "to worker 11 (0.0 % busy, then 40.0 %): relieves the worker that it leaves; "
 	              "remote memory costs it 20 % there");
 	balancer_explain_verdict(&snapshot, &result.verdicts[0], text, sizeof(text));

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
 #include "event/job.h"
 #include "event/loop.h"
 #include "suite.h"
@@ -49,7 +50,7 @@ static void tear_down(void)
 
 static void run_in_order(struct job *job)
 {
-	struct test_job *test = (struct test_job *)job;
+	struct test_job *test = CONTAINER_OF(job, struct test_job, job);
 
 	test->ran += test->number == next_run;
 	next_run++;
@@ -58,7 +59,7 @@ static void run_in_order(struct job *job)
 
 static void done_in_order(struct job *job)
 {
-	struct test_job *test = (struct test_job *)job;
+	struct test_job *test = CONTAINER_OF(job, struct test_job, job);
 
 	test->done += test->number == next_done && test->ran == 1;
 	next_done++;
@@ -159,7 +160,7 @@ END_TEST
 /* A done that submits again, as a detach follows a cancelled attach. */
 static void done_and_again(struct job *job)
 {
-	struct test_job *test = (struct test_job *)job;
+	struct test_job *test = CONTAINER_OF(job, struct test_job, job);
 
 	done_in_order(job);
 	if (test->number + 1 == 100)
