@@ -22,6 +22,7 @@
 #include "vf/events.h"
 #include "vf/health.h"
 #include "vf/probe.h"
+#include "vf/quirks.h"
 
 /* How often the links of members without interrupts are looked at. */
 #define BOND_MONITOR_MS 50
@@ -58,14 +59,14 @@ static int member_unprobe(struct vf_member *member, struct error *err)
 	return vf_unprobe(member->port_id, err);
 }
 
-/* A driver with an interrupt for link changes is not polled for them. The tap's one (seen in 22.11)
- * takes the interrupt and tells nobody: so it has to be without, and the flag is to be had in no
- * other way. */
-static void have_link_polled(uint16_t port_id)
+/* A driver with an interrupt for link changes is not polled for them. One that keeps them to itself
+ * has to be without that interrupt, and its flag is to be had in no other way. */
+static void poll_link_if_mute(uint16_t port_id)
 {
 	struct rte_eth_dev_info info;
 
-	if (rte_eth_dev_info_get(port_id, &info) == 0 && strcmp(info.driver_name, "net_tap") == 0)
+	if (rte_eth_dev_info_get(port_id, &info) == 0 &&
+	    vf_quirks_of_driver(info.driver_name)->loses_link_changes)
 		*(uint32_t *)(uintptr_t)info.dev_flags &= ~RTE_ETH_DEV_INTR_LSC;
 }
 
@@ -82,7 +83,7 @@ static int member_probe(struct vf *vf, unsigned index, const struct vf_params *p
 	}
 	vf_events_listen(member->port_id, params->relay_id, index);
 	member->present = true;
-	have_link_polled(member->port_id);
+	poll_link_if_mute(member->port_id);
 	if (check_mac(member->port_id, params->bond->members[index].name, err) == 0)
 		return 0;
 	(void)member_unprobe(member, &ignored); /* the reason is what counts */

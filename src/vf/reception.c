@@ -14,27 +14,12 @@
 #include <rte_ethdev.h>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
 #include "vf/bond.h"
 #include "vf/probe.h"
-
-#define VF_MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
-/* What VF drivers do not tell; doc/hardware.md names the sources. */
-struct driver_trait {
-	bool hides_refusals;    /* setting the default address succeeds even if the PF refuses */
-	bool never_promiscuous; /* its PF's kernel driver lets no VF be, trusted or not */
-};
-
-static const struct {
-	const char *driver;
-	struct driver_trait trait;
-} traits[] = {
-        {"net_e1000_igb_vf", {.hides_refusals = true, .never_promiscuous = true}},
-        {"net_ixgbe_vf", {.hides_refusals = true}},
-};
+#include "vf/quirks.h"
 
 static const struct rte_ether_addr no_mac;
 
@@ -68,17 +53,6 @@ static struct consent consent_read(const struct device_spec *spec)
 	return consent;
 }
 
-static struct driver_trait trait_read(uint16_t port_id)
-{
-	struct rte_eth_dev_info info;
-
-	if (rte_eth_dev_info_get(port_id, &info) == 0)
-		for (size_t i = 0; i < RTE_DIM(traits); i++)
-			if (strcmp(info.driver_name, traits[i].driver) == 0)
-				return traits[i].trait;
-	return (struct driver_trait){0};
-}
-
 static bool pf_holds(const struct consent *consent, const struct rte_ether_addr *mac)
 {
 	return consent->seen && memcmp(consent->vf.mac, mac, sizeof(*mac)) == 0;
@@ -101,7 +75,7 @@ static bool promiscuity_wanted(const struct vf *vf, const struct consent *consen
 {
 	if (!consent->is_vf)
 		return true;
-	if (trait_read(vf->port_id).never_promiscuous) {
+	if (vf_quirks_of(vf->port_id)->never_promiscuous) {
 		log_info("relay %u: %s receives unicast for its own MAC address only: the PFs of "
 		         "such VFs let none be promiscuous, trusted or not; the guest must use "
 		         "that address, or --sync-mac program the guest's",
@@ -157,23 +131,17 @@ int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsign
 
 /* --- the guest's address ---------------------------------------------------------------------- */
 
-/* What its members do is their PFs' decision. */
-static bool is_bond(const struct vf *vf)
-{
-	return string_starts_with(vf->spec.name, "net_bonding");
-}
-
 /* Known to receive whatever is on the wire; software devices filter nothing. */
 static bool is_open(const struct vf *vf, const struct consent *consent)
 {
 	if (consent->is_vf)
 		return vf->promiscuous && consent->seen && consent->vf.trusted;
-	return !is_bond(vf) && (vf->promiscuous || !vf->spec.is_pci);
+	return !vf_quirks_of(vf->port_id)->many_pfs && (vf->promiscuous || !vf->spec.is_pci);
 }
 
 /* Sets the default address. 0 when the VF has it; *known when there is no doubt about that. */
 static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
-                       struct driver_trait trait, bool *known)
+                       const struct vf_quirks *quirks, bool *known)
 {
 	struct rte_ether_addr wanted = *mac, before;
 	int rc = rte_eth_macaddr_get(vf->port_id, &before);
@@ -181,7 +149,7 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 	if (rc == 0)
 		rc = vf->n_members > 0 ? bond_set_mac(vf, &wanted)
 		                       : rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
-	if (rc != 0 || !trait.hides_refusals)
+	if (rc != 0 || !quirks->hides_refusals)
 		return rc;
 	struct consent consent = consent_read(&vf->spec);
 	*known = consent.seen;
@@ -194,7 +162,7 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 
 /* Adds the address, or, with a driver that has no additional ones, replaces the default address:
  * a driver may take the old one away before it learns that its PF does not want the new one. */
-static int program(struct vf *vf, const struct rte_ether_addr *mac, struct driver_trait trait,
+static int program(struct vf *vf, const struct rte_ether_addr *mac, const struct vf_quirks *quirks,
                    bool *known)
 {
 	struct rte_ether_addr extra = *mac;
@@ -203,12 +171,12 @@ static int program(struct vf *vf, const struct rte_ether_addr *mac, struct drive
 		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &vf->extra_mac);
 	vf->extra_mac = no_mac;
 	int rc = rte_eth_dev_mac_addr_add(vf->port_id, &extra, 0);
-	*known = !is_bond(vf);
+	*known = !quirks->many_pfs;
 	if (rc == 0)
 		vf->extra_mac = *mac;
 	if (rc != -ENOTSUP)
 		return rc;
-	rc = set_default(vf, mac, trait, known);
+	rc = set_default(vf, mac, quirks, known);
 	if (rc == 0)
 		vf->mac = *mac;
 	return rc;
@@ -259,9 +227,9 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
                                struct error *why)
 {
 	const struct consent consent = consent_read(&vf->spec);
-	const struct driver_trait trait = trait_read(vf->port_id);
+	const struct vf_quirks *quirks = vf_quirks_of(vf->port_id);
 	bool untrusted = consent.seen && !consent.vf.trusted;
-	bool refused = trait.hides_refusals && untrusted && vf->mac_by_host, known;
+	bool refused = quirks->hides_refusals && untrusted && vf->mac_by_host, known;
 	char remedies[256];
 	int rc;
 
@@ -284,7 +252,7 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 		               "the host has set that, and the PF lets no VF change it that is not "
 		               "trusted",
 		               remedies, why);
-	rc = program(vf, mac, trait, &known);
+	rc = program(vf, mac, quirks, &known);
 	if (rc != 0) {
 		char failure[128];
 
