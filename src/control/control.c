@@ -16,6 +16,7 @@
 #include "dpdk/env.h"
 #include "dpdk/pool.h"
 #include "relay/relay.h"
+#include "vf/events.h"
 
 #define REPLAN_RETRY_MS 100
 

@@ -9,7 +9,10 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "dpdk/pool.h"
 #include "relay/relay.h"
+#include "vf/health.h"
+#include "vf/host.h"
 
 #define SAMPLE_MS 1000
 
@@ -114,7 +117,7 @@ static void health_run(struct job *job)
 	for (unsigned i = 0; i < sampler->n_entries; i++)
 		vf_health_read(&sampler->entries[i].vf, &sampler->entries[i].health);
 	ask_hosts(sampler);
-	vf_pools_reclaim();
+	pool_reclaim();
 }
 
 static void health_done(struct job *job)

@@ -1,4 +1,4 @@
-/* DPDK's log lines. See dpdk_log.h.
+/* DPDK's log lines. See log.h.
  *
  * DPDK prints to a stdio stream, any thread at any time and often a line in several pieces; the
  * stream's lock, which stdio holds around each write, guards the line being put together. The

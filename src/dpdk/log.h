@@ -1,5 +1,5 @@
 /* DPDK's own log lines, brought into ours with their severity. Any thread of DPDK's may write them;
- * their state is one static struct in dpdk_log.c, guarded by the stream's lock. */
+ * their state is one static struct in log.c, guarded by the stream's lock. */
 #ifndef DPDK_LOG_H
 #define DPDK_LOG_H
 

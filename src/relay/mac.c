@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "relay/relay.h"
+#include "vf/reception.h"
 
 #define LISTEN_MS 250
 

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "relay/relay.h"
+#include "vf/mend.h"
 
 void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts)
 {

@@ -20,6 +20,10 @@
 #include "event/loop.h"
 #include "guest/guest.h"
 #include "relay/waiter.h"
+#include "vf/attach.h"
+#include "vf/health.h"
+#include "vf/mend.h"
+#include "vf/reception.h"
 #include "vf/vf.h"
 
 #define LANE_UNPLACED (-1)

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "relay/relay.h"
+#include "vf/rss.h"
 
 static void rss_run(struct job *job)
 {

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "relay/relay.h"
+#include "vf/attach.h"
+#include "vf/health.h"
 
 #define VF_RING_SIZE      512 /* descriptors */
 #define VF_QUEUES_DEFAULT 4

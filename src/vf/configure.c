@@ -1,4 +1,4 @@
-/* Setting up a probed port. See vf_configure.h. */
+/* Setting up a probed port. See configure.h. */
 #include "vf/configure.h"
 
 #include <errno.h>
@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "dpdk/pool.h"
-#include "vf/probe.h"
 #include "vf/quirks.h"
 
 #define VLAN_TAGS_LEN 8 /* two of them */
@@ -134,7 +133,7 @@ static int configure_device(const struct vf *vf, const struct setup *setup, stru
 	if (rc == 0)
 		return 0;
 	return refuse(err, VF_ERROR_CONFIGURE, "%s cannot be set up with %u queues and MTU %u: %s",
-	              vf->spec.name, vf->n_queues, vf->mtu, vf_reason(rc));
+	              vf->spec.name, vf->n_queues, vf->mtu, vf_explain(rc));
 }
 
 /* Tells the MTU to devices that want to be told in this way too. Many a PF refuses its VFs more
@@ -148,11 +147,11 @@ static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
 		return 0;
 	if (vf->mtu <= RTE_ETHER_MTU)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s refuses the MTU %u: %s", vf->spec.name,
-		              vf->mtu, vf_reason(rc));
+		              vf->mtu, vf_explain(rc));
 
 	const struct vf_params ordinary = {.mtu = RTE_ETHER_MTU};
 	log_notice("%s refuses the MTU %u (%s); its PF may have to be set to it first",
-	           vf->spec.name, vf->mtu, vf_reason(rc));
+	           vf->spec.name, vf->mtu, vf_explain(rc));
 	setup->conf.rxmode.offloads = 0;
 	setup->conf.txmode.offloads = 0;
 	choose_mtu(vf, &ordinary, setup);
@@ -202,7 +201,7 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 		if (rc != 0)
 			return refuse(err, VF_ERROR_RX_QUEUE,
 			              "%s: rx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->rxd, vf_reason(rc));
+			              vf->spec.name, q, setup->rxd, vf_explain(rc));
 	}
 	for (uint16_t q = 0; q < vf->n_queues; q++) {
 		int rc = rte_eth_tx_queue_setup(vf->port_id, q, setup->txd, node, &tx);
@@ -210,7 +209,7 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 		if (rc != 0)
 			return refuse(err, VF_ERROR_TX_QUEUE,
 			              "%s: tx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->txd, vf_reason(rc));
+			              vf->spec.name, q, setup->txd, vf_explain(rc));
 	}
 	return 0;
 }
@@ -221,7 +220,7 @@ static int read_info(const struct vf *vf, struct setup *setup, struct error *err
 
 	if (rc != 0)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s does not tell what it can do: %s",
-		              vf->spec.name, vf_reason(rc));
+		              vf->spec.name, vf_explain(rc));
 	setup->quirks = *vf_quirks_of_driver(setup->info.driver_name);
 	return check_size_argument(vf, setup, err);
 }
@@ -310,7 +309,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 	rc = rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &setup.rxd, &setup.txd);
 	if (rc != 0)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s: no ring size near %u will do: %s",
-		              vf->spec.name, params->ring_size, vf_reason(rc));
+		              vf->spec.name, params->ring_size, vf_explain(rc));
 	if (make_pool(vf, params, &setup, err) < 0)
 		return -1;
 	return setup_queues(vf, params, &setup, err);

@@ -1,4 +1,4 @@
-/* Ports that were lost; see vf_events.h, and vf_events_init in vf.h. */
+/* Ports that were lost. See events.h. */
 #include "vf/events.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 
 #include "base/bond_spec.h"
 #include "base/log.h"
-#include "vf/vf.h"
 
 /* Who hears of VFs that were lost: set once, before there are any, hence static. */
 static struct {

@@ -1,4 +1,6 @@
-/* What a VF's host decides about it. See struct vf_host in vf.h. */
+/* What a VF's host decides about it. See host.h. */
+#include "vf/host.h"
+
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
@@ -7,7 +9,6 @@
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
 #include "vf/quirks.h"
-#include "vf/vf.h"
 
 /* Failures that are the kernel's of the moment, not the PF's. */
 static bool is_worth_asking_again(int rc)

@@ -1,4 +1,4 @@
-/* Probing and removing devices. See vf_probe.h. */
+/* Probing and removing devices. See probe.h. */
 #include "vf/probe.h"
 
 #include <errno.h>
@@ -18,12 +18,6 @@
 
 /* Fails with the contract's code, whatever the reason. */
 #define refuse(err, ...) (error_set((err), VF_ERROR_PROBE, __VA_ARGS__), -1)
-
-const char *vf_reason(int rc)
-{
-	/* EPERM tells nothing: several PMDs return -1 for anything. */
-	return rc == -1 ? "its driver failed" : strerror(-rc);
-}
 
 int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
                        struct pci_function *function, struct error *err)
@@ -63,7 +57,7 @@ static int refuse_in_use(const char *name, uint16_t port_id, struct error *err)
 	return -EBUSY;
 }
 
-void vf_own(uint16_t port_id, unsigned relay_id)
+void vf_mark_owner(uint16_t port_id, unsigned relay_id)
 {
 	struct rte_eth_dev_owner owner = {0};
 
@@ -72,7 +66,7 @@ void vf_own(uint16_t port_id, unsigned relay_id)
 	if (rc == 0)
 		rc = rte_eth_dev_owner_set(port_id, &owner);
 	if (rc != 0)
-		log_debug("port %u: cannot be marked as ours: %s", port_id, vf_reason(rc));
+		log_debug("port %u: cannot be marked as ours: %s", port_id, vf_explain(rc));
 }
 
 static int refuse_failed(const struct device_spec *spec, const struct pci_function *function,
@@ -82,13 +76,13 @@ static int refuse_failed(const struct device_spec *spec, const struct pci_functi
 		return refuse(
 		        err,
 		        "DPDK cannot make the device %s: %s; its lines in the log (dpdk:) say more",
-		        spec->devargs, vf_reason(rc));
+		        spec->devargs, vf_explain(rc));
 	return refuse(
 	        err,
 	        "DPDK cannot use %s (bound to %s): %s; its lines in the log (dpdk:) say more. "
 	        "Another process may hold it (fuser -v /dev/vfio/%d), or DPDK lacks a driver "
 	        "for %04x:%04x",
-	        spec->name, function->driver, vf_reason(rc), function->iommu_group,
+	        spec->name, function->driver, vf_explain(rc), function->iommu_group,
 	        function->vendor_id, function->device_id);
 }
 
@@ -124,7 +118,7 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 		(void)rte_eal_hotplug_remove(spec->is_pci ? "pci" : "vdev", spec->name);
 		return refuse(err, "DPDK's driver for %s gives no Ethernet port", spec->name);
 	}
-	vf_own(*port_id, relay_id);
+	vf_mark_owner(*port_id, relay_id);
 	return 0;
 }
 
@@ -135,9 +129,9 @@ static void note_failure(struct error *err, uint16_t port_id, const char *step, 
 		return;
 	if (err->code == 0)
 		error_set(err, VF_ERROR_DETACH, "port %u: %s failed: %s", port_id, step,
-		          vf_reason(rc));
+		          vf_explain(rc));
 	else
-		log_warn("port %u: %s failed as well: %s", port_id, step, vf_reason(rc));
+		log_warn("port %u: %s failed as well: %s", port_id, step, vf_explain(rc));
 }
 
 int vf_unprobe(uint16_t port_id, struct error *err)

@@ -1,5 +1,5 @@
 /* Which addresses a VF receives unicast for: its MAC address, and what the PF lets pass beyond
- * that. See vf_reception.h and vf_mac_set in vf.h.
+ * that. See reception.h.
  *
  * That is the PF's decision, and some VF drivers report success where the PF has refused. So the
  * PF's kernel driver is asked, before (is the VF trusted, has the host set its address?) and after
@@ -9,6 +9,7 @@
 #include "vf/reception.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_ethdev.h>
@@ -18,7 +19,6 @@
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
 #include "vf/bond.h"
-#include "vf/probe.h"
 #include "vf/quirks.h"
 
 static const struct rte_ether_addr no_mac;
@@ -119,13 +119,13 @@ int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsign
 		vf->promiscuous = rc == 0;
 		if (rc != 0)
 			log_info("relay %u: %s does not become promiscuous: %s", relay_id,
-			         vf->spec.name, vf_reason(rc));
+			         vf->spec.name, vf_explain(rc));
 	}
 	/* The guest's multicast groups (IPv6 lives by them) are not known to the VF. */
 	rc = rte_eth_allmulticast_enable(vf->port_id);
 	if (rc != 0 && !vf->promiscuous)
 		log_info("relay %u: %s does not receive all multicast: %s", relay_id, vf->spec.name,
-		         vf_reason(rc));
+		         vf_explain(rc));
 	return 0;
 }
 
@@ -180,15 +180,6 @@ static int program(struct vf *vf, const struct rte_ether_addr *mac, const struct
 	if (rc == 0)
 		vf->mac = *mac;
 	return rc;
-}
-
-const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX])
-{
-	const uint8_t *bytes = mac->addr_bytes;
-
-	snprintf(text, VF_MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1],
-	         bytes[2], bytes[3], bytes[4], bytes[5]);
-	return text;
 }
 
 /* What the operator can do, for the end of a sentence. */
@@ -257,7 +248,7 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 		char failure[128];
 
 		snprintf(failure, sizeof(failure), "it cannot be programmed (%s)",
-		         rc == -EACCES ? "its PF refuses that" : vf_reason(rc));
+		         rc == -EACCES ? "its PF refuses that" : vf_explain(rc));
 		return decline(vf, mac, failure, remedies, why);
 	}
 	if (known)

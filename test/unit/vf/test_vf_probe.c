@@ -11,6 +11,7 @@
 #include "dpdk/log.h"
 #include "suite.h"
 #include "sys/pci_ready.h"
+#include "vf/attach.h"
 #include "vf/probe.h"
 #include "vf/vf.h"
 
