@@ -11,9 +11,9 @@
 #include <rte_ethdev.h>
 
 #include "base/log.h"
-#include "dpdk/log.h"
 #include "sys/pci_ready.h"
 #include "sys/sysfs.h"
+#include "sys/vfio.h"
 #include "vf/vf.h"
 
 /* Fails with the contract's code, whatever the reason. */
@@ -86,10 +86,42 @@ static int refuse_failed(const struct device_spec *spec, const struct pci_functi
 	        function->vendor_id, function->device_id);
 }
 
-/* What is another process's is so for good: then vfio's group cannot even be opened. */
-static bool is_for_a_moment(const struct device_spec *spec, int rc)
+/* DPDK answers -1 whatever vfio's reason was, so vfio is asked for that; not before the probe,
+ * since the question takes as long as the probe, and the answer may be another one a moment later.
+ * A device that can be had by then is probed once more. 0; or, with err, -EAGAIN or -1. */
+static int probe_device(const struct device_spec *spec, const struct pci_function *function,
+                        struct error *err)
 {
-	return spec->is_pci && (rc == -EAGAIN || rc == -EBUSY || dpdk_log_busy_seen());
+	for (bool again = false;; again = true) {
+		int rc = rte_dev_probe(spec->devargs);
+
+		if (rc == 0)
+			return 0;
+		(void)refuse_failed(spec, function, rc, err);
+		if (!spec->is_pci)
+			return -1;
+		if (rc == -EAGAIN || rc == -EBUSY)
+			return -EAGAIN;
+		switch (rc == -1 ? vfio_ask(DEV_ROOT, function) : VFIO_UNKNOWN) {
+		case VFIO_FREE:
+			if (again)
+				return -1;
+			break;
+		case VFIO_BUSY:
+			(void)refuse(err,
+			             "the kernel is just binding or resetting %s: add it again in "
+			             "a moment",
+			             spec->name);
+			return -EAGAIN;
+		case VFIO_IN_USE: /* for good */
+			return refuse(err,
+			              "%s is in use: another process has its IOMMU group open "
+			              "(fuser -v /dev/vfio/%d)",
+			              spec->name, function->iommu_group);
+		case VFIO_UNKNOWN:
+			return -1;
+		}
+	}
 }
 
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
@@ -108,12 +140,9 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 	if (spec->is_pci && vf_probe_check_pci(SYSFS_ROOT, &spec->pci, &function, err) < 0)
 		return -1;
 
-	dpdk_log_busy_forget();
-	int rc = rte_dev_probe(spec->devargs);
-	if (rc != 0) {
-		(void)refuse_failed(spec, &function, rc, err);
-		return is_for_a_moment(spec, rc) ? -EAGAIN : -1;
-	}
+	int rc = probe_device(spec, &function, err);
+	if (rc < 0)
+		return rc;
 	if (!port_find(spec->name, port_id)) {
 		(void)rte_eal_hotplug_remove(spec->is_pci ? "pci" : "vdev", spec->name);
 		return refuse(err, "DPDK's driver for %s gives no Ethernet port", spec->name);
