@@ -56,12 +56,12 @@ static ssize_t log_piece(void *cookie, const char *text, size_t size)
 		}
 		if (log->len == 0)
 			log->severity = severity_now();
-		/* What would upset a terminal or a log's reader. */
+		/* Control characters would upset a terminal or a log's reader. */
 		log->line[log->len++] = (unsigned char)text[i] < ' ' ? ' ' : text[i];
 		if (log->len == LINE_MAX_LEN)
 			line_end(log);
 	}
-	errno = error; /* some ask for it after they have logged */
+	errno = error; /* some callers ask for it after they have logged */
 	return (ssize_t)size;
 }
 

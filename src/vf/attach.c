@@ -41,7 +41,7 @@ static int start(struct vf *vf, const struct rte_ether_addr *pf_mac, const struc
 			log_info("relay %u: %s keeps the RSS table of its driver: %s",
 			         params->relay_id, vf->spec.name, vf_explain(rc));
 	}
-	(void)rte_eth_stats_reset(vf->port_id); /* those that cannot start from zero anyway */
+	(void)rte_eth_stats_reset(vf->port_id); /* a device that cannot starts from what it has */
 	return 0;
 }
 
@@ -68,7 +68,7 @@ static int unprobe(struct vf *vf, struct error *err)
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
               struct error *err)
 {
-	const struct rte_ether_addr pf_mac = vf_reception_pf_mac(spec);
+	const struct rte_ether_addr pf_mac = vf_reception_read_pf_mac(spec);
 	struct error ignored;
 
 	*vf = (struct vf){.spec = *spec};

@@ -15,7 +15,7 @@
 #define VLAN_TAGS_LEN 8 /* two of them */
 #define RSS_WANTED    (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
-/* What vf_configure's steps hand on. */
+/* What the steps of vf_configure hand on to each other. */
 struct setup {
 	struct rte_eth_dev_info info;
 	struct vf_quirks quirks; /* a bond's: what holds for any of its members */
@@ -24,7 +24,7 @@ struct setup {
 	uint16_t frame_mbufs; /* of the longest frame */
 };
 
-/* Fails with one of the contract's codes. */
+/* Fills err with one of the contract's codes. Evaluates to -1. */
 #define refuse(err, code, ...) (error_set((err), (code), __VA_ARGS__), -1)
 
 static int size_argument_check(const char *key __rte_unused, const char *value, void *too_large)

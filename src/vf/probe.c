@@ -16,7 +16,7 @@
 #include "sys/vfio.h"
 #include "vf/vf.h"
 
-/* Fails with the contract's code, whatever the reason. */
+/* Fills err with the contract's code for a failed probe, whatever the reason. Evaluates to -1. */
 #define refuse(err, ...) (error_set((err), VF_ERROR_PROBE, __VA_ARGS__), -1)
 
 int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
@@ -45,7 +45,7 @@ static bool port_find(const char *name, uint16_t *port_id)
 	return false;
 }
 
-static int refuse_in_use(const char *name, uint16_t port_id, struct error *err)
+static int refuse_as_in_use(const char *name, uint16_t port_id, struct error *err)
 {
 	struct rte_eth_dev_owner owner;
 
@@ -69,8 +69,8 @@ void vf_mark_owner(uint16_t port_id, unsigned relay_id)
 		log_debug("port %u: cannot be marked as ours: %s", port_id, vf_explain(rc));
 }
 
-static int refuse_failed(const struct device_spec *spec, const struct pci_function *function,
-                         int rc, struct error *err)
+static int refuse_as_failed(const struct device_spec *spec, const struct pci_function *function,
+                            int rc, struct error *err)
 {
 	if (!spec->is_pci)
 		return refuse(
@@ -97,7 +97,7 @@ static int probe_device(const struct device_spec *spec, const struct pci_functio
 
 		if (rc == 0)
 			return 0;
-		(void)refuse_failed(spec, function, rc, err);
+		(void)refuse_as_failed(spec, function, rc, err);
 		if (!spec->is_pci)
 			return -1;
 		if (rc == -EAGAIN || rc == -EBUSY)
@@ -130,7 +130,7 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 	struct pci_function function = {0};
 
 	if (port_find(spec->name, port_id))
-		return refuse_in_use(spec->name, *port_id, err);
+		return refuse_as_in_use(spec->name, *port_id, err);
 	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
 		return refuse(
 		        err,
@@ -151,7 +151,7 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 	return 0;
 }
 
-/* Keeps the first failure only: later ones follow from it. */
+/* err keeps the first failure only: later ones follow from it. */
 static void note_failure(struct error *err, uint16_t port_id, const char *step, int rc)
 {
 	if (rc == 0)

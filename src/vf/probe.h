@@ -20,7 +20,7 @@ int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
  * DPDK has it already, -EAGAIN when another trial in a moment may succeed, and -1 otherwise. */
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
              struct error *err);
-/* Lets others see whose the port is. */
+/* Has DPDK name the relay to whoever asks whose the port is. */
 void vf_mark_owner(uint16_t port_id, unsigned relay_id);
 
 /* Stops and closes the port and removes the device, as far as possible. 0, or -1 with err about

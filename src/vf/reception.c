@@ -23,7 +23,7 @@
 
 static const struct rte_ether_addr no_mac;
 
-/* The PF's word on a VF. */
+/* What a VF's PF says of it. */
 struct consent {
 	bool is_vf; /* else the rest says nothing, and there is nobody to ask */
 	bool seen;  /* the PF is in sight, and answers with all that is needed */
@@ -58,7 +58,7 @@ static bool pf_holds(const struct consent *consent, const struct rte_ether_addr 
 	return consent->seen && memcmp(consent->vf.mac, mac, sizeof(*mac)) == 0;
 }
 
-struct rte_ether_addr vf_reception_pf_mac(const struct device_spec *spec)
+struct rte_ether_addr vf_reception_read_pf_mac(const struct device_spec *spec)
 {
 	struct consent consent = consent_read(spec);
 	struct rte_ether_addr mac = {0};
@@ -131,17 +131,17 @@ int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsign
 
 /* --- the guest's address ---------------------------------------------------------------------- */
 
-/* Known to receive whatever is on the wire; software devices filter nothing. */
-static bool is_open(const struct vf *vf, const struct consent *consent)
+/* Whether the VF is known to receive whatever is on the wire; software devices filter nothing. */
+static bool receives_any(const struct vf *vf, const struct consent *consent)
 {
 	if (consent->is_vf)
 		return vf->promiscuous && consent->seen && consent->vf.trusted;
 	return !vf_quirks_of(vf->port_id)->many_pfs && (vf->promiscuous || !vf->spec.is_pci);
 }
 
-/* Sets the default address. 0 when the VF has it; *known when there is no doubt about that. */
-static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
-                       const struct vf_quirks *quirks, bool *known)
+/* Sets the default address. 0 when the VF has it, and *known when there is no doubt about that. */
+static int set_default_mac(const struct vf *vf, const struct rte_ether_addr *mac,
+                           const struct vf_quirks *quirks, bool *known)
 {
 	struct rte_ether_addr wanted = *mac, before;
 	int rc = rte_eth_macaddr_get(vf->port_id, &before);
@@ -162,8 +162,8 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 
 /* Adds the address, or, with a driver that has no additional ones, replaces the default address:
  * a driver may take the old one away before it learns that its PF does not want the new one. */
-static int program(struct vf *vf, const struct rte_ether_addr *mac, const struct vf_quirks *quirks,
-                   bool *known)
+static int program_mac(struct vf *vf, const struct rte_ether_addr *mac,
+                       const struct vf_quirks *quirks, bool *known)
 {
 	struct rte_ether_addr extra = *mac;
 
@@ -176,7 +176,7 @@ static int program(struct vf *vf, const struct rte_ether_addr *mac, const struct
 		vf->extra_mac = *mac;
 	if (rc != -ENOTSUP)
 		return rc;
-	rc = set_default(vf, mac, quirks, known);
+	rc = set_default_mac(vf, mac, quirks, known);
 	if (rc == 0)
 		vf->mac = *mac;
 	return rc;
@@ -201,7 +201,7 @@ static void describe_remedies(const struct rte_ether_addr *mac, bool may_program
 	snprintf(text, size, "give the guest that address%s%s", host, sync);
 }
 
-/* why: what keeps us from programming the guest's address. */
+/* why is what keeps us from programming the guest's address. */
 static enum vf_mac_outcome decline(const struct vf *vf, const struct rte_ether_addr *mac,
                                    const char *why, const char *remedies, struct error *out)
 {
@@ -232,7 +232,7 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 		return VF_MAC_PROGRAMMED;
 	}
 	/* A trusted VF too sends under its own address only, if the PF checks that. */
-	if (is_open(vf, &consent) && !(may_program && consent.is_vf))
+	if (receives_any(vf, &consent) && !(may_program && consent.is_vf))
 		return VF_MAC_NOT_NEEDED;
 	describe_remedies(mac, may_program, may_program ? untrusted : refused, &consent, remedies,
 	                  sizeof(remedies));
@@ -243,7 +243,7 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 		               "the host has set that, and the PF lets no VF change it that is not "
 		               "trusted",
 		               remedies, why);
-	rc = program(vf, mac, quirks, &known);
+	rc = program_mac(vf, mac, quirks, &known);
 	if (rc != 0) {
 		char failure[128];
 

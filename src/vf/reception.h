@@ -12,7 +12,7 @@
 
 /* The address that the PF holds for the device, zeros when it holds none or is not in sight: for
  * vf_reception_open, to be read before the device is probed. */
-struct rte_ether_addr vf_reception_pf_mac(const struct device_spec *spec);
+struct rte_ether_addr vf_reception_read_pf_mac(const struct device_spec *spec);
 
 /* Of a started VF: its MAC address, whether the host has set that, and as much promiscuity as the
  * PF grants. 0, or the driver's -errno when it does not tell the address. */
