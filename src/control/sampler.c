@@ -11,9 +11,12 @@
 
 #include "base/container_of.h"
 #include "base/log.h"
+#include "dpdk/pool.h"
 #include "relay/host.h"
 #include "relay/mac.h"
 #include "relay/relays.h"
+#include "vf/health.h"
+#include "vf/host.h"
 
 #define SAMPLE_MS 1000
 
@@ -161,7 +164,7 @@ static void health_run(struct job *job)
 	for (unsigned i = 0; i < sampler->n_entries; i++)
 		vf_health_read(&sampler->entries[i].vf, &sampler->entries[i].health);
 	ask_hosts(sampler);
-	vf_pools_reclaim();
+	pool_reclaim();
 }
 
 static void health_done(struct job *job)

@@ -1,4 +1,4 @@
-/* Starting EAL; see dpdk_env.h.
+/* Starting EAL; see env.h.
  */
 #include "dpdk/env.h"
 

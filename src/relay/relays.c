@@ -16,6 +16,7 @@
 #include "relay/pairing.h"
 #include "relay/rss.h"
 #include "relay/vf_life.h"
+#include "vf/events.h"
 
 /* What a guest may write into the log. */
 #define GUEST_LOG_MS    10000

@@ -12,6 +12,7 @@
 
 #include "base/container_of.h"
 #include "base/log.h"
+#include "vf/rss.h"
 
 static void rss_run(struct job *job)
 {

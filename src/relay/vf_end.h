@@ -17,7 +17,10 @@
 #include "event/job.h"
 #include "event/loop.h"
 #include "relay/waiter.h"
-#include "vf/vf.h"
+#include "vf/attach.h"
+#include "vf/health.h"
+#include "vf/mend.h"
+#include "vf/reception.h"
 
 /* --- its states ---------------------------------------------------------------------------- */
 

@@ -1,27 +1,24 @@
-/* Link bonding. See bond.h, and vf_mend in vf.h.
+/* Link bonding. See bond.h.
  *
  * The PMD watches its members' links by itself: a member whose link goes down is not used until it
  * is up again, within BOND_MONITOR_MS. What it does not do is to notice that a member has been
- * reset by its PF, or has left the machine: vf_mend takes such a one out, and puts it back when it
+ * reset by its PF, or has left the machine: mend.c takes such a one out, and puts it back when it
  * is there again.
  */
 #include "vf/bond.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <rte_eth_bond.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include "base/log.h"
-#include "datapath/worker.h"
 #include "dpdk/compat.h"
-#include "vf/configure.h"
 #include "vf/events.h"
-#include "vf/health.h"
 #include "vf/probe.h"
+#include "vf/quirks.h"
 
 /* How often the links of members without interrupts are looked at. */
 #define BOND_MONITOR_MS 50
@@ -30,6 +27,7 @@
 #define LACP_MBUF_SIZE  (RTE_PKTMBUF_HEADROOM + 128)
 #define LACP_POOL_CACHE 32
 
+/* Fills err with one of the contract's codes. Evaluates to -1. */
 #define refuse(err, code, ...) (error_set((err), (code), __VA_ARGS__), -1)
 
 /* --- members ------------------------------------------------------------------------------- */
@@ -48,29 +46,31 @@ static int check_mac(uint16_t port_id, const char *name, struct error *err)
 	return refuse(err, BOND_ERROR_MEMBER,
 	              "%s cannot be a bond's member: its driver does not set MAC addresses (%s), "
 	              "which DPDK's bonding asks for",
-	              name, vf_reason(rc));
+	              name, vf_explain(rc));
 }
 
-static int member_unprobe(struct vf_member *member, struct error *err)
+int bond_member_unprobe(struct vf *vf, unsigned index, struct error *err)
 {
+	struct vf_member *member = &vf->members[index];
+
 	member->present = false;
 	vf_events_ignore(member->port_id);
 	return vf_unprobe(member->port_id, err);
 }
 
-/* A driver with an interrupt for link changes is not polled for them. The tap's one (seen in 22.11)
- * takes the interrupt and tells nobody: so it has to be without, and the flag is to be had in no
- * other way. */
-static void have_link_polled(uint16_t port_id)
+/* A driver with an interrupt for link changes is not polled for them. One that keeps them to itself
+ * has to be without that interrupt, and its flag is to be had in no other way. */
+static void poll_link_if_mute(uint16_t port_id)
 {
 	struct rte_eth_dev_info info;
 
-	if (rte_eth_dev_info_get(port_id, &info) == 0 && strcmp(info.driver_name, "net_tap") == 0)
+	if (rte_eth_dev_info_get(port_id, &info) == 0 &&
+	    vf_quirks_of_driver(info.driver_name)->loses_link_changes)
 		*(uint32_t *)(uintptr_t)info.dev_flags &= ~RTE_ETH_DEV_INTR_LSC;
 }
 
-static int member_probe(struct vf *vf, unsigned index, const struct vf_params *params,
-                        struct error *err)
+int bond_member_probe(struct vf *vf, unsigned index, const struct vf_params *params,
+                      struct error *err)
 {
 	struct vf_member *member = &vf->members[index];
 	struct error ignored;
@@ -82,10 +82,10 @@ static int member_probe(struct vf *vf, unsigned index, const struct vf_params *p
 	}
 	vf_events_listen(member->port_id, params->relay_id, index);
 	member->present = true;
-	have_link_polled(member->port_id);
+	poll_link_if_mute(member->port_id);
 	if (check_mac(member->port_id, params->bond->members[index].name, err) == 0)
 		return 0;
-	(void)member_unprobe(member, &ignored); /* the reason is what counts */
+	(void)bond_member_unprobe(vf, index, &ignored); /* the reason is what counts */
 	return -1;
 }
 
@@ -94,7 +94,7 @@ static void members_unprobe(struct vf *vf)
 	struct error err;
 
 	for (unsigned i = 0; i < vf->n_members; i++)
-		if (vf->members[i].present && member_unprobe(&vf->members[i], &err) < 0)
+		if (vf->members[i].present && bond_member_unprobe(vf, i, &err) < 0)
 			log_warn("%s, given up: %s", vf->spec.name, err.text);
 }
 
@@ -104,7 +104,7 @@ static int members_probe(struct vf *vf, const struct vf_params *params, struct e
 	int failure = -1;
 
 	for (unsigned i = 0; i < vf->n_members; i++) {
-		int rc = member_probe(vf, i, params, err);
+		int rc = bond_member_probe(vf, i, params, err);
 
 		if (rc == 0)
 			present++;
@@ -116,7 +116,7 @@ static int members_probe(struct vf *vf, const struct vf_params *params, struct e
 	return present > 0 ? 0 : failure;
 }
 
-static const char *member_name(const struct vf_params *params, unsigned index)
+const char *bond_member_name(const struct vf_params *params, unsigned index)
 {
 	return params->bond->members[index].name;
 }
@@ -157,30 +157,38 @@ static int bond_create(struct vf *vf, const struct vf_params *params, struct err
 		        err, BOND_ERROR_CREATE,
 		        "DPDK cannot make the bond %s, mode %u (%s): %s; its lines in the log "
 		        "(dpdk:) say more",
-		        vf->spec.name, mode, bond_mode_text(mode), vf_reason(port));
+		        vf->spec.name, mode, bond_mode_text(mode), vf_explain(port));
 	vf->port_id = (uint16_t)port;
 	vf->needs_tx_polls = mode == BONDING_MODE_8023AD;
 	vf->send = mode == BONDING_MODE_ALB ? send_alb : NULL;
-	vf_own(vf->port_id, params->relay_id);
+	vf_mark_owner(vf->port_id, params->relay_id);
 	int rc = rte_eth_bond_link_monitoring_set(vf->port_id, BOND_MONITOR_MS);
 	if (rc != 0)
 		log_warn("%s: the interval of its monitor cannot be set: %s", vf->spec.name,
-		         vf_reason(rc));
+		         vf_explain(rc));
 	return 0;
 }
 
-static int bond_join(struct vf *vf, const struct vf_params *params, struct error *err)
+int bond_member_join(const struct vf *vf, unsigned index)
+{
+	return dpdk_bond_member_add(vf->port_id, vf->members[index].port_id);
+}
+
+int bond_member_leave(const struct vf *vf, unsigned index)
+{
+	return dpdk_bond_member_remove(vf->port_id, vf->members[index].port_id);
+}
+
+static int members_join(const struct vf *vf, const struct vf_params *params, struct error *err)
 {
 	for (unsigned i = 0; i < vf->n_members; i++) {
-		int rc = 0;
+		int rc = vf->members[i].present ? bond_member_join(vf, i) : 0;
 
-		if (vf->members[i].present)
-			rc = dpdk_bond_member_add(vf->port_id, vf->members[i].port_id);
 		if (rc != 0)
 			return refuse(err, BOND_ERROR_MEMBER,
 			              "%s cannot become a member of %s: %s; DPDK's lines in the "
 			              "log (dpdk:) say more",
-			              member_name(params, i), vf->spec.name, vf_reason(rc));
+			              bond_member_name(params, i), vf->spec.name, vf_explain(rc));
 	}
 	return 0;
 }
@@ -200,7 +208,7 @@ int bond_probe(const struct device_spec *spec, const struct vf_params *params, s
 		rc = bond_create(vf, params, err);
 	if (rc < 0)
 		goto fail_members;
-	rc = bond_join(vf, params, err);
+	rc = members_join(vf, params, err);
 	if (rc == 0)
 		return 0;
 	if (vf_unprobe(vf->port_id, &ignored) < 0)
@@ -216,7 +224,7 @@ int bond_unprobe(struct vf *vf, struct error *err)
 	int rc = vf_unprobe(vf->port_id, err); /* lets the members go */
 
 	for (unsigned i = 0; i < vf->n_members; i++) {
-		if (!vf->members[i].present || member_unprobe(&vf->members[i], &later) == 0)
+		if (!vf->members[i].present || bond_member_unprobe(vf, i, &later) == 0)
 			continue;
 		if (rc == 0)
 			*err = later; /* the first failure: the others follow from it */
@@ -276,103 +284,7 @@ void bond_renew_reception(const struct vf *vf)
 	}
 }
 
-/* --- health -------------------------------------------------------------------------------- */
-
-static bool is_active(const uint16_t *active, int n_active, uint16_t port_id)
+int bond_active_members(const struct vf *vf, uint16_t ports[BOND_MEMBERS_MAX])
 {
-	for (int i = 0; i < n_active; i++)
-		if (active[i] == port_id)
-			return true;
-	return false;
-}
-
-void bond_health_read(const struct vf *vf, struct vf_health *health)
-{
-	uint16_t active[BOND_MEMBERS_MAX];
-	int n_active =
-	        vf->n_members > 0 ? dpdk_bond_active_get(vf->port_id, active, BOND_MEMBERS_MAX) : 0;
-
-	for (unsigned i = 0; i < vf->n_members; i++) {
-		struct vf_member_health *member = &health->members[i];
-
-		if (!vf->members[i].present)
-			continue;
-		vf_port_read(vf->members[i].port_id, &member->link_up, &member->link_speed_mbps,
-		             &member->counts);
-		member->active = is_active(active, n_active, vf->members[i].port_id);
-	}
-}
-
-/* --- mending ------------------------------------------------------------------------------- */
-
-static void member_give_up(struct vf *vf, unsigned index, const struct vf_params *params,
-                           struct workers *workers, struct vf_mended *mended)
-{
-	struct vf_member *member = &vf->members[index];
-	struct error err;
-	bool link_up;
-	uint32_t speed;
-
-	vf_port_read(member->port_id, &link_up, &speed, &mended->gone[index]);
-	int rc = dpdk_bond_member_remove(vf->port_id, member->port_id);
-	if (rc != 0)
-		log_warn("%s does not let %s go: %s", vf->spec.name, member_name(params, index),
-		         vf_reason(rc));
-	/* A worker may be in the middle of a burst that knows of the member. */
-	workers_synchronize(workers);
-	if (member_unprobe(member, &err) < 0)
-		log_warn("%s, lost: %s", member_name(params, index), err.text);
-}
-
-static int member_take_back(struct vf *vf, unsigned index, const struct vf_params *params,
-                            struct error *err)
-{
-	struct vf_member *member = &vf->members[index];
-	struct error ignored;
-
-	if (member_probe(vf, index, params, err) < 0)
-		return -1;
-	if (bond_check_memory(vf, params, err) < 0)
-		goto fail;
-	if (vf_configure_member(vf, index, params, err) < 0)
-		goto fail;
-	int rc = dpdk_bond_member_add(vf->port_id, member->port_id);
-	if (rc == 0)
-		return 0;
-	error_set(err, BOND_ERROR_MEMBER, "%s cannot become a member of %s again: %s",
-	          member_name(params, index), vf->spec.name, vf_reason(rc));
-fail:
-	(void)member_unprobe(member, &ignored); /* the reason is what counts */
-	return -1;
-}
-
-int vf_mend(struct vf *vf, const struct vf_params *params, unsigned lost, unsigned wanted,
-            struct workers *workers, struct vf_mended *mended, struct error *err)
-{
-	unsigned survivors = 0;
-	int absent = 0;
-
-	*mended = (struct vf_mended){0};
-	for (unsigned i = 0; i < vf->n_members; i++)
-		if (vf->members[i].present && (lost >> i & 1) == 0)
-			survivors++;
-	if (survivors == 0)
-		return refuse(err, BOND_ERROR_MEMBER, "%s has no member left", vf->spec.name);
-
-	for (unsigned i = 0; i < vf->n_members; i++)
-		if (vf->members[i].present && (lost >> i & 1) != 0)
-			member_give_up(vf, i, params, workers, mended);
-	for (unsigned i = 0; i < vf->n_members; i++) {
-		if (vf->members[i].present)
-			continue;
-		if ((wanted >> i & 1) != 0 && member_take_back(vf, i, params, err) == 0)
-			mended->returned |= 1U << i;
-		else
-			absent++;
-	}
-	vf->generation++;
-	/* Of zeros: so all members that are active now get the bond's address and modes, which the
-	 * PMD does not see to when the one that it used was taken out. */
-	vf_health_read(vf, &mended->health);
-	return absent;
+	return dpdk_bond_active_get(vf->port_id, ports, BOND_MEMBERS_MAX);
 }

@@ -1,4 +1,4 @@
-/* Setting up a probed port. See vf_configure.h. */
+/* Setting up a probed port. See configure.h. */
 #include "vf/configure.h"
 
 #include <errno.h>
@@ -9,60 +9,25 @@
 #include <rte_kvargs.h>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "dpdk/pool.h"
-#include "vf/probe.h"
+#include "vf/quirks.h"
 
 #define VLAN_TAGS_LEN 8 /* two of them */
 #define RSS_WANTED    (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
-/* What PMDs do not tell by themselves; looked up by the beginning of the driver's name. */
-struct driver_trait {
-	const char *driver;
-	uint16_t max_mtu;   /* 0 = what the device says */
-	uint16_t max_frame; /* that it sends, 0 = likewise */
-	bool whole_kb;      /* receives into whole KB of a buffer: 2176 counts as 2048 */
-	bool no_rss;        /* offers RSS, but only by flow rules */
-	bool spreads;       /* flows come by several queues without RSS: the kernel, or whoever is
-	                       at the other end, sees to that */
-};
-
-static const struct driver_trait traits[] = {
-        /* A longer frame stays at the head of its ring for ever. */
-        {.driver = "net_tap", .max_mtu = 1500, .max_frame = 1522, .no_rss = true, .spreads = true},
-        /* Likewise: the kernel takes a tagged frame of 1518 bytes, but no other one above 1514. */
-        {.driver = "net_af_packet", .max_mtu = 1500, .max_frame = 1514, .spreads = true},
-        {.driver = "net_memif", .max_mtu = 1500, .max_frame = 1518, .spreads = true},
-        {.driver = "net_ring", .spreads = true},
-        {.driver = "net_virtio", .spreads = true},
-        {.driver = "net_e1000", .whole_kb = true},
-        {.driver = "net_igc", .whole_kb = true},
-        {.driver = "net_ixgbe", .whole_kb = true},
-        {.driver = "net_txgbe", .whole_kb = true},
-};
-
-/* What vf_configure's steps hand on. */
+/* What the steps of vf_configure hand on to each other. */
 struct setup {
 	struct rte_eth_dev_info info;
-	struct driver_trait trait;
+	struct vf_quirks quirks; /* a bond's: what holds for any of its members */
 	struct rte_eth_conf conf;
 	uint16_t rxd, txd;
 	uint16_t frame_mbufs; /* of the longest frame */
 };
 
-/* Fails with one of the contract's codes. */
+/* Fills err with one of the contract's codes. Evaluates to -1. */
 #define refuse(err, code, ...) (error_set((err), (code), __VA_ARGS__), -1)
 
-static struct driver_trait trait_find(const char *driver)
-{
-	for (size_t i = 0; i < RTE_DIM(traits); i++) {
-		if (string_starts_with(driver, traits[i].driver))
-			return traits[i];
-	}
-	return (struct driver_trait){0};
-}
-
-static int null_size_check(const char *key __rte_unused, const char *value, void *too_large)
+static int size_argument_check(const char *key __rte_unused, const char *value, void *too_large)
 {
 	/* Read as the PMD reads it. */
 	if (value != NULL && strtoul(value, NULL, 0) > POOL_DATA_ROOM)
@@ -70,19 +35,19 @@ static int null_size_check(const char *key __rte_unused, const char *value, void
 	return 0;
 }
 
-/* net_null makes packets of any length that it was asked for, whatever the buffers hold. */
-static int check_null(const struct vf *vf, const struct setup *setup, struct error *err)
+/* Refuses a device that was asked to write more into a buffer than that holds. */
+static int check_size_argument(const struct vf *vf, const struct setup *setup, struct error *err)
 {
 	const char *args = strchr(vf->spec.devargs, ',');
 	bool too_large = false;
 
-	if (strcmp(setup->info.driver_name, "net_null") != 0 || args == NULL)
+	if (!setup->quirks.makes_any_size || args == NULL)
 		return 0;
 	struct rte_kvargs *pairs = rte_kvargs_parse(args + 1, NULL);
 	if (pairs == NULL)
 		return refuse(err, VF_ERROR_CONFIGURE, "cannot read the arguments of %s",
 		              vf->spec.devargs);
-	(void)rte_kvargs_process(pairs, "size", null_size_check, &too_large);
+	(void)rte_kvargs_process(pairs, "size", size_argument_check, &too_large);
 	rte_kvargs_free(pairs);
 	if (too_large)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s: size may be %d at most",
@@ -93,13 +58,13 @@ static int check_null(const struct vf *vf, const struct setup *setup, struct err
 static void choose_queues(struct vf *vf, const struct vf_params *params, struct setup *setup)
 {
 	const struct rte_eth_dev_info *info = &setup->info;
-	uint64_t rss = setup->trait.no_rss ? 0 : RSS_WANTED & info->flow_type_rss_offloads;
+	uint64_t rss = setup->quirks.no_rss ? 0 : RSS_WANTED & info->flow_type_rss_offloads;
 
 	vf->n_queues = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
 	vf->n_queues = RTE_MIN(vf->n_queues, params->max_queues);
 	vf->n_queues = RTE_MAX(vf->n_queues, 1);
 	vf->has_rss = vf->n_queues > 1 && rss != 0;
-	vf->one_rx_queue = vf->n_queues > 1 && rss == 0 && !setup->trait.spreads;
+	vf->one_rx_queue = vf->n_queues > 1 && rss == 0 && !setup->quirks.spreads_by_itself;
 	if (vf->has_rss) {
 		setup->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		setup->conf.rx_adv_conf.rss_conf.rss_hf = rss;
@@ -117,8 +82,8 @@ static uint32_t device_mtu(const struct setup *setup)
 		overhead = info->max_rx_pktlen - info->max_mtu;
 	if (info->max_rx_pktlen > overhead)
 		mtu = RTE_MIN(mtu, info->max_rx_pktlen - overhead);
-	if (setup->trait.max_mtu != 0)
-		mtu = RTE_MIN(mtu, setup->trait.max_mtu);
+	if (setup->quirks.max_mtu != 0)
+		mtu = RTE_MIN(mtu, setup->quirks.max_mtu);
 	return mtu;
 }
 
@@ -126,8 +91,8 @@ static uint32_t device_mtu(const struct setup *setup)
 static void choose_mtu(struct vf *vf, const struct vf_params *params, struct setup *setup)
 {
 	const uint32_t overhead = RTE_ETHER_HDR_LEN + VLAN_TAGS_LEN + RTE_ETHER_CRC_LEN;
-	uint32_t room =
-	        setup->trait.whole_kb ? RTE_ALIGN_FLOOR(POOL_DATA_ROOM, 1024) : POOL_DATA_ROOM;
+	uint32_t room = setup->quirks.counts_whole_kb ? RTE_ALIGN_FLOOR(POOL_DATA_ROOM, 1024)
+	                                              : POOL_DATA_ROOM;
 	uint32_t mtu = RTE_MIN(params->mtu, device_mtu(setup));
 
 	if (mtu + overhead > room) {
@@ -147,8 +112,8 @@ static void choose_max_frame(struct vf *vf, struct setup *setup)
 	const uint64_t can = setup->info.tx_offload_capa;
 	uint32_t frame = vf->mtu + RTE_ETHER_HDR_LEN + VLAN_TAGS_LEN;
 
-	if (setup->trait.max_frame != 0)
-		frame = RTE_MIN(frame, setup->trait.max_frame);
+	if (setup->quirks.max_frame != 0)
+		frame = RTE_MIN(frame, setup->quirks.max_frame);
 	if (frame > POOL_DATA_ROOM && (can & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
 		setup->conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	else
@@ -168,7 +133,7 @@ static int configure_device(const struct vf *vf, const struct setup *setup, stru
 	if (rc == 0)
 		return 0;
 	return refuse(err, VF_ERROR_CONFIGURE, "%s cannot be set up with %u queues and MTU %u: %s",
-	              vf->spec.name, vf->n_queues, vf->mtu, vf_reason(rc));
+	              vf->spec.name, vf->n_queues, vf->mtu, vf_explain(rc));
 }
 
 /* Tells the MTU to devices that want to be told in this way too. Many a PF refuses its VFs more
@@ -182,11 +147,11 @@ static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
 		return 0;
 	if (vf->mtu <= RTE_ETHER_MTU)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s refuses the MTU %u: %s", vf->spec.name,
-		              vf->mtu, vf_reason(rc));
+		              vf->mtu, vf_explain(rc));
 
 	const struct vf_params ordinary = {.mtu = RTE_ETHER_MTU};
 	log_notice("%s refuses the MTU %u (%s); its PF may have to be set to it first",
-	           vf->spec.name, vf->mtu, vf_reason(rc));
+	           vf->spec.name, vf->mtu, vf_explain(rc));
 	setup->conf.rxmode.offloads = 0;
 	setup->conf.txmode.offloads = 0;
 	choose_mtu(vf, &ordinary, setup);
@@ -236,7 +201,7 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 		if (rc != 0)
 			return refuse(err, VF_ERROR_RX_QUEUE,
 			              "%s: rx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->rxd, vf_reason(rc));
+			              vf->spec.name, q, setup->rxd, vf_explain(rc));
 	}
 	for (uint16_t q = 0; q < vf->n_queues; q++) {
 		int rc = rte_eth_tx_queue_setup(vf->port_id, q, setup->txd, node, &tx);
@@ -244,7 +209,7 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 		if (rc != 0)
 			return refuse(err, VF_ERROR_TX_QUEUE,
 			              "%s: tx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->txd, vf_reason(rc));
+			              vf->spec.name, q, setup->txd, vf_explain(rc));
 	}
 	return 0;
 }
@@ -255,9 +220,9 @@ static int read_info(const struct vf *vf, struct setup *setup, struct error *err
 
 	if (rc != 0)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s does not tell what it can do: %s",
-		              vf->spec.name, vf_reason(rc));
-	setup->trait = trait_find(setup->info.driver_name);
-	return check_null(vf, setup, err);
+		              vf->spec.name, vf_explain(rc));
+	setup->quirks = *vf_quirks_of_driver(setup->info.driver_name);
+	return check_size_argument(vf, setup, err);
 }
 
 /* Sets a member up as if it were a VF of its own, with one queue: *member then says what it can do.
@@ -283,7 +248,7 @@ static int try_member(const struct vf *vf, unsigned index, const struct vf_param
 static int merge_members(const struct vf *vf, const struct vf_params *params, struct setup *setup,
                          struct error *err)
 {
-	struct driver_trait merged = {.max_mtu = UINT16_MAX, .max_frame = UINT16_MAX};
+	struct vf_quirks merged = {.max_mtu = UINT16_MAX, .max_frame = UINT16_MAX};
 
 	for (unsigned i = 0; i < vf->n_members; i++) {
 		struct setup single;
@@ -295,10 +260,10 @@ static int merge_members(const struct vf *vf, const struct vf_params *params, st
 			return -1;
 		merged.max_mtu = RTE_MIN(merged.max_mtu, member.mtu);
 		merged.max_frame = RTE_MIN(merged.max_frame, member.max_frame);
-		merged.whole_kb |= single.trait.whole_kb;
-		merged.no_rss |= single.trait.no_rss;
+		merged.counts_whole_kb |= single.quirks.counts_whole_kb;
+		merged.no_rss |= single.quirks.no_rss;
 	}
-	setup->trait = merged;
+	setup->quirks = merged;
 	return 0;
 }
 
@@ -344,7 +309,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 	rc = rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &setup.rxd, &setup.txd);
 	if (rc != 0)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s: no ring size near %u will do: %s",
-		              vf->spec.name, params->ring_size, vf_reason(rc));
+		              vf->spec.name, params->ring_size, vf_explain(rc));
 	if (make_pool(vf, params, &setup, err) < 0)
 		return -1;
 	return setup_queues(vf, params, &setup, err);

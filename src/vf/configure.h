@@ -1,5 +1,5 @@
-/* Setting up a probed port: queues, RSS, MTU, offloads, packet memory. vf.c's second step. Device
- * thread only.
+/* Setting up a probed port: queues, RSS, MTU, offloads, packet memory. attach.c's second step.
+ * Device thread only.
  */
 #ifndef VF_CONFIGURE_H
 #define VF_CONFIGURE_H

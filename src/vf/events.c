@@ -1,4 +1,4 @@
-/* Ports that were lost; see vf_events.h, and vf_events_init in vf.h. */
+/* Ports that were lost. See events.h. */
 #include "vf/events.h"
 
 #include <errno.h>
@@ -9,9 +9,9 @@
 
 #include "base/bond_spec.h"
 #include "base/log.h"
-#include "vf/vf.h"
 
-/* Who hears of VFs that were lost: set once, before there are any, hence static. */
+/* Who is told of VFs that were lost. Static, since it is set once, before there are any VFs, and
+ * DPDK has one list of callbacks for the whole process. */
 static struct {
 	vf_event_fn on_lost;
 	void *context;
@@ -27,12 +27,12 @@ static const enum rte_eth_event_type lost_events[] = {RTE_ETH_EVENT_INTR_RESET,
                                                       RTE_ETH_EVENT_INTR_RMV};
 
 /* The relay and the member travel as the callback's argument. */
-static void *pack(unsigned relay_id, unsigned member)
+static void *argument_pack(unsigned relay_id, unsigned member)
 {
 	return (void *)(uintptr_t)(relay_id * BOND_MEMBERS_MAX + member);
 }
 
-static void tell(void *packed)
+static void report_loss(void *packed)
 {
 	unsigned number = (unsigned)(uintptr_t)packed;
 
@@ -44,7 +44,7 @@ static void tell(void *packed)
 static int on_port_event(uint16_t port_id __rte_unused, enum rte_eth_event_type type __rte_unused,
                          void *packed, void *unused __rte_unused)
 {
-	tell(packed);
+	report_loss(packed);
 	return 0;
 }
 
@@ -54,12 +54,12 @@ static void on_device_event(const char *name __rte_unused, enum rte_dev_event_ty
                             void *packed)
 {
 	if (type == RTE_DEV_EVENT_REMOVE)
-		tell(packed);
+		report_loss(packed);
 }
 
 void vf_events_listen(uint16_t port_id, unsigned relay_id, unsigned member)
 {
-	void *argument = pack(relay_id, member);
+	void *argument = argument_pack(relay_id, member);
 	char device[RTE_ETH_NAME_MAX_LEN];
 	int rc = rte_eth_dev_get_name_by_port(port_id, device);
 
@@ -78,7 +78,7 @@ void vf_events_ignore(uint16_t port_id)
 
 	while (rte_eth_dev_get_name_by_port(port_id, device) == 0 &&
 	       rte_dev_event_callback_unregister(device, on_device_event, (void *)-1) == -EAGAIN)
-		sched_yield(); /* it is running */
+		sched_yield(); /* the callback is running */
 	for (size_t i = 0; i < RTE_DIM(lost_events); i++)
 		while (rte_eth_dev_callback_unregister(port_id, lost_events[i], on_port_event,
 		                                       (void *)-1) == -EAGAIN)

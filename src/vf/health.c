@@ -1,12 +1,12 @@
-/* What ports tell of themselves. See vf_health.h. */
+/* What ports tell of themselves. See health.h. */
 #include "vf/health.h"
 
 #include <rte_ethdev.h>
 
 #include "vf/bond.h"
 
-void vf_port_read(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,
-                  struct vf_counts *counts)
+void vf_health_read_port(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,
+                         struct vf_counts *counts)
 {
 	struct rte_eth_stats stats;
 	struct rte_eth_link link;
@@ -38,14 +38,39 @@ static bool others_took_over(const struct vf *vf, const struct vf_health *before
 	return false;
 }
 
+static bool is_active(const uint16_t *active, int n_active, uint16_t port_id)
+{
+	for (int i = 0; i < n_active; i++)
+		if (active[i] == port_id)
+			return true;
+	return false;
+}
+
+static void members_read(const struct vf *vf, struct vf_health *health)
+{
+	uint16_t active[BOND_MEMBERS_MAX];
+	int n_active = bond_active_members(vf, active);
+
+	for (unsigned i = 0; i < vf->n_members; i++) {
+		struct vf_member_health *member = &health->members[i];
+
+		if (!vf->members[i].present)
+			continue;
+		vf_health_read_port(vf->members[i].port_id, &member->link_up,
+		                    &member->link_speed_mbps, &member->counts);
+		member->active = is_active(active, n_active, vf->members[i].port_id);
+	}
+}
+
 void vf_health_read(const struct vf *vf, struct vf_health *health)
 {
 	const struct vf_health before = *health;
 
-	vf_port_read(vf->port_id, &health->link_up, &health->link_speed_mbps, &health->counts);
+	vf_health_read_port(vf->port_id, &health->link_up, &health->link_speed_mbps,
+	                    &health->counts);
 	if (vf->n_members == 0)
 		return;
-	bond_health_read(vf, health);
+	members_read(vf, health);
 	if (others_took_over(vf, &before, health))
 		bond_renew_reception(vf);
 }

@@ -1,29 +1,14 @@
-/* What a VF's host decides about it. See struct vf_host in vf.h. */
+/* What a VF's host decides about it. See host.h. */
+#include "vf/host.h"
+
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
 
-#include <rte_ethdev.h>
-
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
-#include "vf/vf.h"
-
-/* VFs that nothing reaches while their PF is down, and that have to be reset once it is up; other
- * NICs' VFs go on (doc/hardware.md names the sources). */
-static const char *const needing_their_pf[] = {"net_e1000_igb_vf", "net_ixgbe_vf"};
-
-static bool needs_pf(uint16_t port_id)
-{
-	struct rte_eth_dev_info info;
-
-	if (rte_eth_dev_info_get(port_id, &info) == 0)
-		for (size_t i = 0; i < RTE_DIM(needing_their_pf); i++)
-			if (strcmp(info.driver_name, needing_their_pf[i]) == 0)
-				return true;
-	return false;
-}
+#include "vf/quirks.h"
 
 /* Failures that are the kernel's of the moment, not the PF's. */
 static bool is_worth_asking_again(int rc)
@@ -44,7 +29,7 @@ void vf_host_read(const struct vf *vf, struct vf_host *out)
 		return;
 	out->pf_ifindex = if_nametoindex(function.pf_netdev);
 	memcpy(out->pf, function.pf_netdev, sizeof(out->pf));
-	out->needs_pf = needs_pf(vf->port_id);
+	out->needs_pf = vf_quirks_of(vf->port_id)->needs_pf_up;
 	if (out->needs_pf &&
 	    sysfs_read_number(&number, SYSFS_ROOT, "class/net/%s/flags", function.pf_netdev) == 0)
 		out->pf_up = number & IFF_UP;

@@ -1,4 +1,4 @@
-/* Probing and removing devices. See vf_probe.h. */
+/* Probing and removing devices. See probe.h. */
 #include "vf/probe.h"
 
 #include <errno.h>
@@ -11,19 +11,13 @@
 #include <rte_ethdev.h>
 
 #include "base/log.h"
-#include "dpdk/log.h"
 #include "sys/pci_ready.h"
 #include "sys/sysfs.h"
+#include "sys/vfio.h"
 #include "vf/vf.h"
 
-/* Fails with the contract's code, whatever the reason. */
+/* Fills err with the contract's code for a failed probe, whatever the reason. Evaluates to -1. */
 #define refuse(err, ...) (error_set((err), VF_ERROR_PROBE, __VA_ARGS__), -1)
-
-const char *vf_reason(int rc)
-{
-	/* EPERM tells nothing: several PMDs return -1 for anything. */
-	return rc == -1 ? "its driver failed" : strerror(-rc);
-}
 
 int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
                        struct pci_function *function, struct error *err)
@@ -51,7 +45,7 @@ static bool port_find(const char *name, uint16_t *port_id)
 	return false;
 }
 
-static int refuse_in_use(const char *name, uint16_t port_id, struct error *err)
+static int refuse_as_in_use(const char *name, uint16_t port_id, struct error *err)
 {
 	struct rte_eth_dev_owner owner;
 
@@ -63,7 +57,7 @@ static int refuse_in_use(const char *name, uint16_t port_id, struct error *err)
 	return -EBUSY;
 }
 
-void vf_own(uint16_t port_id, unsigned relay_id)
+void vf_mark_owner(uint16_t port_id, unsigned relay_id)
 {
 	struct rte_eth_dev_owner owner = {0};
 
@@ -72,30 +66,62 @@ void vf_own(uint16_t port_id, unsigned relay_id)
 	if (rc == 0)
 		rc = rte_eth_dev_owner_set(port_id, &owner);
 	if (rc != 0)
-		log_debug("port %u: cannot be marked as ours: %s", port_id, vf_reason(rc));
+		log_debug("port %u: cannot be marked as ours: %s", port_id, vf_explain(rc));
 }
 
-static int refuse_failed(const struct device_spec *spec, const struct pci_function *function,
-                         int rc, struct error *err)
+static int refuse_as_failed(const struct device_spec *spec, const struct pci_function *function,
+                            int rc, struct error *err)
 {
 	if (!spec->is_pci)
 		return refuse(
 		        err,
 		        "DPDK cannot make the device %s: %s; its lines in the log (dpdk:) say more",
-		        spec->devargs, vf_reason(rc));
+		        spec->devargs, vf_explain(rc));
 	return refuse(
 	        err,
 	        "DPDK cannot use %s (bound to %s): %s; its lines in the log (dpdk:) say more. "
 	        "Another process may hold it (fuser -v /dev/vfio/%d), or DPDK lacks a driver "
 	        "for %04x:%04x",
-	        spec->name, function->driver, vf_reason(rc), function->iommu_group,
+	        spec->name, function->driver, vf_explain(rc), function->iommu_group,
 	        function->vendor_id, function->device_id);
 }
 
-/* What is another process's is so for good: then vfio's group cannot even be opened. */
-static bool is_for_a_moment(const struct device_spec *spec, int rc)
+/* DPDK answers -1 whatever vfio's reason was, so vfio is asked for that; not before the probe,
+ * since the question takes as long as the probe, and the answer may be another one a moment later.
+ * A device that can be had by then is probed once more. 0; or, with err, -EAGAIN or -1. */
+static int probe_device(const struct device_spec *spec, const struct pci_function *function,
+                        struct error *err)
 {
-	return spec->is_pci && (rc == -EAGAIN || rc == -EBUSY || dpdk_log_busy_seen());
+	for (bool again = false;; again = true) {
+		int rc = rte_dev_probe(spec->devargs);
+
+		if (rc == 0)
+			return 0;
+		(void)refuse_as_failed(spec, function, rc, err);
+		if (!spec->is_pci)
+			return -1;
+		if (rc == -EAGAIN || rc == -EBUSY)
+			return -EAGAIN;
+		switch (rc == -1 ? vfio_ask(DEV_ROOT, function) : VFIO_UNKNOWN) {
+		case VFIO_FREE:
+			if (again)
+				return -1;
+			break;
+		case VFIO_BUSY:
+			(void)refuse(err,
+			             "the kernel is just binding or resetting %s: add it again in "
+			             "a moment",
+			             spec->name);
+			return -EAGAIN;
+		case VFIO_IN_USE: /* for good */
+			return refuse(err,
+			              "%s is in use: another process has its IOMMU group open "
+			              "(fuser -v /dev/vfio/%d)",
+			              spec->name, function->iommu_group);
+		case VFIO_UNKNOWN:
+			return -1;
+		}
+	}
 }
 
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
@@ -104,7 +130,7 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 	struct pci_function function = {0};
 
 	if (port_find(spec->name, port_id))
-		return refuse_in_use(spec->name, *port_id, err);
+		return refuse_as_in_use(spec->name, *port_id, err);
 	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
 		return refuse(
 		        err,
@@ -114,30 +140,27 @@ int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_i
 	if (spec->is_pci && vf_probe_check_pci(SYSFS_ROOT, &spec->pci, &function, err) < 0)
 		return -1;
 
-	dpdk_log_busy_forget();
-	int rc = rte_dev_probe(spec->devargs);
-	if (rc != 0) {
-		(void)refuse_failed(spec, &function, rc, err);
-		return is_for_a_moment(spec, rc) ? -EAGAIN : -1;
-	}
+	int rc = probe_device(spec, &function, err);
+	if (rc < 0)
+		return rc;
 	if (!port_find(spec->name, port_id)) {
 		(void)rte_eal_hotplug_remove(spec->is_pci ? "pci" : "vdev", spec->name);
 		return refuse(err, "DPDK's driver for %s gives no Ethernet port", spec->name);
 	}
-	vf_own(*port_id, relay_id);
+	vf_mark_owner(*port_id, relay_id);
 	return 0;
 }
 
-/* Keeps the first failure only: later ones follow from it. */
+/* err keeps the first failure only: later ones follow from it. */
 static void note_failure(struct error *err, uint16_t port_id, const char *step, int rc)
 {
 	if (rc == 0)
 		return;
 	if (err->code == 0)
 		error_set(err, VF_ERROR_DETACH, "port %u: %s failed: %s", port_id, step,
-		          vf_reason(rc));
+		          vf_explain(rc));
 	else
-		log_warn("port %u: %s failed as well: %s", port_id, step, vf_reason(rc));
+		log_warn("port %u: %s failed as well: %s", port_id, step, vf_explain(rc));
 }
 
 int vf_unprobe(uint16_t port_id, struct error *err)

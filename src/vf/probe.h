@@ -1,5 +1,5 @@
-/* Bringing a device into DPDK and taking it out again: vf.c's first and last step. Device thread
- * only.
+/* Bringing a device into DPDK and taking it out again: attach.c's first and last step. Device
+ * thread only.
  */
 #ifndef VF_PROBE_H
 #define VF_PROBE_H
@@ -20,14 +20,11 @@ int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
  * DPDK has it already, -EAGAIN when another trial in a moment may succeed, and -1 otherwise. */
 int vf_probe(const struct device_spec *spec, unsigned relay_id, uint16_t *port_id,
              struct error *err);
-/* Lets others see whose the port is. */
-void vf_own(uint16_t port_id, unsigned relay_id);
+/* Has DPDK name the relay to whoever asks whose the port is. */
+void vf_mark_owner(uint16_t port_id, unsigned relay_id);
 
 /* Stops and closes the port and removes the device, as far as possible. 0, or -1 with err about
  * the first step that failed. */
 int vf_unprobe(uint16_t port_id, struct error *err);
-
-/* What a DPDK function's negative result means, in words. */
-const char *vf_reason(int rc);
 
 #endif

@@ -1,5 +1,5 @@
 /* Which addresses a VF receives unicast for: its MAC address, and what the PF lets pass beyond
- * that. See vf_reception.h and vf_mac_set in vf.h.
+ * that. See reception.h.
  *
  * That is the PF's decision, and some VF drivers report success where the PF has refused. So the
  * PF's kernel driver is asked, before (is the VF trusted, has the host set its address?) and after
@@ -9,36 +9,21 @@
 #include "vf/reception.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_ethdev.h>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
 #include "vf/bond.h"
-#include "vf/probe.h"
-
-#define VF_MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
-/* What VF drivers do not tell; doc/hardware.md names the sources. */
-struct driver_trait {
-	bool hides_refusals;    /* setting the default address succeeds even if the PF refuses */
-	bool never_promiscuous; /* its PF's kernel driver lets no VF be, trusted or not */
-};
-
-static const struct {
-	const char *driver;
-	struct driver_trait trait;
-} traits[] = {
-        {"net_e1000_igb_vf", {.hides_refusals = true, .never_promiscuous = true}},
-        {"net_ixgbe_vf", {.hides_refusals = true}},
-};
+#include "vf/quirks.h"
 
 static const struct rte_ether_addr no_mac;
 
-/* The PF's word on a VF. */
+/* What a VF's PF says of it. */
 struct consent {
 	bool is_vf; /* else the rest says nothing, and there is nobody to ask */
 	bool seen;  /* the PF is in sight, and answers with all that is needed */
@@ -68,23 +53,12 @@ static struct consent consent_read(const struct device_spec *spec)
 	return consent;
 }
 
-static struct driver_trait trait_read(uint16_t port_id)
-{
-	struct rte_eth_dev_info info;
-
-	if (rte_eth_dev_info_get(port_id, &info) == 0)
-		for (size_t i = 0; i < RTE_DIM(traits); i++)
-			if (strcmp(info.driver_name, traits[i].driver) == 0)
-				return traits[i].trait;
-	return (struct driver_trait){0};
-}
-
 static bool pf_holds(const struct consent *consent, const struct rte_ether_addr *mac)
 {
 	return consent->seen && memcmp(consent->vf.mac, mac, sizeof(*mac)) == 0;
 }
 
-struct rte_ether_addr vf_reception_pf_mac(const struct device_spec *spec)
+struct rte_ether_addr vf_reception_read_pf_mac(const struct device_spec *spec)
 {
 	struct consent consent = consent_read(spec);
 	struct rte_ether_addr mac = {0};
@@ -101,7 +75,7 @@ static bool promiscuity_wanted(const struct vf *vf, const struct consent *consen
 {
 	if (!consent->is_vf)
 		return true;
-	if (trait_read(vf->port_id).never_promiscuous) {
+	if (vf_quirks_of(vf->port_id)->never_promiscuous) {
 		log_info("relay %u: %s receives unicast for its own MAC address only: the PFs of "
 		         "such VFs let none be promiscuous, trusted or not; the guest must use "
 		         "that address, or --sync-mac program the guest's",
@@ -145,35 +119,29 @@ int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsign
 		vf->promiscuous = rc == 0;
 		if (rc != 0)
 			log_info("relay %u: %s does not become promiscuous: %s", relay_id,
-			         vf->spec.name, vf_reason(rc));
+			         vf->spec.name, vf_explain(rc));
 	}
 	/* The guest's multicast groups (IPv6 lives by them) are not known to the VF. */
 	rc = rte_eth_allmulticast_enable(vf->port_id);
 	if (rc != 0 && !vf->promiscuous)
 		log_info("relay %u: %s does not receive all multicast: %s", relay_id, vf->spec.name,
-		         vf_reason(rc));
+		         vf_explain(rc));
 	return 0;
 }
 
 /* --- the guest's address ---------------------------------------------------------------------- */
 
-/* What its members do is their PFs' decision. */
-static bool is_bond(const struct vf *vf)
-{
-	return string_starts_with(vf->spec.name, "net_bonding");
-}
-
-/* Known to receive whatever is on the wire; software devices filter nothing. */
-static bool is_open(const struct vf *vf, const struct consent *consent)
+/* Whether the VF is known to receive whatever is on the wire; software devices filter nothing. */
+static bool receives_any(const struct vf *vf, const struct consent *consent)
 {
 	if (consent->is_vf)
 		return vf->promiscuous && consent->seen && consent->vf.trusted;
-	return !is_bond(vf) && (vf->promiscuous || !vf->spec.is_pci);
+	return !vf_quirks_of(vf->port_id)->many_pfs && (vf->promiscuous || !vf->spec.is_pci);
 }
 
-/* Sets the default address. 0 when the VF has it; *known when there is no doubt about that. */
-static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
-                       struct driver_trait trait, bool *known)
+/* Sets the default address. 0 when the VF has it, and *known when there is no doubt about that. */
+static int set_default_mac(const struct vf *vf, const struct rte_ether_addr *mac,
+                           const struct vf_quirks *quirks, bool *known)
 {
 	struct rte_ether_addr wanted = *mac, before;
 	int rc = rte_eth_macaddr_get(vf->port_id, &before);
@@ -181,7 +149,7 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 	if (rc == 0)
 		rc = vf->n_members > 0 ? bond_set_mac(vf, &wanted)
 		                       : rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
-	if (rc != 0 || !trait.hides_refusals)
+	if (rc != 0 || !quirks->hides_refusals)
 		return rc;
 	struct consent consent = consent_read(&vf->spec);
 	*known = consent.seen;
@@ -194,8 +162,8 @@ static int set_default(const struct vf *vf, const struct rte_ether_addr *mac,
 
 /* Adds the address, or, with a driver that has no additional ones, replaces the default address:
  * a driver may take the old one away before it learns that its PF does not want the new one. */
-static int program(struct vf *vf, const struct rte_ether_addr *mac, struct driver_trait trait,
-                   bool *known)
+static int program_mac(struct vf *vf, const struct rte_ether_addr *mac,
+                       const struct vf_quirks *quirks, bool *known)
 {
 	struct rte_ether_addr extra = *mac;
 
@@ -203,24 +171,15 @@ static int program(struct vf *vf, const struct rte_ether_addr *mac, struct drive
 		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &vf->extra_mac);
 	vf->extra_mac = no_mac;
 	int rc = rte_eth_dev_mac_addr_add(vf->port_id, &extra, 0);
-	*known = !is_bond(vf);
+	*known = !quirks->many_pfs;
 	if (rc == 0)
 		vf->extra_mac = *mac;
 	if (rc != -ENOTSUP)
 		return rc;
-	rc = set_default(vf, mac, trait, known);
+	rc = set_default_mac(vf, mac, quirks, known);
 	if (rc == 0)
 		vf->mac = *mac;
 	return rc;
-}
-
-const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX])
-{
-	const uint8_t *bytes = mac->addr_bytes;
-
-	snprintf(text, VF_MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1],
-	         bytes[2], bytes[3], bytes[4], bytes[5]);
-	return text;
 }
 
 /* What the operator can do, for the end of a sentence. */
@@ -242,7 +201,7 @@ static void describe_remedies(const struct rte_ether_addr *mac, bool may_program
 	snprintf(text, size, "give the guest that address%s%s", host, sync);
 }
 
-/* why: what keeps us from programming the guest's address. */
+/* why is what keeps us from programming the guest's address. */
 static enum vf_mac_outcome decline(const struct vf *vf, const struct rte_ether_addr *mac,
                                    const char *why, const char *remedies, struct error *out)
 {
@@ -259,9 +218,9 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
                                struct error *why)
 {
 	const struct consent consent = consent_read(&vf->spec);
-	const struct driver_trait trait = trait_read(vf->port_id);
+	const struct vf_quirks *quirks = vf_quirks_of(vf->port_id);
 	bool untrusted = consent.seen && !consent.vf.trusted;
-	bool refused = trait.hides_refusals && untrusted && vf->mac_by_host, known;
+	bool refused = quirks->hides_refusals && untrusted && vf->mac_by_host, known;
 	char remedies[256];
 	int rc;
 
@@ -273,7 +232,7 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 		return VF_MAC_PROGRAMMED;
 	}
 	/* A trusted VF too sends under its own address only, if the PF checks that. */
-	if (is_open(vf, &consent) && !(may_program && consent.is_vf))
+	if (receives_any(vf, &consent) && !(may_program && consent.is_vf))
 		return VF_MAC_NOT_NEEDED;
 	describe_remedies(mac, may_program, may_program ? untrusted : refused, &consent, remedies,
 	                  sizeof(remedies));
@@ -284,12 +243,12 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 		               "the host has set that, and the PF lets no VF change it that is not "
 		               "trusted",
 		               remedies, why);
-	rc = program(vf, mac, trait, &known);
+	rc = program_mac(vf, mac, quirks, &known);
 	if (rc != 0) {
 		char failure[128];
 
 		snprintf(failure, sizeof(failure), "it cannot be programmed (%s)",
-		         rc == -EACCES ? "its PF refuses that" : vf_reason(rc));
+		         rc == -EACCES ? "its PF refuses that" : vf_explain(rc));
 		return decline(vf, mac, failure, remedies, why);
 	}
 	if (known)

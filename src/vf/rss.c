@@ -1,6 +1,5 @@
-/* The VF's RSS table. See vf.h.
- */
-#include "vf/vf.h"
+/* The VF's RSS table. See rss.h. */
+#include "vf/rss.h"
 
 #include <errno.h>
 #include <string.h>

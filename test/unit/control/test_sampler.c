@@ -3,7 +3,7 @@
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
 /* WRAP: loop_task_raise */
-/* WRAP: vf_health_read vf_host_read vf_pools_reclaim job_submit */
+/* WRAP: vf_health_read vf_host_read pool_reclaim job_submit */
 /* WRAP: loop_timer_start loop_timer_stop loop_now_ms */
 #include <check.h>
 
@@ -18,7 +18,7 @@ static unsigned takes_ms;           /* each of them to answer */
 
 void __wrap_vf_health_read(const struct vf *vf, struct vf_health *out);
 void __wrap_vf_host_read(const struct vf *vf, struct vf_host *out);
-unsigned __wrap_vf_pools_reclaim(void);
+unsigned __wrap_pool_reclaim(void);
 void __wrap_job_submit(struct job_thread *thread, struct job *job);
 
 void __wrap_vf_health_read(const struct vf *vf, struct vf_health *out)
@@ -34,7 +34,7 @@ void __wrap_vf_host_read(const struct vf *vf, struct vf_host *out)
 	*out = vf->host;
 }
 
-unsigned __wrap_vf_pools_reclaim(void)
+unsigned __wrap_pool_reclaim(void)
 {
 	return 0;
 }

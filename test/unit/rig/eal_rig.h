@@ -20,6 +20,17 @@
 
 #include "suite.h"
 
+/* The kernel sends nothing by itself to the test's network devices. */
+static inline void eal_rig_silence_ipv6(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv6/conf/default/disable_ipv6", "w");
+
+	if (file == NULL)
+		return; /* without IPv6 there is nothing to silence */
+	fputs("1", file);
+	fclose(file);
+}
+
 /* In a network namespace of its own where that is possible: *netns tells. */
 static inline void eal_rig_start(bool *netns)
 {
@@ -29,6 +40,8 @@ static inline void eal_rig_start(bool *netns)
 	        "-m",        "512",         "-l",        "0",        NULL};
 
 	*netns = unshare(CLONE_NEWNET) == 0;
+	if (*netns)
+		eal_rig_silence_ipv6();
 	rte_log_set_global_level(getenv("VERBOSE") != NULL ? RTE_LOG_INFO : RTE_LOG_EMERG);
 	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0) {
 		fprintf(stderr, "rte_eal_init: %s\n", rte_strerror(rte_errno));

@@ -15,6 +15,11 @@
 #include "dpdk/pool.h"
 #include "eal_rig.h"
 #include "fake_failures.h"
+#include "vf/attach.h"
+#include "vf/events.h"
+#include "vf/health.h"
+#include "vf/mend.h"
+#include "vf/reception.h"
 #include "vf/vf.h"
 
 WRAP_INT(rte_eth_dev_default_mac_addr_set, (uint16_t port, struct rte_ether_addr *mac), (port, mac))
@@ -94,7 +99,7 @@ static void expect_nothing_left(const struct eal_rig_usage *before)
 
 	ck_assert_uint_eq(now.ports, before->ports);
 	ck_assert_uint_eq(now.fds, before->fds);
-	ck_assert_uint_eq(vf_pools_reclaim(), 0);
+	ck_assert_uint_eq(pool_reclaim(), 0);
 }
 
 START_TEST(every_mode_and_every_size)

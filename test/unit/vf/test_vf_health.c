@@ -3,7 +3,7 @@
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
 /* WRAP: loop_task_raise */
-/* WRAP: rte_eth_stats_get rte_eth_link_get_nowait job_submit vf_detach vf_pools_reclaim */
+/* WRAP: rte_eth_stats_get rte_eth_link_get_nowait job_submit vf_detach pool_reclaim */
 /* WRAP: loop_timer_start loop_timer_stop */
 #include <check.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ int __wrap_rte_eth_stats_get(uint16_t port_id, struct rte_eth_stats *out);
 int __wrap_rte_eth_link_get_nowait(uint16_t port_id, struct rte_eth_link *out);
 void __wrap_job_submit(struct job_thread *thread, struct job *job);
 int __wrap_vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err);
-unsigned __wrap_vf_pools_reclaim(void);
+unsigned __wrap_pool_reclaim(void);
 
 int __wrap_rte_eth_stats_get(uint16_t port_id, struct rte_eth_stats *out)
 {
@@ -63,7 +63,7 @@ int __wrap_vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *
 	return 0;
 }
 
-unsigned __wrap_vf_pools_reclaim(void)
+unsigned __wrap_pool_reclaim(void)
 {
 	return 0;
 }

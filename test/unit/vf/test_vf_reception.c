@@ -167,7 +167,7 @@ static void host_sets_mac(void)
 /* As vf_attach does it. */
 static void attach(void)
 {
-	struct rte_ether_addr pf_mac = vf_reception_pf_mac(&vf.spec);
+	struct rte_ether_addr pf_mac = vf_reception_read_pf_mac(&vf.spec);
 
 	if (!nic.host_set && nic.is_vf)
 		nic.pf_mac = nic.mac; /* its driver tells it to the PF */
