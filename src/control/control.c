@@ -310,35 +310,18 @@ const char *control_dpdk_version(void)
 	return dpdk_env_version();
 }
 
-static void add_lane(const struct lane *lane, struct control_counters *out)
-{
-	struct lane_counters counters;
-
-	lane_counters_read(lane, &counters);
-	out->rx_pkts += counters.rx_pkts;
-	out->rx_bytes += counters.rx_bytes;
-	out->tx_pkts += counters.tx_pkts;
-	out->tx_bytes += counters.tx_bytes;
-	out->dropped_queue_full_pkts += counters.dropped_full_pkts;
-	out->dropped_queue_full_bytes += counters.dropped_full_bytes;
-	out->dropped_not_connected_pkts += counters.dropped_absent_pkts;
-	out->dropped_not_connected_bytes += counters.dropped_absent_bytes;
-	out->dropped_invalid_pkts += counters.dropped_invalid_pkts;
-	out->dropped_invalid_bytes += counters.dropped_invalid_bytes;
-}
-
 void control_read_counters(const struct relay *relay, enum lane_direction direction,
-                           struct control_counters *out)
+                           struct lane_counters *out)
 {
+	memset(out, 0, sizeof(*out));
 	if (direction == LANE_VM_TO_VF) {
-		memset(out, 0, sizeof(*out));
 		for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
-			add_lane(&relay->vm_to_vf[i], out);
+			lane_counters_add(out, &relay->vm_to_vf[i].counters);
 		return;
 	}
-	*out = relay->leftover;
+	lane_counters_add(out, &relay->leftover);
 	for (unsigned i = 0; i < VF_QUEUES_MAX; i++)
-		add_lane(&relay->vf_to_vm[i], out);
+		lane_counters_add(out, &relay->vf_to_vm[i].counters);
 }
 
 static void read_direction(const struct relay *relay, enum lane_direction direction,
@@ -410,8 +393,8 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	read_direction(relay, LANE_VF_TO_VM, &out->vf_to_vm);
 	read_direction(relay, LANE_VM_TO_VF, &out->vm_to_vf);
 	out->guest_queues = (unsigned)__builtin_popcount(relay->guest.tx_queues);
-	out->losses = relay->losses;
-	losses_add(&out->losses, &relay->health.counts);
+	out->counts = relay->vf_past;
+	vf_counts_add(&out->counts, &relay->health.counts);
 	out->has_guest_mac = relay_mac_read(relay, out->guest_mac);
 	if (!out->has_device)
 		return;

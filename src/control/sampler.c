@@ -49,9 +49,8 @@ static float rate(uint64_t before, uint64_t after, double elapsed_s)
 	return (float)((double)(after - before) / elapsed_s);
 }
 
-void control_rates_between(const struct control_counters *before,
-                           const struct control_counters *after, double elapsed_s,
-                           struct control_rates *out)
+void control_rates_between(const struct lane_counters *before, const struct lane_counters *after,
+                           double elapsed_s, struct control_rates *out)
 {
 	out->rx_pkts = rate(before->rx_pkts, after->rx_pkts, elapsed_s);
 	out->rx_bytes = rate(before->rx_bytes, after->rx_bytes, elapsed_s);
@@ -68,7 +67,7 @@ static void sample_rates(struct sampler *sampler)
 		struct relay *relay = &sampler->control->relays[i];
 
 		for (int d = LANE_VF_TO_VM; d <= LANE_VM_TO_VF; d++) {
-			struct control_counters counters;
+			struct lane_counters counters;
 
 			control_read_counters(relay, (enum lane_direction)d, &counters);
 			control_rates_between(&relay->sampled[d], &counters, elapsed,

@@ -11,26 +11,6 @@
 #include "base/log.h"
 #include "relay/relay.h"
 
-void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts)
-{
-	sum->missed += counts->missed;
-	sum->no_mbuf += counts->no_mbuf;
-	sum->rx_errors += counts->rx_errors;
-	sum->tx_errors += counts->tx_errors;
-}
-
-void counts_add(struct vf_counts *sum, const struct vf_counts *counts)
-{
-	sum->missed += counts->missed;
-	sum->no_mbuf += counts->no_mbuf;
-	sum->rx_errors += counts->rx_errors;
-	sum->tx_errors += counts->tx_errors;
-	sum->rx_pkts += counts->rx_pkts;
-	sum->rx_bytes += counts->rx_bytes;
-	sum->tx_pkts += counts->tx_pkts;
-	sum->tx_bytes += counts->tx_bytes;
-}
-
 static void mend_run(struct job *job)
 {
 	struct mend_job *mend = (struct mend_job *)job;
@@ -110,8 +90,8 @@ static void members_tried(struct relay *relay, unsigned wanted)
 static void keep_counts(struct relay *relay, const struct vf_mended *mended)
 {
 	for (unsigned i = 0; i < relay->vf.n_members; i++) {
-		counts_add(&relay->member_past[i], &mended->gone[i]);
-		losses_add(&relay->losses, &mended->gone[i]);
+		vf_counts_add(&relay->member_past[i], &mended->gone[i]);
+		vf_counts_add(&relay->vf_past, &mended->gone[i]);
 	}
 	relay->health = mended->health;
 }
@@ -192,18 +172,13 @@ void relay_bond_read(const struct relay *relay, struct control_relay *out)
 	for (unsigned i = 0; i < out->n_members; i++) {
 		const struct vf_member_health *health = &relay->health.members[i];
 		struct control_member *member = &out->members[i];
-		struct vf_counts counts = relay->member_past[i];
 
-		counts_add(&counts, &health->counts);
 		device_spec_label(&relay->bond.members[i], member->label);
 		member->present = relay->vf.members[i].present;
 		member->active = health->active;
 		member->link_up = health->link_up;
 		member->link_speed_mbps = health->link_speed_mbps;
-		member->rx_pkts = counts.rx_pkts;
-		member->rx_bytes = counts.rx_bytes;
-		member->tx_pkts = counts.tx_pkts;
-		member->tx_bytes = counts.tx_bytes;
-		losses_add(&member->losses, &counts);
+		member->counts = relay->member_past[i];
+		vf_counts_add(&member->counts, &health->counts);
 	}
 }

@@ -162,9 +162,9 @@ struct relay {
 	uint64_t member_due_ms[BOND_MEMBERS_MAX];       /* the absent: when to look for them */
 	struct vf_counts member_past[BOND_MEMBERS_MAX]; /* of members before they were lost */
 	struct waiter_list add_waiters, remove_waiters;
-	struct vf_health health;          /* of the VF that is attached */
-	struct control_vf_losses losses;  /* of all VFs before it */
-	struct control_counters leftover; /* packets that removed VFs still held */
+	struct vf_health health;       /* of the VF that is attached */
+	struct vf_counts vf_past;      /* of all VFs before it */
+	struct lane_counters leftover; /* packets that removed VFs still held */
 
 	enum guest_phase guest_phase;
 	char socket_path[GUEST_PATH_MAX]; /* unless GUEST_CLOSED and PAIR_NONE */
@@ -191,7 +191,7 @@ struct relay {
 	struct load vm_to_vf_load[GUEST_QUEUES_MAX];
 	int16_t vf_to_vm_pin, vm_to_vf_pin; /* worker index, or LANE_UNPLACED: the balancer's */
 
-	struct control_counters sampled[2]; /* [enum lane_direction], at the last sample */
+	struct lane_counters sampled[2]; /* [enum lane_direction], at the last sample */
 	struct control_rates rates[2];
 };
 
@@ -233,7 +233,7 @@ struct control {
 /* Brings the plans in line with the relays; call after any change of either end. */
 void control_replan(struct control *control);
 void control_read_counters(const struct relay *relay, enum lane_direction direction,
-                           struct control_counters *out);
+                           struct lane_counters *out);
 
 /* --- relay_vf.c --- */
 
@@ -283,8 +283,6 @@ void relay_bond_attached(struct relay *relay);
 /* Takes out what is lost, takes back what is there. Of a bond that is VF_ATTACHED. */
 void relay_bond_mend(struct relay *relay);
 void relay_bond_read(const struct relay *relay, struct control_relay *out);
-void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts);
-void counts_add(struct vf_counts *sum, const struct vf_counts *counts);
 
 /* --- relay_rss.c --- */
 

@@ -63,14 +63,14 @@ static void detach_done(struct job *job)
 	struct relay *relay = vf_job->relay;
 
 	relay->vf_phase = VF_ABSENT;
-	losses_add(&relay->losses, &vf_job->health.counts);
+	vf_counts_add(&relay->vf_past, &vf_job->health.counts);
 	for (unsigned i = 0; i < relay->vf.n_members; i++)
-		counts_add(&relay->member_past[i], &vf_job->health.members[i].counts);
+		vf_counts_add(&relay->member_past[i], &vf_job->health.members[i].counts);
 	memset(&relay->health, 0, sizeof(relay->health));
 	relay->leftover.rx_pkts += vf_job->leftover.pkts;
 	relay->leftover.rx_bytes += vf_job->leftover.bytes;
-	relay->leftover.dropped_not_connected_pkts += vf_job->leftover.pkts;
-	relay->leftover.dropped_not_connected_bytes += vf_job->leftover.bytes;
+	relay->leftover.dropped_absent_pkts += vf_job->leftover.pkts;
+	relay->leftover.dropped_absent_bytes += vf_job->leftover.bytes;
 	if (vf_job->rc < 0)
 		log_err("relay %u: %s", relay->id, vf_job->err.text);
 	if (relay->lost && LIST_EMPTY(&relay->remove_waiters) && !relay->control->quiesced) {

@@ -17,6 +17,7 @@
 #include "base/device_spec.h"
 #include "base/error.h"
 #include "datapath/plan.h"
+#include "vf/counts.h"
 
 struct workers;
 
@@ -99,12 +100,6 @@ struct vf {
 /* What a removed VF still held; the packets are freed. */
 struct vf_leftover {
 	uint64_t pkts, bytes;
-};
-
-/* Counted by the NIC since the attach. */
-struct vf_counts {
-	uint64_t missed, no_mbuf, rx_errors, tx_errors;
-	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
 };
 
 struct vf_member_health {
