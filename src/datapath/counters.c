@@ -2,13 +2,12 @@
  */
 #include "datapath/counters.h"
 
-#include <rte_common.h>
-
+#include "base/limits.h"
 #include "datapath/lane.h"
 
 #define AT(field) offsetof(struct lane_counters, field)
-#define HELD      RTE_STR(LANE_BACKLOG_VF_TO_VM)
-#define STALL     RTE_STR(LANE_STALL_MS)
+#define HELD      LIMIT_TEXT(LANE_BACKLOG_VF_TO_VM)
+#define STALL     LIMIT_TEXT(LANE_STALL_MS)
 
 const struct lane_counter lane_counter_table[] = {
         {.offset = AT(rx_pkts),

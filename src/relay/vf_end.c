@@ -14,8 +14,7 @@
 #include "config/config.h"
 #include "relay/relay.h"
 
-#define VF_RING_SIZE      512 /* descriptors */
-#define VF_QUEUES_DEFAULT 4
+#define VF_RING_SIZE 512 /* descriptors */
 
 /* Trials of an attach, and what is between them: together less than CONTROL_ANSWER_MS, and longer
  * than a VF's reset takes (100 ms by the book). The device thread serves others meanwhile. */
@@ -288,14 +287,14 @@ struct vf_params relay_vf_params(struct relay *relay)
 {
 	const struct config *config = relay->control->config;
 	unsigned workers = relay->control->workers->count;
-	unsigned queues = workers < VF_QUEUES_DEFAULT ? workers : VF_QUEUES_DEFAULT;
+	unsigned queues = workers < VF_QUEUES_USUAL ? workers : VF_QUEUES_USUAL;
 
 	if (config->max_queues > 0)
 		queues = config->max_queues;
 	return (struct vf_params){
 	        .relay_id = relay->id,
 	        .max_queues = (uint16_t)queues,
-	        .mtu = config->jumbo ? 9000 : 2100,
+	        .mtu = config->jumbo ? MTU_JUMBO : MTU_USUAL,
 	        .ring_size = VF_RING_SIZE,
 	        .backlog = LANE_BACKLOG_VF_TO_VM,
 	        .n_workers = (uint16_t)workers,

@@ -200,6 +200,39 @@ START_TEST(man_page_has_every_counter)
 }
 END_TEST
 
+static bool is_counter(const char *name, size_t len)
+{
+	const char *known[LANE_DIRECTIONS * LANE_COUNTERS + VF_COUNTS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < LANE_COUNTERS; i++)
+		for (int d = 0; d < LANE_DIRECTIONS; d++)
+			known[n++] = lane_counter_table[i].wire[d];
+	for (size_t i = 0; i < VF_COUNTS; i++)
+		known[n++] = vf_count_table[i].wire;
+	for (size_t i = 0; i < n; i++)
+		if (strlen(known[i]) == len && memcmp(known[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(prose_names_no_unknown_counter)
+{
+	static const char *const files[] = {"README.md", "doc/virtio-forwarder.8.in",
+	                                    "doc/virtioforwarder_stats.8", "doc/architecture.md"};
+	char *text = project_text(files[_i]);
+
+	for (const char *at = text; *at != '\0';) {
+		size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+
+		if (strncmp(at, "pkts_", 5) == 0 || strncmp(at, "bytes_", 6) == 0)
+			ck_assert_msg(is_counter(at, len), "%s: %.*s", files[_i], (int)len, at);
+		at += len > 0 ? len : 1;
+	}
+	free(text);
+}
+END_TEST
+
 /* What the template's prose quotes. */
 static char *fill(const char *template)
 {
@@ -300,6 +333,7 @@ int main(void)
 	tcase_add_test(tcase, help_says_everything);
 	tcase_add_test(tcase, man_page_has_every_row);
 	tcase_add_test(tcase, man_page_has_every_counter);
+	tcase_add_loop_test(tcase, prose_names_no_unknown_counter, 0, 4);
 	tcase_add_test(tcase, man_page_quotes_defaults);
 	tcase_add_test(tcase, man_page_renders_without_warnings);
 	tcase_add_test(tcase, man_page_reads_well);
