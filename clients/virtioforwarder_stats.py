@@ -9,37 +9,8 @@ import argparse
 
 import virtioforwarder_client as client
 
-# Of a direction, in the order of printing. The names end in where packets come from or go to.
-COUNTERS = {
-    "vf_to_vm": (
-        "pkts_rx_from_vf",
-        "bytes_rx_from_vf",
-        "pkts_tx_to_vm",
-        "bytes_tx_to_vm",
-        "pkt_rate_rx_from_vf",
-        "byte_rate_rx_from_vf",
-        "pkt_rate_tx_to_vm",
-        "byte_rate_tx_to_vm",
-        "pkts_dropped_vm_queue_full",
-        "bytes_dropped_vm_queue_full",
-        "pkts_dropped_vm_not_connected",
-        "bytes_dropped_vm_not_connected",
-    ),
-    "vm_to_vf": (
-        "pkts_rx_from_vm",
-        "bytes_rx_from_vm",
-        "pkts_tx_to_vf",
-        "bytes_tx_to_vf",
-        "pkt_rate_rx_from_vm",
-        "byte_rate_rx_from_vm",
-        "pkt_rate_tx_to_vf",
-        "byte_rate_tx_to_vf",
-        "pkts_dropped_vf_queue_full",
-        "bytes_dropped_vf_queue_full",
-        "pkts_dropped_vf_not_connected",
-        "bytes_dropped_vf_not_connected",
-    ),
-}
+DIRECTIONS = ("vf_to_vm", "vm_to_vf")
+CONTRACT_END = 100  # fields from this number on are newer than the flat format
 
 
 def arguments():
@@ -88,24 +59,38 @@ def present(message, name):
     return [(name, getattr(message, name))] if message.HasField(name) else []
 
 
+def counters_of(direction):
+    """The names of a direction's counters and rates in the order of printing: what came and went,
+    its rates, what was lost."""
+    fields = [
+        field
+        for field in direction.DESCRIPTOR.fields
+        if field.type in (field.TYPE_UINT64, field.TYPE_FLOAT) and field.number < CONTRACT_END
+    ]
+    fields.sort(
+        key=lambda field: ("_dropped_" in field.name, field.type == field.TYPE_FLOAT, field.number)
+    )
+    return [field.name for field in fields]
+
+
 def flat(relay, hide_zeros):
     """The (key, value) pairs of a relay, without relay_N in front."""
     yield from present(relay, "active")
     for part, names in (
-        ("cpu", ("vf_to_vm", "vm_to_vf")),
+        ("cpu", DIRECTIONS),
         ("vf", ("pci_addr_str",)),
         ("vhost", ("vhost_socket_name",)),
     ):
         for name in names:
             for _, value in present(getattr(relay, part), name):
                 yield f"{part}.{name}", value
-    for direction, counters in COUNTERS.items():
+    for direction in DIRECTIONS:
         state = getattr(relay, direction)
         for name in ("active", "internal_state"):
             for _, value in present(state, name):
                 yield f"{direction}.{name}", value
         cpu = "".join(f"cpu_{number}." for _, number in present(relay.cpu, direction))
-        for name in counters:
+        for name in counters_of(state):
             for _, value in present(state, name):
                 if value or not hide_zeros:
                     yield f"{direction}.{cpu}{name}", value

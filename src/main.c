@@ -14,12 +14,14 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/help.h"
 #include "control/control.h"
 #include "dpdk/env.h"
 #include "event/loop.h"
 #include "ovsdb/ovsdb.h"
 #include "preflight/bind.h"
 #include "preflight/preflight.h"
+#include "rpc/counters_man.h"
 #include "rpc/rpc.h"
 #include "sys/affinity.h"
 #include "sys/background.h"
@@ -285,12 +287,28 @@ static int check(const struct error *refusal)
 	return status;
 }
 
+/* --man: the template comes in, the page goes out. */
+static int print_man(void)
+{
+	static const struct help_part parts[] = {
+	        {"@LANE_COUNTERS@\n", counters_man_print_lanes},
+	        {"@VF_COUNTS@\n", counters_man_print_vfs},
+	};
+
+	if (help_print_man(stdin, stdout, parts, sizeof(parts) / sizeof(parts[0])) == 0)
+		return EXIT_SUCCESS;
+	fprintf(stderr, PROGRAM ": cannot write the manual page\n");
+	return EXIT_FAILURE;
+}
+
 /* What is asked for instead of a daemon. Returns the exit status. */
 static int run_request(enum config_action action)
 {
 	const struct config *config = &daemon_state.config;
 	const struct bind_place place = bind_place_real();
 
+	if (action == CONFIG_MAN)
+		return print_man();
 	if (action == CONFIG_CHECK)
 		return check(NULL);
 	for (size_t i = 0; i < config->n_warnings; i++)

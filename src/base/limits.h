@@ -6,5 +6,13 @@
 #define LCORES_MAX       128 /* ids of lcores end below it, as DPDK is built everywhere */
 #define GUEST_QUEUES_MAX 32  /* virtqueue pairs a guest may enable */
 #define VF_QUEUES_MAX    32  /* VF queues (rx and tx alike) a relay may set up */
+#define VF_QUEUES_USUAL  4   /* that it sets up at most when nobody says how many */
+
+#define MTU_USUAL 2100 /* of a relay, as far as its VF can */
+#define MTU_JUMBO 9000 /* with --enable-jumbo */
+
+/* The number that a macro stands for, as a text. */
+#define LIMIT_TEXT(macro) LIMIT_TEXT_OF(macro)
+#define LIMIT_TEXT_OF(x)  #x
 
 #endif

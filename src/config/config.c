@@ -248,6 +248,8 @@ static int read_file(struct config *cfg, struct sources *sources, struct error *
 static enum config_action action_of(enum schema_request request)
 {
 	switch (request) {
+	case REQUEST_MAN:
+		return CONFIG_MAN;
 	case REQUEST_CHECK:
 		return CONFIG_CHECK;
 	case REQUEST_BIND:
@@ -259,17 +261,6 @@ static enum config_action action_of(enum schema_request request)
 	default:
 		return CONFIG_EXIT_OK;
 	}
-}
-
-static int print_request(enum schema_request request, FILE *out, struct error *err)
-{
-	if (request == REQUEST_HELP)
-		help_print(out);
-	else if (request == REQUEST_VERSION)
-		help_print_version(out);
-	else if (help_print_man(stdin, out) < 0)
-		return error_set(err, EIO, "cannot write the manual page");
-	return 0;
 }
 
 static bool is_given(const struct sources *sources, const char *option)
@@ -290,10 +281,12 @@ int config_load(int argc, char *const argv[], struct config *cfg, enum config_ac
 	if (rc < 0)
 		goto done;
 	*action = action_of(request);
-	if (*action == CONFIG_EXIT_OK) {
-		rc = print_request(request, out, err);
+	if (request == REQUEST_HELP)
+		help_print(out);
+	else if (request == REQUEST_VERSION)
+		help_print_version(out);
+	if (*action == CONFIG_EXIT_OK || *action == CONFIG_MAN)
 		goto done;
-	}
 	/* Known before anything is refused, so that --check can say so in that form. */
 	cfg->json = is_given(&sources, "json");
 	rc = read_file(cfg, &sources, err);

@@ -28,6 +28,7 @@ struct static_vf {
 enum config_action {
 	CONFIG_RUN,     /* start the daemon */
 	CONFIG_EXIT_OK, /* --help, --version: all is printed, exit 0 */
+	CONFIG_MAN,     /* --man: help_print_man, exit; nothing else was read */
 	CONFIG_CHECK,   /* --check: preflight, print, exit */
 	CONFIG_BIND,    /* --bind */
 	CONFIG_UNBIND,  /* --unbind */

@@ -122,7 +122,7 @@ void help_print(FILE *out)
 /* --- man(7) -------------------------------------------------------------------------------- */
 
 /* A hyphen is a minus, a backslash and a leading dot are escaped. */
-static void put_roff(FILE *out, const char *text)
+void help_put_roff(FILE *out, const char *text)
 {
 	if (*text == '.' || *text == '\'')
 		fputs("\\&", out);
@@ -145,8 +145,8 @@ static void put_row_text(FILE *out, const struct schema_row *row)
 
 	make_notes(row, notes, sizeof(notes));
 	fputc('\n', out);
-	put_roff(out, row->help);
-	put_roff(out, notes);
+	help_put_roff(out, row->help);
+	help_put_roff(out, notes);
 	fputc('\n', out);
 }
 
@@ -164,11 +164,11 @@ static void put_options(FILE *out)
 			if (row->letter != 0)
 				fprintf(out, "\\-%c\\fR, \\fB", row->letter);
 			fputs("\\-\\-", out);
-			put_roff(out, row->option);
+			help_put_roff(out, row->option);
 			fputs("\\fR", out);
 			if (row->need != NEED_NOTHING) {
 				fprintf(out, "%s=\\fI", row->need == MAY_HAVE_VALUE ? "[" : "");
-				put_roff(out, row->argument);
+				help_put_roff(out, row->argument);
 				fprintf(out, "\\fR%s", row->need == MAY_HAVE_VALUE ? "]" : "");
 			}
 			put_row_text(out, row);
@@ -189,34 +189,70 @@ static void put_variables(FILE *out)
 			continue;
 		}
 		fputs("\nAs \\fB\\-\\-", out);
-		put_roff(out, row->option);
+		help_put_roff(out, row->option);
 		fputs("\\fR.\n", out);
 	}
 }
 
-static void put_line(FILE *out, const char *line)
+/* What stands for the name between two @: a text that is to be escaped, or NULL. */
+static const char *mark_value(const char *name, size_t len)
 {
-	static const char mark[] = "@VERSION@";
-	const char *place = strstr(line, mark);
+	char option[64];
+	const struct schema_row *row;
 
-	if (place == NULL) {
-		fputs(line, out);
-		return;
-	}
-	fprintf(out, "%.*s" VERSION, (int)(place - line), line);
-	put_line(out, place + strlen(mark));
+	if (len == strlen("VERSION") && memcmp(name, "VERSION", len) == 0)
+		return VERSION;
+	if (len >= sizeof(option))
+		return NULL;
+	memcpy(option, name, len);
+	option[len] = '\0';
+	row = schema_find_option(option);
+	if (row == NULL)
+		return NULL;
+	return row->absent != NULL ? row->absent : row->bare;
 }
 
-int help_print_man(FILE *in, FILE *out)
+static void put_line(FILE *out, const char *line)
 {
+	const char *start, *end;
+
+	while ((start = strchr(line, '@')) != NULL && (end = strchr(start + 1, '@')) != NULL) {
+		const char *value = mark_value(start + 1, (size_t)(end - start - 1));
+
+		if (value == NULL) {
+			fprintf(out, "%.*s", (int)(end - line), line);
+			line = end;
+			continue;
+		}
+		fprintf(out, "%.*s", (int)(start - line), line);
+		help_put_roff(out, value);
+		line = end + 1;
+	}
+	fputs(line, out);
+}
+
+static bool put_part(FILE *out, const char *line, const struct help_part *parts, size_t n_parts)
+{
+	for (size_t i = 0; i < n_parts; i++) {
+		if (strcmp(line, parts[i].mark) == 0) {
+			parts[i].print(out);
+			return true;
+		}
+	}
+	return false;
+}
+
+int help_print_man(FILE *in, FILE *out, const struct help_part *parts, size_t n_parts)
+{
+	static const struct help_part own[] = {
+	        {"@OPTIONS@\n", put_options},
+	        {"@VARIABLES@\n", put_variables},
+	};
 	char line[1024];
 
 	while (fgets(line, sizeof(line), in) != NULL) {
-		if (strcmp(line, "@OPTIONS@\n") == 0)
-			put_options(out);
-		else if (strcmp(line, "@VARIABLES@\n") == 0)
-			put_variables(out);
-		else
+		if (!put_part(out, line, own, sizeof(own) / sizeof(own[0])) &&
+		    !put_part(out, line, parts, n_parts))
 			put_line(out, line);
 	}
 	return ferror(in) || ferror(out) ? -EIO : 0;

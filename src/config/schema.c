@@ -12,6 +12,11 @@
 #define AT(field) offsetof(struct config, field)
 #define RUN_DIR   "/var/run/virtio-forwarder/"
 
+/* Numbers that the help quotes. */
+#define JUMBO  LIMIT_TEXT(MTU_JUMBO)
+#define USUAL  LIMIT_TEXT(MTU_USUAL)
+#define QUEUES LIMIT_TEXT(VF_QUEUES_USUAL)
+
 const struct schema_row schema[] = {
         /* CPUs */
         {.option = "cpus",
@@ -55,9 +60,8 @@ const struct schema_row schema[] = {
          .max = VF_QUEUES_MAX,
          .group = GROUP_CPUS,
          .offset = AT(max_queues),
-         .help = "VF queues that a relay sets up at attach, at most. Left out: the smallest of 4, "
-                 "the "
-                 "number of workers and what the VF has."},
+         .help = "VF queues that a relay sets up at attach, at most. Left out: the smallest "
+                 "of " QUEUES ", the number of workers and what the VF has."},
         {.option = "same-numa",
          .letter = 'a',
          .variable = "VIRTIOFWD_CPU_NIC_SAME_NUMA",
@@ -90,7 +94,7 @@ const struct schema_row schema[] = {
          .type = SCHEMA_FLAG,
          .group = GROUP_DEVICES,
          .offset = AT(jumbo),
-         .help = "Relay frames of MTU 9000 instead of 2100."},
+         .help = "Relay frames of MTU " JUMBO " instead of " USUAL "."},
         {.option = "enable-mrgbuf",
          .letter = 'R',
          .variable = "VIRTIOFWD_MRGBUF",

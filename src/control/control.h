@@ -12,9 +12,11 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "datapath/counters.h"
 #include "event/loop.h"
 #include "relay/judge.h"
 #include "relay/outcome.h"
+#include "vf/counts.h"
 
 struct config;
 struct control;
@@ -81,22 +83,8 @@ int control_balance_explain(struct control *control, line_fn line, void *context
 
 /* --- what relays tell -------------------------------------------------------------------- */
 
-struct control_counters {
-	uint64_t rx_pkts, rx_bytes; /* received from this direction's source */
-	uint64_t tx_pkts, tx_bytes; /* handed to its target */
-	uint64_t dropped_queue_full_pkts, dropped_queue_full_bytes;
-	uint64_t dropped_not_connected_pkts, dropped_not_connected_bytes;
-	uint64_t dropped_invalid_pkts, dropped_invalid_bytes; /* runts, frames over the MTU */
-};
-
 struct control_rates { /* per second, of one direction */
 	float rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-};
-
-struct control_vf_losses { /* the NIC's own, since the daemon's start */
-	uint64_t missed;   /* imissed: packets lost for want of rx descriptors */
-	uint64_t no_mbuf;  /* rx_nombuf: allocation failures */
-	uint64_t rx_errors, tx_errors;
 };
 
 struct control_lane {   /* that is polled */
@@ -118,9 +106,7 @@ struct control_member { /* of a bond */
 	bool active;  /* the bond uses it: as its mode and the link allow */
 	bool link_up;
 	uint32_t link_speed_mbps; /* 0 = unknown */
-	/* counted by the NIC since the bond was added */
-	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-	struct control_vf_losses losses;
+	struct vf_counts counts;  /* since the bond was added */
 };
 
 /* Of the end that a direction receives from. */
@@ -137,7 +123,7 @@ struct control_direction {
 	enum control_state state;
 	bool has_cpu;
 	int cpu; /* where queue 0's lane is */
-	struct control_counters counters;
+	struct lane_counters counters;
 	unsigned n_lanes;
 	int lane_cpu[GUEST_QUEUES_MAX]; /* [0, n_lanes): each lane's, -1 = on no worker */
 };
@@ -156,11 +142,11 @@ struct control_relay {
 	unsigned mtu;                     /* 0 without a device */
 	unsigned vf_queues, guest_queues; /* set up; enabled now */
 	bool has_rss;
-	unsigned rss_queues; /* VF queues that RSS spreads flows over; with has_rss */
-	uint8_t mac[6];      /* of the VF, zeros without one */
-	struct control_vf_losses losses;
-	bool has_guest_mac;   /* the guest has sent something */
-	uint8_t guest_mac[6]; /* that it uses; of several the VF's, or the one heard last */
+	unsigned rss_queues;     /* VF queues that RSS spreads flows over; with has_rss */
+	uint8_t mac[6];          /* of the VF, zeros without one */
+	struct vf_counts counts; /* since the daemon's start, by all VFs that the relay had */
+	bool has_guest_mac;      /* the guest has sent something */
+	uint8_t guest_mac[6];    /* that it uses; of several the VF's, or the one heard last */
 	unsigned bond_mode;
 	unsigned n_members; /* 0 = the device is no bond */
 	struct control_member members[BOND_MEMBERS_MAX];
@@ -176,9 +162,8 @@ unsigned control_lanes_read(const struct control *control, unsigned relay_id,
 void control_relay_rates(const struct control *control, unsigned relay_id,
                          struct control_rates *vf_to_vm, struct control_rates *vm_to_vf);
 /* Rates between two readings taken `elapsed_s` > 0 apart. */
-void control_rates_between(const struct control_counters *before,
-                           const struct control_counters *after, double elapsed_s,
-                           struct control_rates *out);
+void control_rates_between(const struct lane_counters *before, const struct lane_counters *after,
+                           double elapsed_s, struct control_rates *out);
 
 /* --- what the daemon is ------------------------------------------------------------------ */
 

@@ -59,14 +59,6 @@ static bool has_socket(const struct relay *relay)
 	return relay->guest_end.phase != GUEST_CLOSED && relay->guest_end.phase != GUEST_OPENING;
 }
 
-static void losses_add(struct control_vf_losses *sum, const struct vf_counts *counts)
-{
-	sum->missed += counts->missed;
-	sum->no_mbuf += counts->no_mbuf;
-	sum->rx_errors += counts->rx_errors;
-	sum->tx_errors += counts->tx_errors;
-}
-
 static void read_members(const struct relay *relay, struct control_relay *out)
 {
 	const struct vf_end *end = &relay->vf_end;
@@ -76,19 +68,14 @@ static void read_members(const struct relay *relay, struct control_relay *out)
 	for (unsigned i = 0; i < out->n_members; i++) {
 		const struct vf_member_health *health = &end->health.members[i];
 		struct control_member *member = &out->members[i];
-		struct vf_counts counts = end->mending.past[i];
 
-		vf_counts_add(&counts, &health->counts);
 		device_spec_label(&end->bond.members[i], member->label);
 		member->present = end->vf.members[i].present;
 		member->active = health->active;
 		member->link_up = health->link_up;
 		member->link_speed_mbps = health->link_speed_mbps;
-		member->rx_pkts = counts.rx_pkts;
-		member->rx_bytes = counts.rx_bytes;
-		member->tx_pkts = counts.tx_pkts;
-		member->tx_bytes = counts.tx_bytes;
-		losses_add(&member->losses, &counts);
+		member->counts = end->mending.past[i];
+		vf_counts_add(&member->counts, &health->counts);
 	}
 }
 
@@ -110,8 +97,8 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	read_direction(relay, LANE_VF_TO_VM, &out->vf_to_vm);
 	read_direction(relay, LANE_VM_TO_VF, &out->vm_to_vf);
 	out->guest_queues = (unsigned)__builtin_popcount(relay->guest_end.guest.tx_queues);
-	losses_add(&out->losses, &relay->vf_end.past);
-	losses_add(&out->losses, &relay->vf_end.health.counts);
+	out->counts = relay->vf_end.past;
+	vf_counts_add(&out->counts, &relay->vf_end.health.counts);
 	out->has_guest_mac = mac_read(relay, out->guest_mac);
 	if (!out->has_device)
 		return;

@@ -37,7 +37,7 @@ struct sampler {
 	struct loads *loads;
 	struct loop_timer timer;
 	double sampled_at_s;
-	struct control_counters sampled[RELAYS_MAX][2]; /* [enum lane_direction], at that time */
+	struct lane_counters sampled[RELAYS_MAX][2]; /* [enum lane_direction], at that time */
 	struct control_rates rates[RELAYS_MAX][2];
 	struct job health_job; /* first of its kind under way at a time */
 	bool health_busy;
@@ -59,9 +59,8 @@ static float rate(uint64_t before, uint64_t after, double elapsed_s)
 	return (float)((double)(after - before) / elapsed_s);
 }
 
-void control_rates_between(const struct control_counters *before,
-                           const struct control_counters *after, double elapsed_s,
-                           struct control_rates *out)
+void control_rates_between(const struct lane_counters *before, const struct lane_counters *after,
+                           double elapsed_s, struct control_rates *out)
 {
 	out->rx_pkts = rate(before->rx_pkts, after->rx_pkts, elapsed_s);
 	out->rx_bytes = rate(before->rx_bytes, after->rx_bytes, elapsed_s);
@@ -69,38 +68,20 @@ void control_rates_between(const struct control_counters *before,
 	out->tx_bytes = rate(before->tx_bytes, after->tx_bytes, elapsed_s);
 }
 
-static void add_lane(const struct lane *lane, struct control_counters *out)
-{
-	struct lane_counters counters;
-
-	lane_counters_read(lane, &counters);
-	out->rx_pkts += counters.rx_pkts;
-	out->rx_bytes += counters.rx_bytes;
-	out->tx_pkts += counters.tx_pkts;
-	out->tx_bytes += counters.tx_bytes;
-	out->dropped_queue_full_pkts += counters.dropped_full_pkts;
-	out->dropped_queue_full_bytes += counters.dropped_full_bytes;
-	out->dropped_not_connected_pkts += counters.dropped_absent_pkts;
-	out->dropped_not_connected_bytes += counters.dropped_absent_bytes;
-	out->dropped_invalid_pkts += counters.dropped_invalid_pkts;
-	out->dropped_invalid_bytes += counters.dropped_invalid_bytes;
-}
-
 void sampler_read_counters(const struct relay *relay, enum lane_direction direction,
-                           struct control_counters *out)
+                           struct lane_counters *out)
 {
+	const struct lanes *lanes = &relay->lanes;
+
 	memset(out, 0, sizeof(*out));
 	if (direction == LANE_VM_TO_VF) {
 		for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
-			add_lane(&relay->lanes.vm_to_vf[i], out);
+			lane_counters_add(out, &lanes->vm_to_vf[i].counters);
 		return;
 	}
-	out->rx_pkts = relay->vf_end.leftover.rx_pkts;
-	out->rx_bytes = relay->vf_end.leftover.rx_bytes;
-	out->dropped_not_connected_pkts = relay->vf_end.leftover.dropped_absent_pkts;
-	out->dropped_not_connected_bytes = relay->vf_end.leftover.dropped_absent_bytes;
+	lane_counters_add(out, &relay->vf_end.leftover);
 	for (unsigned i = 0; i < VF_QUEUES_MAX; i++)
-		add_lane(&relay->lanes.vf_to_vm[i], out);
+		lane_counters_add(out, &lanes->vf_to_vm[i].counters);
 }
 
 const struct control_rates *sampler_rates(const struct sampler *sampler, unsigned relay_id,
@@ -118,7 +99,7 @@ static void sample_rates(struct sampler *sampler)
 		const struct relay *relay = &sampler->relays->relay[i];
 
 		for (int d = LANE_VF_TO_VM; d <= LANE_VM_TO_VF; d++) {
-			struct control_counters counters;
+			struct lane_counters counters;
 
 			sampler_read_counters(relay, (enum lane_direction)d, &counters);
 			control_rates_between(&sampler->sampled[i][d], &counters, elapsed,

@@ -16,7 +16,7 @@ void sampler_destroy(struct sampler *sampler);
 
 /* What the relay's lanes have counted in that direction since the daemon's start. */
 void sampler_read_counters(const struct relay *relay, enum lane_direction direction,
-                           struct control_counters *out);
+                           struct lane_counters *out);
 /* Over the last second. */
 const struct control_rates *sampler_rates(const struct sampler *sampler, unsigned relay_id,
                                           enum lane_direction direction);

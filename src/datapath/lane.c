@@ -132,12 +132,3 @@ void lane_drop_backlog(struct lane *lane)
 		spread->held = spread->waiting = 0;
 	lane->stalled_since = 0;
 }
-
-void lane_counters_read(const struct lane *lane, struct lane_counters *out)
-{
-	const uint64_t *from = (const uint64_t *)&lane->counters;
-	uint64_t *to = (uint64_t *)out;
-
-	for (size_t i = 0; i < sizeof(*out) / sizeof(*to); i++)
-		to[i] = counter_read(&from[i]);
-}

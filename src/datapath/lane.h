@@ -12,6 +12,7 @@
 #include <rte_mbuf.h>
 
 #include "base/limits.h"
+#include "datapath/counters.h"
 
 #define LANE_BURST 32U /* packets taken from a source at once */
 
@@ -27,17 +28,6 @@
 #define LANE_STALL_MS 100
 
 #define LANE_HEARD (UINT64_C(1) << 63) /* above the 48 bits of an address, first byte on top */
-
-enum lane_direction { LANE_VF_TO_VM, LANE_VM_TO_VF };
-
-/* Written by the lane's owner only, read by control at any time. Never go back. */
-struct lane_counters {
-	uint64_t rx_pkts, rx_bytes;                           /* from the lane's source */
-	uint64_t tx_pkts, tx_bytes;                           /* accepted by its target */
-	uint64_t dropped_full_pkts, dropped_full_bytes;       /* the target's queue was full */
-	uint64_t dropped_absent_pkts, dropped_absent_bytes;   /* there was no target */
-	uint64_t dropped_invalid_pkts, dropped_invalid_bytes; /* runts, frames over the MTU */
-};
 
 /* Packets that wait for room in the target, oldest first. */
 struct backlog {
@@ -76,16 +66,6 @@ struct lane {
 	uint16_t index;    /* [0, VF_QUEUES_MAX or GUEST_QUEUES_MAX); likewise */
 } __rte_cache_aligned;
 
-static inline void counter_add(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
-static inline uint64_t counter_read(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
 /* The backlog's memory is allocated at the first use and kept. 0 or -ENOMEM. */
 int lane_init(struct lane *lane, unsigned relay_id, enum lane_direction direction, unsigned index);
 void lane_free(struct lane *lane);
@@ -104,9 +84,5 @@ void lane_aim(struct lane *lane, uint32_t queues);
 
 /* Drops what the lane still holds, because its target is gone. For the lane's owner. */
 void lane_drop_backlog(struct lane *lane);
-
-/* A reading of the counters by another thread: each is exact, together they may be a burst apart.
- */
-void lane_counters_read(const struct lane *lane, struct lane_counters *out);
 
 #endif

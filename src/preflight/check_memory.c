@@ -25,10 +25,9 @@
 #define POOL_RESERVE 256
 #define CACHE_MBUFS  192      /* that a worker may keep */
 #define POOL_FIXED   MB       /* a pool's own tables */
-#define JUMBO_MBUFS  5        /* of a frame of 9000 */
+#define JUMBO_MBUFS  5        /* of a frame of MTU_JUMBO */
 #define EAL_BYTES    (8 * MB) /* DPDK's own, and the pool for guests without a VF */
-#define QUEUES_USUAL 4
-#define MAPS_BASE    4096 /* mappings without hugepages: libraries, threads, guests' memory */
+#define MAPS_BASE    4096     /* mappings without hugepages: libraries, threads, guests' memory */
 #define MOUNTS_MAX   64
 
 unsigned preflight_queues(const struct config *config)
@@ -37,7 +36,7 @@ unsigned preflight_queues(const struct config *config)
 
 	if (config->max_queues > 0)
 		return config->max_queues;
-	return workers < QUEUES_USUAL ? workers : QUEUES_USUAL;
+	return workers < VF_QUEUES_USUAL ? workers : VF_QUEUES_USUAL;
 }
 
 uint64_t preflight_relay_bytes(const struct config *config, unsigned queues)

@@ -28,18 +28,6 @@ static struct relay *relay_of_job(struct job *job)
 	return CONTAINER_OF(CONTAINER_OF(job, struct vf_job, job), struct relay, vf_end.job);
 }
 
-void vf_counts_add(struct vf_counts *sum, const struct vf_counts *counts)
-{
-	sum->missed += counts->missed;
-	sum->no_mbuf += counts->no_mbuf;
-	sum->rx_errors += counts->rx_errors;
-	sum->tx_errors += counts->tx_errors;
-	sum->rx_pkts += counts->rx_pkts;
-	sum->rx_bytes += counts->rx_bytes;
-	sum->tx_pkts += counts->tx_pkts;
-	sum->tx_bytes += counts->tx_bytes;
-}
-
 /* With dynamic sockets it is the pair that is kept. */
 static void vf_changed(struct relay *relay)
 {

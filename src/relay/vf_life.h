@@ -26,6 +26,4 @@ struct vf_params vf_life_params(struct relay *relay);
 /* Whether a client's VF is there, or is to be there again. */
 bool vf_life_is_kept(const struct relay *relay);
 
-void vf_counts_add(struct vf_counts *sum, const struct vf_counts *counts);
-
 #endif

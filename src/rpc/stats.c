@@ -22,7 +22,7 @@ struct selection { /* relays asked for, in the order asked, each once */
 };
 
 struct baseline {
-	struct control_counters vf_to_vm, vm_to_vf;
+	struct lane_counters vf_to_vm, vm_to_vf;
 };
 
 /* A request that waits for the end of its delay. */
@@ -217,6 +217,11 @@ struct stats *stats_create(struct control *control, struct loop *loop)
 
 	if (stats == NULL)
 		return NULL;
+	if (stats_codec_init(&stats->codec) < 0) {
+		free(stats);
+		errno = ENOENT;
+		return NULL;
+	}
 	stats->control = control;
 	stats->loop = loop;
 	LIST_INIT(&stats->delayed);

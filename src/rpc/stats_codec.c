@@ -13,6 +13,11 @@
 		(message)->field = (value);    \
 	} while (0)
 
+int stats_codec_init(struct stats_codec *codec)
+{
+	return stats_counters_init(&codec->counters);
+}
+
 void stats_codec_begin(struct stats_codec *codec)
 {
 	codec->message = (Virtioforwarder__StatsResponse)VIRTIOFORWARDER__STATS_RESPONSE__INIT;
@@ -55,13 +60,8 @@ static void vhost_encode(struct stats_codec_relay *relay)
 	relay->state.vhost = &relay->vhost;
 }
 
-#define FIELD_SET(message, field, value)       \
-	do {                                   \
-		(message)->has_##field = true; \
-		(message)->field = (value);    \
-	} while (0)
-
-static void member_encode(struct stats_codec_relay *relay, unsigned index)
+static void member_encode(const struct stats_counters *fields, struct stats_codec_relay *relay,
+                          unsigned index)
 {
 	struct control_member *reading = &relay->reading.members[index];
 	Virtioforwarder__RelayState__Member *out = &relay->members[index];
@@ -73,29 +73,22 @@ static void member_encode(struct stats_codec_relay *relay, unsigned index)
 	FIELD_SET(out, active, reading->active);
 	FIELD_SET(out, link_up, reading->link_up);
 	FIELD_SET(out, link_speed_mbps, reading->link_speed_mbps);
-	FIELD_SET(out, pkts_rx, reading->rx_pkts);
-	FIELD_SET(out, bytes_rx, reading->rx_bytes);
-	FIELD_SET(out, pkts_tx, reading->tx_pkts);
-	FIELD_SET(out, bytes_tx, reading->tx_bytes);
-	FIELD_SET(out, missed, reading->losses.missed);
-	FIELD_SET(out, no_mbuf, reading->losses.no_mbuf);
-	FIELD_SET(out, rx_errors, reading->losses.rx_errors);
-	FIELD_SET(out, tx_errors, reading->losses.tx_errors);
+	stats_counters_member(fields, &reading->counts, &out->base);
 	relay->member_list[index] = out;
 }
 
-static void bond_encode(struct stats_codec_relay *relay)
+static void bond_encode(const struct stats_counters *fields, struct stats_codec_relay *relay)
 {
 	if (relay->reading.n_members == 0)
 		return;
 	for (unsigned i = 0; i < relay->reading.n_members; i++)
-		member_encode(relay, i);
+		member_encode(fields, relay, i);
 	FIELD_SET(&relay->vf, bond_mode, relay->reading.bond_mode);
 	relay->vf.n_member = relay->reading.n_members;
 	relay->vf.member = relay->member_list;
 }
 
-static void vf_encode(struct stats_codec_relay *relay)
+static void vf_encode(const struct stats_counters *fields, struct stats_codec_relay *relay)
 {
 	struct control_relay *reading = &relay->reading;
 
@@ -104,81 +97,40 @@ static void vf_encode(struct stats_codec_relay *relay)
 		return;
 	text_make_utf8(reading->device_label);
 	relay->vf.pci_addr_str = reading->device_label;
-	relay->vf.has_link_up = true;
-	relay->vf.link_up = reading->link_up;
-	relay->vf.has_link_speed_mbps = true;
-	relay->vf.link_speed_mbps = reading->link_speed_mbps;
-	relay->vf.has_mtu = true;
-	relay->vf.mtu = reading->mtu;
-	relay->vf.has_queues = true;
-	relay->vf.queues = reading->vf_queues;
+	FIELD_SET(&relay->vf, link_up, reading->link_up);
+	FIELD_SET(&relay->vf, link_speed_mbps, reading->link_speed_mbps);
+	FIELD_SET(&relay->vf, mtu, reading->mtu);
+	FIELD_SET(&relay->vf, queues, reading->vf_queues);
 	relay->vf.mac = mac_encode(reading->mac, relay->mac);
-	relay->vf.has_missed = true;
-	relay->vf.missed = reading->losses.missed;
-	relay->vf.has_no_mbuf = true;
-	relay->vf.no_mbuf = reading->losses.no_mbuf;
-	relay->vf.has_rx_errors = true;
-	relay->vf.rx_errors = reading->losses.rx_errors;
-	relay->vf.has_tx_errors = true;
-	relay->vf.tx_errors = reading->losses.tx_errors;
 	relay->vf.has_rss_queues = reading->has_rss;
 	relay->vf.rss_queues = reading->rss_queues;
-	bond_encode(relay);
+	stats_counters_vf(fields, &reading->counts, &relay->vf.base);
+	bond_encode(fields, relay);
 	relay->state.vf = &relay->vf;
 }
 
-/* The two directions are the same message but for the names of its fields. */
-static void vf_to_vm_encode(struct stats_codec_relay *relay, const struct control_rates *rates)
+static void vf_to_vm_encode(struct stats_codec_relay *relay)
 {
 	Virtioforwarder__RelayState__VFtoVM *out = &relay->vf_to_vm;
 	struct control_direction *direction = &relay->reading.vf_to_vm;
-	const struct control_counters *counters = &direction->counters;
 
 	*out = (Virtioforwarder__RelayState__VFtoVM)VIRTIOFORWARDER__RELAY_STATE__VFTO_VM__INIT;
 	out->active = direction->active;
 	out->internal_state = (char *)contract_state_to_vm(direction->state);
-	FIELD_SET(out, pkts_rx_from_vf, counters->rx_pkts);
-	FIELD_SET(out, bytes_rx_from_vf, counters->rx_bytes);
-	FIELD_SET(out, pkts_tx_to_vm, counters->tx_pkts);
-	FIELD_SET(out, bytes_tx_to_vm, counters->tx_bytes);
-	FIELD_SET(out, pkts_dropped_vm_queue_full, counters->dropped_queue_full_pkts);
-	FIELD_SET(out, bytes_dropped_vm_queue_full, counters->dropped_queue_full_bytes);
-	FIELD_SET(out, pkts_dropped_vm_not_connected, counters->dropped_not_connected_pkts);
-	FIELD_SET(out, bytes_dropped_vm_not_connected, counters->dropped_not_connected_bytes);
-	FIELD_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
-	FIELD_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
-	out->pkt_rate_rx_from_vf = rates->rx_pkts;
-	out->byte_rate_rx_from_vf = rates->rx_bytes;
-	out->pkt_rate_tx_to_vm = rates->tx_pkts;
-	out->byte_rate_tx_to_vm = rates->tx_bytes;
 	out->n_lane_cpu = direction->n_lanes;
 	out->lane_cpu = direction->lane_cpu;
 	relay->state.vf_to_vm = out;
 }
 
-static void vm_to_vf_encode(struct stats_codec_relay *relay, const struct control_rates *rates)
+/* The same in another type. */
+static void vm_to_vf_encode(struct stats_codec_relay *relay)
 {
 	Virtioforwarder__RelayState__VMtoVF *out = &relay->vm_to_vf;
 	struct control_direction *direction = &relay->reading.vm_to_vf;
-	const struct control_counters *counters = &direction->counters;
 
 	*out = (Virtioforwarder__RelayState__VMtoVF)VIRTIOFORWARDER__RELAY_STATE__VMTO_VF__INIT;
 	out->active = direction->active;
 	out->internal_state = (char *)contract_state_to_vf(direction->state);
-	FIELD_SET(out, pkts_rx_from_vm, counters->rx_pkts);
-	FIELD_SET(out, bytes_rx_from_vm, counters->rx_bytes);
-	FIELD_SET(out, pkts_tx_to_vf, counters->tx_pkts);
-	FIELD_SET(out, bytes_tx_to_vf, counters->tx_bytes);
-	FIELD_SET(out, pkts_dropped_vf_queue_full, counters->dropped_queue_full_pkts);
-	FIELD_SET(out, bytes_dropped_vf_queue_full, counters->dropped_queue_full_bytes);
-	FIELD_SET(out, pkts_dropped_vf_not_connected, counters->dropped_not_connected_pkts);
-	FIELD_SET(out, bytes_dropped_vf_not_connected, counters->dropped_not_connected_bytes);
-	FIELD_SET(out, pkts_dropped_invalid, counters->dropped_invalid_pkts);
-	FIELD_SET(out, bytes_dropped_invalid, counters->dropped_invalid_bytes);
-	out->pkt_rate_rx_from_vm = rates->rx_pkts;
-	out->byte_rate_rx_from_vm = rates->rx_bytes;
-	out->pkt_rate_tx_to_vf = rates->tx_pkts;
-	out->byte_rate_tx_to_vf = rates->tx_bytes;
 	out->n_lane_cpu = direction->n_lanes;
 	out->lane_cpu = direction->lane_cpu;
 	relay->state.vm_to_vf = out;
@@ -196,9 +148,13 @@ void stats_codec_add(struct stats_codec *codec, const struct control_relay *read
 	relay->state.socket_id = reading->socket_id;
 	cpu_encode(relay);
 	vhost_encode(relay);
-	vf_encode(relay);
-	vf_to_vm_encode(relay, vf_to_vm);
-	vm_to_vf_encode(relay, vm_to_vf);
+	vf_encode(&codec->counters, relay);
+	vf_to_vm_encode(relay);
+	stats_counters_lane(&codec->counters, LANE_VF_TO_VM, &reading->vf_to_vm.counters, vf_to_vm,
+	                    &relay->vf_to_vm.base);
+	vm_to_vf_encode(relay);
+	stats_counters_lane(&codec->counters, LANE_VM_TO_VF, &reading->vm_to_vf.counters, vm_to_vf,
+	                    &relay->vm_to_vf.base);
 	codec->states[codec->message.n_relay++] = &relay->state;
 }
 

@@ -4,6 +4,7 @@
 #define RPC_STATS_CODEC_H
 
 #include "control/control.h"
+#include "rpc/stats_counters.h"
 #include "virtioforwarder.pb-c.h"
 
 #define STATS_CODEC_MAC_MAX sizeof("xx:xx:xx:xx:xx:xx")
@@ -29,6 +30,7 @@ struct stats_codec_relay {
 /* A whole answer. Lives as long as its service: 64 relays with all their
  * lanes and members need some 700 KB. */
 struct stats_codec {
+	struct stats_counters counters; /* where the messages have them */
 	Virtioforwarder__StatsResponse message;
 	Virtioforwarder__RelayState *states[RELAYS_MAX];
 	struct stats_codec_relay relays[RELAYS_MAX];
@@ -39,6 +41,8 @@ struct stats_codec {
 	Virtioforwarder__StatsResponse__Worker *worker_list[LCORES_MAX];
 };
 
+/* Once, before all else. 0, or -ENOENT when the messages lack a counter. */
+int stats_codec_init(struct stats_codec *codec);
 /* An OK without relays. */
 void stats_codec_begin(struct stats_codec *codec);
 /* Adds a worker; at most LCORES_MAX of them. */

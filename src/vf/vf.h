@@ -18,6 +18,7 @@
 #include "base/bond_spec.h"
 #include "base/device_spec.h"
 #include "datapath/plan.h"
+#include "vf/counts.h"
 
 /* The step that has failed, as err->code. */
 enum vf_error {
@@ -90,12 +91,6 @@ struct vf {
 	vf_send_fn send;     /* NULL = rte_eth_tx_burst */
 	unsigned generation; /* how often members have changed */
 	struct vf_member members[BOND_MEMBERS_MAX]; /* [n_members], as in the bond_spec */
-};
-
-/* Counted by the NIC since the attach. */
-struct vf_counts {
-	uint64_t missed, no_mbuf, rx_errors, tx_errors;
-	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
 };
 
 #define VF_MAC_TEXT_MAX sizeof("xx:xx:xx:xx:xx:xx")

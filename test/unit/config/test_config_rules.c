@@ -18,6 +18,8 @@ START_TEST(prints_what_is_asked_for)
 	ck_assert_int_eq(rig.action, CONFIG_EXIT_OK);
 	ck_assert_ptr_nonnull(strstr(rig.output, "--cpus=CPUS"));
 	ck_assert_int_eq(rig_load("-J", "--help", NULL), 0);
+	ck_assert_int_eq(rig_load("--man", NULL), 0);
+	ck_assert_int_eq(rig.action, CONFIG_MAN);
 	/* Not behind what is wrong. */
 	ck_assert_int_eq(rig_load("--bogus", "--help", NULL), -EINVAL);
 }

@@ -8,7 +8,9 @@
 #include "config/help.h"
 #include "config/schema.h"
 #include "config/value.h"
+#include "control/control.h"
 #include "project_file.h"
+#include "rpc/counters_man.h"
 
 static char *make_help(void)
 {
@@ -34,13 +36,17 @@ static char *make_flat_help(void)
 /* The caller frees it. */
 static char *make_man(void)
 {
+	static const struct help_part parts[] = {
+	        {"@LANE_COUNTERS@\n", counters_man_print_lanes},
+	        {"@VF_COUNTS@\n", counters_man_print_vfs},
+	};
 	FILE *in = fopen(project_path("doc/virtio-forwarder.8.in"), "r"), *out;
 	char *text = NULL;
 	size_t len;
 
 	ck_assert_ptr_nonnull(in);
 	out = open_memstream(&text, &len);
-	ck_assert_int_eq(help_print_man(in, out), 0);
+	ck_assert_int_eq(help_print_man(in, out, parts, 2), 0);
 	fclose(in);
 	fclose(out);
 	return text;
@@ -171,6 +177,89 @@ START_TEST(man_page_has_every_row)
 }
 END_TEST
 
+static void check_entry(const char *man, const char *name, const char *text)
+{
+	char bold[128];
+
+	snprintf(bold, sizeof(bold), "\\fB%s\\fR", name);
+	ck_assert_msg(strstr(man, bold) != NULL, "%s", name);
+	ck_assert_msg(text == NULL || strstr(man, escape(text)) != NULL, "%s", name);
+}
+
+START_TEST(man_page_has_every_counter)
+{
+	char *man = make_man();
+
+	for (size_t i = 0; i < LANE_COUNTERS; i++)
+		for (int d = 0; d < LANE_DIRECTIONS; d++)
+			check_entry(man, lane_counter_table[i].wire[d], lane_counter_table[i].help);
+	for (size_t i = 0; i < VF_COUNTS; i++)
+		check_entry(man, vf_count_table[i].wire, vf_count_table[i].help);
+	ck_assert_ptr_null(strstr(man, "_COUNT"));
+	free(man);
+}
+END_TEST
+
+static bool is_counter(const char *name, size_t len)
+{
+	const char *known[LANE_DIRECTIONS * LANE_COUNTERS + VF_COUNTS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < LANE_COUNTERS; i++)
+		for (int d = 0; d < LANE_DIRECTIONS; d++)
+			known[n++] = lane_counter_table[i].wire[d];
+	for (size_t i = 0; i < VF_COUNTS; i++)
+		known[n++] = vf_count_table[i].wire;
+	for (size_t i = 0; i < n; i++)
+		if (strlen(known[i]) == len && memcmp(known[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(prose_names_no_unknown_counter)
+{
+	static const char *const files[] = {"README.md", "doc/virtio-forwarder.8.in",
+	                                    "doc/virtioforwarder_stats.8", "doc/architecture.md"};
+	char *text = project_text(files[_i]);
+
+	for (const char *at = text; *at != '\0';) {
+		size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+
+		if (strncmp(at, "pkts_", 5) == 0 || strncmp(at, "bytes_", 6) == 0)
+			ck_assert_msg(is_counter(at, len), "%s: %.*s", files[_i], (int)len, at);
+		at += len > 0 ? len : 1;
+	}
+	free(text);
+}
+END_TEST
+
+/* What the template's prose quotes. */
+static char *fill(const char *template)
+{
+	FILE *in = fmemopen((char *)template, strlen(template), "r"), *out;
+	static char text[256];
+
+	memset(text, 0, sizeof(text));
+	out = fmemopen(text, sizeof(text) - 1, "w");
+	ck_assert(in != NULL && out != NULL);
+	ck_assert_int_eq(help_print_man(in, out, NULL, 0), 0);
+	fclose(in);
+	fclose(out);
+	return text;
+}
+
+START_TEST(man_page_quotes_defaults)
+{
+	ck_assert_str_eq(fill("in @pid-path@/x, @loglevel@\n"), "in /var/run/x, 6\n");
+	ck_assert_str_eq(fill("@vhost-socket@@master-lcore@"), "virtio\\-forwarder%u.sock0");
+	ck_assert_str_eq(fill("v@VERSION@."), "v" VERSION ".");
+	/* Nothing else between two of them. */
+	ck_assert_str_eq(fill("0@0,1@130 @cpus@ @x"), "0@0,1@130 @cpus@ @x");
+	ck_assert_str_eq(fill("a@b @loglevel@"), "a@b 6");
+	ck_assert_str_eq(fill("@"), "@");
+}
+END_TEST
+
 static bool installed(const char *command)
 {
 	char text[64];
@@ -243,6 +332,9 @@ int main(void)
 	tcase_add_test(tcase, help_fits_a_terminal);
 	tcase_add_test(tcase, help_says_everything);
 	tcase_add_test(tcase, man_page_has_every_row);
+	tcase_add_test(tcase, man_page_has_every_counter);
+	tcase_add_loop_test(tcase, prose_names_no_unknown_counter, 0, 4);
+	tcase_add_test(tcase, man_page_quotes_defaults);
 	tcase_add_test(tcase, man_page_renders_without_warnings);
 	tcase_add_test(tcase, man_page_reads_well);
 	tcase_add_test(tcase, version_is_one_line);

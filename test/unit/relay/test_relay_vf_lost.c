@@ -27,7 +27,7 @@ START_TEST(a_vf_that_was_reset_comes_back)
 	control_relay_read(rig, 0, &relay);
 	ck_assert_str_eq(contract_state_to_vm(relay.vf_to_vm.state), "DPDK_UNINIT");
 	ck_assert(!relay.has_device);
-	ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_not_connected_pkts, 5);
+	ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_absent_pkts, 5);
 	ck_assert(device_idle());
 	pass_ms(LONGEST_WAIT_MS);
 	device_works();

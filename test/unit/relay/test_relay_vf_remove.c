@@ -203,15 +203,14 @@ START_TEST(everything_is_counted)
 		device_works();
 		expect_ok(&answer);
 		control_relay_read(rig, 0, &relay);
-		ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_not_connected_pkts, round * 12);
-		ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_not_connected_bytes,
-		                  round * 1200);
+		ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_absent_pkts, round * 12);
+		ck_assert_uint_eq(relay.vf_to_vm.counters.dropped_absent_bytes, round * 1200);
 		ck_assert_uint_eq(relay.vf_to_vm.counters.rx_pkts, round * 5);
-		ck_assert_uint_eq(relay.vm_to_vf.counters.dropped_not_connected_pkts, round * 2);
-		ck_assert_uint_eq(relay.losses.missed, round * 11);
-		ck_assert_uint_eq(relay.losses.no_mbuf, round * 12);
-		ck_assert_uint_eq(relay.losses.rx_errors, round * 13);
-		ck_assert_uint_eq(relay.losses.tx_errors, round * 14);
+		ck_assert_uint_eq(relay.vm_to_vf.counters.dropped_absent_pkts, round * 2);
+		ck_assert_uint_eq(relay.counts.missed, round * 11);
+		ck_assert_uint_eq(relay.counts.no_mbuf, round * 12);
+		ck_assert_uint_eq(relay.counts.rx_errors, round * 13);
+		ck_assert_uint_eq(relay.counts.tx_errors, round * 14);
 	}
 }
 END_TEST

@@ -119,8 +119,8 @@ void __wrap_control_relay_rates(const struct control *control, unsigned relay_id
 	*vm_to_vf = (struct control_rates){0};
 }
 
-void __wrap_control_rates_between(const struct control_counters *before,
-                                  const struct control_counters *after, double elapsed_s,
+void __wrap_control_rates_between(const struct lane_counters *before,
+                                  const struct lane_counters *after, double elapsed_s,
                                   struct control_rates *out)
 {
 	ck_assert_double_gt(elapsed_s, 0);

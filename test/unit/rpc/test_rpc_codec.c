@@ -318,6 +318,7 @@ START_TEST(stats_of_an_idle_relay)
 
 	reading.vhost_socket = "NONE";
 	reading.vf_to_vm.has_cpu = true; /* not told while the direction is not active */
+	ck_assert_int_eq(stats_codec_init(&codec), 0);
 	stats_codec_begin(&codec);
 	stats_codec_add(&codec, &reading, &rates, &rates);
 	response = travel(&codec);
@@ -357,21 +358,41 @@ START_TEST(stats_of_a_busy_relay)
 	memcpy(reading.mac, "\x02\x00\x00\xab\xcd\xef", 6);
 	reading.has_guest_mac = true;
 	memcpy(reading.guest_mac, "\x52\x54\x00\x01\x02\x0f", 6);
-	reading.losses = (struct control_vf_losses){UINT64_MAX, 22, 33, 44};
+	reading.counts = (struct vf_counts){
+	        .missed = UINT64_MAX, .no_mbuf = 22, .rx_errors = 33, .tx_errors = 44};
 	reading.vf_to_vm = (struct control_direction){
 	        .active = true,
 	        .state = CONTROL_READY,
 	        .has_cpu = true,
 	        .cpu = 0,
-	        .counters = {1, 2, 3, 4, 5, 6, 7, 8, 9, UINT64_MAX},
+	        .counters = {.rx_pkts = 1,
+	                     .rx_bytes = 2,
+	                     .tx_pkts = 3,
+	                     .tx_bytes = 4,
+	                     .dropped_full_pkts = 5,
+	                     .dropped_full_bytes = 6,
+	                     .dropped_absent_pkts = 7,
+	                     .dropped_absent_bytes = 8,
+	                     .dropped_invalid_pkts = 9,
+	                     .dropped_invalid_bytes = UINT64_MAX},
 	        .n_lanes = 3,
 	        .lane_cpu = {0, 300, -1},
 	};
 	reading.vm_to_vf = (struct control_direction){
 	        .active = true,
 	        .state = CONTROL_READY,
-	        .counters = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20},
+	        .counters = {.rx_pkts = 11,
+	                     .rx_bytes = 12,
+	                     .tx_pkts = 13,
+	                     .tx_bytes = 14,
+	                     .dropped_full_pkts = 15,
+	                     .dropped_full_bytes = 16,
+	                     .dropped_absent_pkts = 17,
+	                     .dropped_absent_bytes = 18,
+	                     .dropped_invalid_pkts = 19,
+	                     .dropped_invalid_bytes = 20},
 	};
+	ck_assert_int_eq(stats_codec_init(&codec), 0);
 	stats_codec_begin(&codec);
 	stats_codec_add(&codec, &reading, &in, &out);
 	response = travel(&codec);
@@ -452,6 +473,7 @@ START_TEST(stats_of_lanes_and_workers)
 
 	one.has_device = two.has_device = one.has_rss = true;
 	one.rss_queues = 3;
+	ck_assert_int_eq(stats_codec_init(&codec), 0);
 	stats_codec_begin(&codec);
 	stats_codec_add_worker(&codec, &worker);
 	stats_codec_add(&codec, &one, &rates, &rates);
@@ -498,6 +520,7 @@ START_TEST(stats_hold_all_lanes)
 	struct control_rates rates = {0};
 	Virtioforwarder__StatsResponse *response;
 
+	ck_assert_int_eq(stats_codec_init(&codec), 0);
 	stats_codec_begin(&codec);
 	for (unsigned i = 0; i < LCORES_MAX; i++)
 		stats_codec_add_worker(&codec, &worker);
@@ -521,6 +544,7 @@ START_TEST(stats_hold_all_relays)
 	struct control_rates rates = {0};
 	Virtioforwarder__StatsResponse *response;
 
+	ck_assert_int_eq(stats_codec_init(&codec), 0);
 	for (int round = 0; round < 2; round++) {
 		stats_codec_begin(&codec);
 		for (unsigned id = 0; id < RELAYS_MAX; id++) {

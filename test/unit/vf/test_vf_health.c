@@ -116,7 +116,7 @@ static void expect_missed(uint64_t missed)
 	struct control_relay now;
 
 	control_relay_read(rig, RELAY, &now);
-	ck_assert_uint_eq(now.losses.missed, missed);
+	ck_assert_uint_eq(now.counts.missed, missed);
 }
 
 /* --- tests --------------------------------------------------------------------------------------
