@@ -14,7 +14,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/eal_args.h"
 #include "config/help.h"
+#include "config/load.h"
 #include "control/control.h"
 #include "dpdk/env.h"
 #include "event/loop.h"
@@ -143,7 +145,7 @@ static int check_cpus(const struct config *config, struct error *err)
 	struct cpu_set cpus = config->worker_cpus, online;
 	char text[256];
 
-	if (config_maps_lcores(config))
+	if (eal_args_map_lcores(config))
 		return 0;
 	cpu_set_add(&cpus, config->main_cpu);
 	for (int cpu = cpu_set_next(&cpus, -1); cpu >= 0; cpu = cpu_set_next(&cpus, cpu)) {

@@ -79,7 +79,7 @@ static void __attribute__((format(printf, 2, 3))) add(struct list *list, const c
 	va_end(args);
 }
 
-bool config_maps_lcores(const struct config *cfg)
+bool eal_args_map_lcores(const struct config *cfg)
 {
 	return eal_args_have(cfg, "--lcores") || eal_args_have(cfg, "-l") ||
 	       eal_args_have(cfg, "-c");
@@ -90,7 +90,7 @@ static void add_lcores(struct list *list, const struct config *cfg)
 	struct cpu_set all = cfg->worker_cpus;
 	char text[CPU_SET_SIZE * 4];
 
-	if (!config_maps_lcores(cfg)) {
+	if (!eal_args_map_lcores(cfg)) {
 		cpu_set_add(&all, cfg->main_cpu);
 		add(list, "-l");
 		add(list, "%s", cpu_set_format(&all, text, sizeof(text)));

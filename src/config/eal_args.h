@@ -1,4 +1,5 @@
-/* What of --eal concerns the configuration's own checks. eal_args_make is in config.h.
+/* EAL's arguments: what --eal says, and what the rest of the configuration makes of them. Main
+ * thread.
  */
 #ifndef CONFIG_EAL_ARGS_H
 #define CONFIG_EAL_ARGS_H
@@ -13,5 +14,13 @@ bool eal_args_have(const struct config *cfg, const char *argument);
 
 /* Refuses what could only be misunderstood. 0 or -EINVAL with err. */
 int eal_args_check(const struct config *cfg, struct error *err);
+
+/* Whether --eal says on which CPUs the lcores run: else lcore n is CPU n. */
+bool eal_args_map_lcores(const struct config *cfg);
+
+/* The arguments for rte_eal_init: NULL-terminated, freed with eal_args_free. instance is a short
+ * name, the same at each start of this instance (DPDK's file prefix). NULL with err. */
+char **eal_args_make(const struct config *cfg, const char *instance, int *argc, struct error *err);
+void eal_args_free(char **args);
 
 #endif

@@ -13,34 +13,9 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "ovsdb/row_content.h"
 
-#define ROWS_MAX     1024 /* that name a relay: many times what 64 relays can take */
-#define ROW_UUID_MAX 37   /* NUL included */
-#define ROW_NAME_MAX 64   /* longer names are cut */
-
-/* What a row says, and nothing else: rows with equal contents ask for the same. */
-struct row_content {
-	char name[ROW_NAME_MAX]; /* the interface's */
-	unsigned relay_id;
-	enum row_device {
-		ROW_DEVICE_NAMED,       /* device is it */
-		ROW_DEVICE_REPRESENTOR, /* VF vf_index of the PF that device is */
-		ROW_DEVICE_NETDEV,      /* what is behind the network interface called name */
-	} kind;
-	struct device_spec device;
-	unsigned vf_index;
-	char fault[ERROR_TEXT_MAX]; /* why the row asks for nothing; "" = it does */
-};
-
-struct row {
-	LIST_ENTRY(row) link;
-	char uuid[ROW_UUID_MAX];
-	struct row_content content;
-	bool resolved;             /* device is what the content names; stays until that changes */
-	struct device_spec device; /* when resolved */
-	char said[ERROR_TEXT_MAX]; /* the warning that stands in the log; "" = none */
-	bool stale;                /* not seen yet in the table that is being read */
-};
+#define ROWS_MAX 1024 /* that name a relay: many times what 64 relays can take */
 
 LIST_HEAD(row_list, row);
 
@@ -62,10 +37,6 @@ struct rows {
  * heeded, with a warning. */
 int rows_apply(struct rows *rows, const json_t *updates, bool whole, struct error *err);
 void rows_clear(struct rows *rows);
-
-/* The row's device, looked up in sysfs where it is not named; once found it is kept, since a netdev
- * goes when its function is bound to vfio-pci. 0, -ENODEV with err filled. */
-int row_resolve(struct row *row, const char *sysfs, struct error *err);
 
 /* What is wrong about the row, "" when nothing is any more. Logs what has not been said. */
 void row_say(struct row *row, const char *text);

@@ -1,6 +1,8 @@
 /* The config service. See config_service.h. */
 #include "rpc/config_service.h"
 
+#include "config/load.h"
+
 #define FEATURES_MAX 32 /* switches in the schema; what is beyond is left out */
 
 static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal refusal,

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/eal_args.h"
+#include "config/load.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

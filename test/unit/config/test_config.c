@@ -2,6 +2,7 @@
  * in range and out of it. What beats what is test_config_rules', the file's language
  * test_config_file's.
  */
+#include "config/load.h"
 #include "config_rig.h"
 #include "suite.h"
 

@@ -1,6 +1,7 @@
 /* The configuration as a whole: what is asked for, which source counts, and the checks over several
  * options.
  */
+#include "config/load.h"
 #include "config_rig.h"
 #include "suite.h"
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/load.h"
 
 #define RIG_WORDS_MAX 128
 

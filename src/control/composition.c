@@ -1,7 +1,7 @@
 /* The control layer put together: its start and its end, the replanning at the end of the loop's
  * turn, and what others ask of it, handed to whose business it is. Control thread only.
  */
-#include "control/control.h"
+#include "control/composition.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "control/composition.h"
 #include "dpdk/env.h"
 #include "dpdk/pool.h"
 #include "placement/pins.h"

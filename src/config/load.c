@@ -1,7 +1,7 @@
-/* From argv and the file to one checked struct config; see config.h. The command line beats the
- * file, one option at a time. Called by main alone.
+/* From argv and the file to one checked struct config. See load.h. The command line beats the file,
+ * one option at a time.
  */
-#include "config/config.h"
+#include "config/load.h"
 
 #include <errno.h>
 #include <stdlib.h>
