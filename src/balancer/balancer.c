@@ -1,18 +1,22 @@
-/* The balancer's rounds: what has to be done, what would be better, and whether that is worth it.
+/* The balancer's rounds: what has to be done is done first, then what would be better and is worth
+ * its moves.
  */
 #include "balancer/balancer.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "balancer/judge.h"
 #include "balancer/model.h"
+#include "balancer/numa.h"
+#include "balancer/search.h"
+#include "balancer/steps.h"
 
 #define MOVES_AT_LEAST 16
 /* What the search of one round may look at: keeps it below a millisecond. A search that is cut
  * short has only done less. */
 #define WORK_MAX 30000
-#define KEYS     (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 
 unsigned balancer_default_moves(unsigned n_lanes)
 {
@@ -21,8 +25,55 @@ unsigned balancer_default_moves(unsigned n_lanes)
 	return half > MOVES_AT_LEAST ? half : MOVES_AT_LEAST;
 }
 
+/* --- memory -------------------------------------------------------------------------------- */
+
+/* Where in the balancer's memory the next array goes; or, as long as there is no memory, how much
+ * of it the arrays so far take. */
+struct layout {
+	char *memory; /* or NULL */
+	size_t used;
+};
+
+static void *lay_out(struct layout *layout, size_t n, size_t size)
+{
+	size_t at = layout->used;
+
+	layout->used +=
+	        (n * size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+	return layout->memory != NULL ? layout->memory + at : NULL;
+}
+
+/* Returns the bytes that all arrays take. */
+static size_t lay_out_all(struct balancer *b, char *memory)
+{
+	struct layout layout = {.memory = memory};
+	size_t lanes = b->lanes_max, workers = b->workers_max;
+
+	b->groups = lay_out(&layout, lanes, sizeof(*b->groups));
+	b->group_of = lay_out(&layout, lanes, sizeof(*b->group_of));
+	b->cost = lay_out(&layout, lanes * BALANCER_NODES_MAX, sizeof(*b->cost));
+	b->order[0] = lay_out(&layout, lanes, sizeof(*b->order[0]));
+	b->order[1] = lay_out(&layout, lanes, sizeof(*b->order[1]));
+	b->by_key = lay_out(&layout, MODEL_KEYS, sizeof(*b->by_key));
+	b->seats = lay_out(&layout, workers, sizeof(*b->seats));
+	b->cores = lay_out(&layout, workers, sizeof(*b->cores));
+	b->core_list = lay_out(&layout, workers, sizeof(*b->core_list));
+	b->seat_list = lay_out(&layout, workers, sizeof(*b->seat_list));
+	b->coolest = lay_out(&layout, workers, sizeof(*b->coolest));
+	b->before = lay_out(&layout, workers, sizeof(*b->before));
+	b->after = lay_out(&layout, workers, sizeof(*b->after));
+	b->steps = lay_out(&layout, b->steps_max, sizeof(*b->steps));
+	b->workers = lay_out(&layout, lanes, sizeof(*b->workers));
+	b->moves = lay_out(&layout, lanes, sizeof(*b->moves));
+	b->pressure_before = lay_out(&layout, workers, sizeof(*b->pressure_before));
+	b->noise = lay_out(&layout, workers, sizeof(*b->noise));
+	return layout.used;
+}
+
 struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 {
+	struct balancer sized = {
+	        .lanes_max = lanes_max, .workers_max = workers_max, .steps_max = 4 * lanes_max};
 	struct balancer *b;
 
 	if (lanes_max == 0 || lanes_max > INT16_MAX || workers_max == 0 ||
@@ -30,104 +81,24 @@ struct balancer *balancer_create(unsigned lanes_max, unsigned workers_max)
 		errno = EINVAL;
 		return NULL;
 	}
-	b = calloc(1, sizeof(*b));
+	b = calloc(1, sizeof(*b) + lay_out_all(&sized, NULL));
 	if (b == NULL)
 		return NULL;
-	b->lanes_max = lanes_max;
-	b->workers_max = workers_max;
-	b->steps_max = 4 * lanes_max;
-	b->groups = calloc(lanes_max, sizeof(*b->groups));
-	b->group_of = calloc(lanes_max, sizeof(*b->group_of));
-	b->cost = calloc((size_t)lanes_max * BALANCER_NODES_MAX, sizeof(*b->cost));
-	b->order[0] = calloc(lanes_max, sizeof(*b->order[0]));
-	b->order[1] = calloc(lanes_max, sizeof(*b->order[1]));
-	b->by_key = calloc(KEYS, sizeof(*b->by_key));
-	b->seats = calloc(workers_max, sizeof(*b->seats));
-	b->cores = calloc(workers_max, sizeof(*b->cores));
-	b->core_list = calloc(workers_max, sizeof(*b->core_list));
-	b->seat_list = calloc(workers_max, sizeof(*b->seat_list));
-	b->coolest = calloc(workers_max, sizeof(*b->coolest));
-	b->before = calloc(workers_max, sizeof(*b->before));
-	b->after = calloc(workers_max, sizeof(*b->after));
-	b->steps = calloc(b->steps_max, sizeof(*b->steps));
-	b->workers = calloc(lanes_max, sizeof(*b->workers));
-	b->moves = calloc(lanes_max, sizeof(*b->moves));
-	b->pressure_before = calloc(workers_max, sizeof(*b->pressure_before));
-	b->noise = calloc(workers_max, sizeof(*b->noise));
-	if (b->groups == NULL || b->group_of == NULL || b->cost == NULL || b->order[0] == NULL ||
-	    b->order[1] == NULL || b->by_key == NULL || b->seats == NULL || b->cores == NULL ||
-	    b->core_list == NULL || b->seat_list == NULL || b->coolest == NULL ||
-	    b->before == NULL || b->after == NULL || b->steps == NULL || b->workers == NULL ||
-	    b->moves == NULL || b->pressure_before == NULL || b->noise == NULL) {
-		balancer_destroy(b);
-		errno = ENOMEM;
-		return NULL;
-	}
+	*b = sized;
+	lay_out_all(b, b->memory);
 	return b;
 }
 
 void balancer_destroy(struct balancer *b)
 {
-	if (b == NULL)
-		return;
-	free(b->groups);
-	free(b->group_of);
-	free(b->cost);
-	free(b->order[0]);
-	free(b->order[1]);
-	free(b->by_key);
-	free(b->seats);
-	free(b->cores);
-	free(b->core_list);
-	free(b->seat_list);
-	free(b->coolest);
-	free(b->before);
-	free(b->after);
-	free(b->steps);
-	free(b->workers);
-	free(b->moves);
-	free(b->pressure_before);
-	free(b->noise);
 	free(b);
 }
 
 /* --- one domain ---------------------------------------------------------------------------- */
 
-static void go_back(struct balancer *b, const struct domain *domain)
-{
-	/* The lightest first: they end up last in their lists. */
-	for (unsigned i = b->n_groups; i-- > 0;) {
-		int g = b->order[0][i];
-
-		if (model_has_moved(b, domain, g))
-			model_move(b, g, b->groups[g].origin);
-	}
-}
-
-/* As many of the search's steps as may be done in this round. */
-static void go_part_of_the_way(struct balancer *b, const struct domain *domain)
-{
-	unsigned keep = 0, moved = 0;
-
-	go_back(b, domain);
-	for (unsigned i = 0; i < b->n_steps; i++) {
-		const struct group *group = &b->groups[b->steps[i].group];
-
-		if (group->seat != group->origin)
-			moved -= group->n_lanes;
-		model_move(b, b->steps[i].group, b->steps[i].to);
-		if (group->seat != group->origin)
-			moved += group->n_lanes;
-		if (b->steps[i].last && moved <= b->moves_left)
-			keep = i + 1;
-	}
-	go_back(b, domain);
-	for (unsigned i = 0; i < keep; i++)
-		model_move(b, b->steps[i].group, b->steps[i].to);
-}
-
-/* Groups that leave a seat which loses load relieve it; the others make room for them. */
-static void settle(struct balancer *b, const struct domain *domain)
+/* Makes the plan of a domain the new start, and says why each group moved: groups that leave a seat
+ * which loses load relieve it, and the others make room for them. */
+static void accept_plan(struct balancer *b, const struct domain *domain)
 {
 	for (unsigned g = 0; g < b->n_groups; g++) {
 		struct group *group = &b->groups[g];
@@ -164,19 +135,19 @@ static void balance_domain(struct balancer *b, struct domain *domain)
 		                   : looked ? BALANCER_STUCK
 		                            : BALANCER_EVEN;
 	if (verdict->outcome != BALANCER_MOVED) {
-		go_back(b, domain);
+		steps_undo(b, domain);
 		return;
 	}
 	if (verdict->found > b->moves_left) {
 		verdict->outcome = BALANCER_PARTLY;
-		go_part_of_the_way(b, domain);
+		steps_redo_allowed(b, domain);
 	}
 	b->moves_left -= model_moved_lanes(b, domain);
-	settle(b, domain);
+	accept_plan(b, domain);
 }
 
-/* The domain in the greatest need first: it gets the moves. */
-static void balance(struct balancer *b)
+/* The domain with the hottest core comes first, since a round has only so many moves. */
+static void balance_domains(struct balancer *b)
 {
 	for (unsigned left = b->n_domains; left > 0; left--) {
 		struct domain *next = NULL;
@@ -295,27 +266,11 @@ int balancer_round(struct balancer *b, const struct balancer_snapshot *snapshot,
 		b->moves_left = 0;
 	numa_come_home(b);
 	model_split(b);
-	balance(b);
+	balance_domains(b);
 	numa_spill(b);
 	answer(b, result);
 	if (!b->quiet)
 		judge_remember(b);
 	b->snapshot = NULL;
 	return 0;
-}
-
-/* --- measuring ----------------------------------------------------------------------------- */
-
-void balancer_meter_add(struct balancer_meter *meter, uint32_t sample)
-{
-	uint32_t step = sample > meter->sample ? sample - meter->sample : meter->sample - sample;
-
-	if (!meter->begun) {
-		*meter = (struct balancer_meter){.load = sample, .sample = sample, .begun = true};
-		return;
-	}
-	/* Independent samples differ by 4/3 of their mean deviation, near enough. */
-	meter->noise = (uint32_t)((meter->noise * 7ull + step * 3ull / 4) / 8);
-	meter->load = (uint32_t)(((uint64_t)meter->load + sample) / 2);
-	meter->sample = sample;
 }

@@ -1,7 +1,8 @@
-/* Is it worth it? A plan for a domain against the sensitivity and the loads' own noise, and whether
- * anything but noise has happened at all since the last look.
+/* Judges whether a plan for a domain is worth its moves, against the sensitivity and the loads' own
+ * noise; and whether anything but noise has happened since the last look.
  */
-#include "balancer/model.h"
+#include "balancer/judge.h"
+
 #include "base/hash.h"
 
 /* With a sensitivity above 0, a gain must also exceed the noise of the loads, and a part of the
@@ -24,15 +25,16 @@ static uint64_t square_root(uint64_t x)
 	return root;
 }
 
-/* The least change of a load, or gain, that counts beside that mean. */
-static double floor_of(double sensitivity, double mean)
+/* The least change of a load, or the least gain, that counts beside such a mean. */
+static double least_that_counts(double sensitivity, double mean)
 {
 	double part = mean * FLOOR_OF_MEAN, least = BALANCER_FULL * FLOOR_OF_CPU;
 
 	return sensitivity * (part > least ? part : least);
 }
 
-static uint64_t noise_on(const struct balancer *b, const struct group *group)
+/* A group's noise where it was, squared. */
+static uint64_t noise_at_origin(const struct balancer *b, const struct group *group)
 {
 	uint64_t slowness = b->seats[group->origin].slowness;
 
@@ -41,24 +43,25 @@ static uint64_t noise_on(const struct balancer *b, const struct group *group)
 
 /* --- one domain ---------------------------------------------------------------------------- */
 
-/* Differences of less than a 256th are none: a round that gains no more is not worth a move. */
+/* Heats that differ by less than a 256th count as the same: a round that gains no more is not worth
+ * a move. */
 static bool is_same(uint64_t heat, uint64_t other)
 {
 	return heat <= other + other / 256 && other <= heat + heat / 256;
 }
 
-/* What the groups that were on a core vary by themselves, as pressure. */
+/* How much the groups that were on a core vary by themselves, as pressure. */
 static double core_noise(const struct balancer *b, int core)
 {
 	uint64_t sum = 0;
 
 	for (unsigned g = 0; g < b->n_groups; g++)
 		if (b->seats[b->groups[g].origin].core == core)
-			sum += noise_on(b, &b->groups[g]);
+			sum += noise_at_origin(b, &b->groups[g]);
 	return NOISE_FACTOR * (double)square_root(sum);
 }
 
-static int16_t busiest_of(const struct balancer *b, int core)
+static int16_t busiest_seat(const struct balancer *b, int core)
 {
 	int16_t busiest = b->cores[core].first;
 
@@ -90,12 +93,13 @@ void judge_domain(struct balancer *b, const struct domain *domain, struct balanc
 	if (!is_same(b->before[k].heat, b->after[k].heat))
 		gain = ((double)b->before[k].heat - (double)b->after[k].heat) / 2;
 	share = sensitivity * ((double)b->before[k].heat / 2 - mean);
-	needed = sensitivity > 0 ? floor_of(sensitivity, mean) + core_noise(b, b->before[k].core)
-	                         : 0;
+	needed = sensitivity > 0
+	                 ? least_that_counts(sensitivity, mean) + core_noise(b, b->before[k].core)
+	                 : 0;
 	if (needed < share)
 		needed = share;
 
-	verdict->busiest = busiest_of(b, b->before[k].core);
+	verdict->busiest = busiest_seat(b, b->before[k].core);
 	verdict->before = (uint32_t)(b->before[k].heat / 2);
 	verdict->after = (uint32_t)(b->after[k].heat / 2);
 	verdict->mean = (uint32_t)mean;
@@ -115,7 +119,7 @@ static uint64_t mix(uint64_t signature, int64_t value)
 	return hash_number(signature, (uint64_t)value);
 }
 
-/* Of everything but the loads. Never 0. */
+/* A hash of all that the snapshot says, but for the loads. It is never 0. */
 static uint64_t signature_of(const struct balancer_snapshot *snapshot)
 {
 	const struct balancer_settings *settings = &snapshot->settings;
@@ -144,6 +148,7 @@ static uint64_t signature_of(const struct balancer_snapshot *snapshot)
 	return x | 1;
 }
 
+/* The noise of all groups, squared. */
 static double all_noise(const struct balancer *b)
 {
 	double sum = 0;
@@ -165,13 +170,13 @@ bool judge_is_quiet(struct balancer *b)
 	for (unsigned i = 0; i < b->n_seats; i++)
 		b->noise[i] = 0;
 	for (unsigned g = 0; g < b->n_groups; g++)
-		b->noise[b->groups[g].seat] += noise_on(b, &b->groups[g]);
+		b->noise[b->groups[g].seat] += noise_at_origin(b, &b->groups[g]);
 	for (unsigned i = 0; i < b->n_seats; i++) {
 		double load = (double)b->seats[i].load, was = memory->load[i];
 		double change = load > was ? load - was : was - load;
 
-		if (change >
-		    floor_of(sensitivity, was) + QUIET_FACTOR * (double)square_root(b->noise[i]))
+		if (change > least_that_counts(sensitivity, was) +
+		                     QUIET_FACTOR * (double)square_root(b->noise[i]))
 			return false;
 	}
 	return true;

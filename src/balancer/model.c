@@ -1,31 +1,10 @@
-/* The balancer's picture of a snapshot: see balancer_model.h.
+/* Builds the balancer's picture of a snapshot, moves groups about in it, and tells how hot that
+ * makes the cores.
  */
-#include <errno.h>
-#include <string.h>
-
 #include "balancer/model.h"
 
-/* What crossing to another node costs a lane, in per cent of its load at home: rough figures, of
- * which the order matters more than the values. The packet is read from one memory and written to
- * the other; the VF's rings are on the VF's node, where the pool is too. So when VF and guest are
- * apart, the VF's node is home. */
-#define REMOTE_VF_PCT    10
-#define REMOTE_POOL_PCT  15
-#define REMOTE_GUEST_PCT 20
-
-static unsigned remote_pct(int memory_node, int node, unsigned pct)
-{
-	return memory_node == BALANCER_ANY_NODE || node == BALANCER_ANY_NODE || memory_node == node
-	               ? 0
-	               : pct;
-}
-
-unsigned balancer_remote_pct(const struct balancer_lane *lane, int node)
-{
-	return remote_pct(lane->vf_node, node, REMOTE_VF_PCT) +
-	       remote_pct(lane->pool_node, node, REMOTE_POOL_PCT) +
-	       remote_pct(lane->guest_node, node, REMOTE_GUEST_PCT);
-}
+#include <errno.h>
+#include <string.h>
 
 /* --- seats --------------------------------------------------------------------------------- */
 
@@ -89,7 +68,8 @@ static bool lane_is_sound(const struct balancer *b, const struct balancer_lane *
 	       lane->worker < n_workers && lane->pin >= BALANCER_NOWHERE && lane->pin < n_workers;
 }
 
-/* Neighbouring lanes mostly have the same nodes. */
+/* Finds what the lane costs on each node. Neighbouring lanes mostly have the same nodes, so that
+ * the last answer often still holds. */
 static void find_remote_pct(struct balancer *b, const struct balancer_lane *lane)
 {
 	const struct balancer_lane *last = b->remote_of;
@@ -145,7 +125,8 @@ static int add_lane(struct balancer *b, unsigned index)
 	return 0;
 }
 
-/* Where remote memory costs least. By the lanes' nodes, not by the costs: these may be nothing. */
+/* A group's home is where remote memory costs it least. That goes by its first lane's nodes, not by
+ * the costs, which may all be 0. */
 static void find_home(struct balancer *b, int index, const struct balancer_lane *lane)
 {
 	struct group *group = &b->groups[index];
@@ -167,8 +148,8 @@ static void find_home(struct balancer *b, int index, const struct balancer_lane 
 	}
 }
 
-/* Heavier, or the same and with the lower number: the order does not depend on how groups came to
- * be where they are. */
+/* The heavier group goes first, and of two that weigh the same the one with the lower number: so
+ * the order does not depend on how groups came to be where they are. */
 static bool goes_first(const struct balancer *b, int group, int other)
 {
 	uint32_t weight = b->groups[group].weight, than = b->groups[other].weight;
@@ -176,7 +157,7 @@ static bool goes_first(const struct balancer *b, int group, int other)
 	return weight > than || (weight == than && group < other);
 }
 
-/* A merge sort of all groups, the heaviest first, into order[0]. */
+/* Sorts all groups into order[0], the heaviest first: a merge sort. */
 static void sort_groups(struct balancer *b)
 {
 	for (unsigned i = 0; i < b->n_groups; i++)
@@ -215,7 +196,7 @@ int model_build(struct balancer *b, const struct balancer_snapshot *snapshot)
 		if (add_seat(b, i) < 0)
 			return -EINVAL;
 	b->n_seats = snapshot->n_workers;
-	memset(b->by_key, 0xff, sizeof(*b->by_key) * RELAYS_MAX * 2 * BALANCER_GROUPS_MAX);
+	memset(b->by_key, 0xff, sizeof(*b->by_key) * MODEL_KEYS);
 	for (unsigned i = 0; i < snapshot->n_lanes; i++)
 		if (add_lane(b, i) < 0)
 			return -EINVAL;

@@ -1,16 +1,19 @@
-/* What the balancer's parts share; private to balancer*.c. The snapshot becomes groups (what moves
+/* What the balancer's parts share; private to this folder. The snapshot becomes groups (what moves
  * as one) on seats (workers) of cores; the search moves groups about and asks how hot cores get.
  *
  * Loads are in millionths of a CPU, at a seat divided by its capacity. A core's heat is its whole
- * load and that of its busiest seat: twice the pressure of its busiest worker, and with half a
- * sibling's load counting, a whole number.
+ * load and once more that of its busiest seat: twice the pressure of its busiest worker, and with
+ * half a sibling's load counting, a whole number.
  */
 #ifndef BALANCER_MODEL_H
 #define BALANCER_MODEL_H
 
-#include "balancer/balancer.h"
+#include <stdalign.h>
 
-#define NONE (-1)
+#include "balancer/snapshot.h"
+
+#define NONE       (-1) /* no seat, group or core */
+#define MODEL_KEYS (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 
 struct group {
 	uint64_t noise_squared;
@@ -55,12 +58,12 @@ struct domain {
 	uint32_t nodes;               /* slots */
 	uint16_t first_core, n_cores; /* in core_list */
 	uint16_t first_seat, n_seats; /* in seat_list */
-	bool done;
+	bool done;                    /* it has had its turn in this round */
 };
 
 /* One move of the search; moves up to and including a `last` one belong together. */
 struct step {
-	int16_t group, from, to;
+	int16_t group, to;
 	bool last;
 };
 
@@ -72,6 +75,7 @@ struct ranked {
 	int16_t core;
 };
 
+/* All arrays are in `memory`: see balancer_create. */
 struct balancer {
 	unsigned lanes_max, workers_max;
 	const struct balancer_snapshot *snapshot; /* of the call under way */
@@ -82,12 +86,12 @@ struct balancer {
 	uint32_t *cost;    /* [lanes_max * n_slots]: by group and slot, on a whole CPU; room for all
 	                      slots */
 	int16_t *order[2]; /* [lanes_max]: groups, the heaviest first; and scratch */
-	int16_t *by_key;   /* [RELAYS_MAX * 2 * BALANCER_GROUPS_MAX] */
-	struct seat *seats; /* [workers_max], and so on */
-	struct core *cores;
-	int16_t *core_list, *seat_list; /* by domain */
-	int16_t *coolest;               /* scratch: by kind */
-	struct ranked *before, *after;
+	int16_t *by_key;   /* [MODEL_KEYS]: groups by relay, direction and number */
+	struct seat *seats;             /* [workers_max] */
+	struct core *cores;             /* [workers_max] */
+	int16_t *core_list, *seat_list; /* [workers_max]: by domain */
+	int16_t *coolest;               /* [workers_max]: scratch: seats by kind */
+	struct ranked *before, *after;  /* [workers_max] */
 	struct domain domains[BALANCER_NODES_MAX];
 	int16_t slot_node[BALANCER_NODES_MAX];
 	const struct balancer_lane *remote_of; /* whose remote_pct is known */
@@ -106,9 +110,9 @@ struct balancer {
 	bool quiet;                  /* there is nothing new to judge */
 	struct balancer_verdict verdicts[BALANCER_NODES_MAX];
 	unsigned n_moves, n_verdicts;
-};
 
-/* --- balancer_model.c --- */
+	alignas(max_align_t) char memory[];
+};
 
 /* Reads the snapshot. Groups sit where their pin says or where their first placed lane is, or
  * nowhere. 0 or -EINVAL. */
@@ -128,7 +132,10 @@ uint64_t model_fair_heat(const struct balancer *b, const struct domain *domain);
 int model_hottest(const struct balancer *b, const struct domain *domain);
 /* The cores of a domain, the hottest first. */
 void model_rank(const struct balancer *b, const struct domain *domain, struct ranked *ranked);
+/* How many of the domain's lanes are not where they were. */
+unsigned model_moved_lanes(const struct balancer *b, const struct domain *domain);
 
+/* A group's load on that seat. */
 static inline uint64_t model_cost(const struct balancer *b, int group, int seat)
 {
 	const struct seat *s = &b->seats[seat];
@@ -137,6 +144,7 @@ static inline uint64_t model_cost(const struct balancer *b, int group, int seat)
 	return cost * s->slowness / SLOWNESS_ONE;
 }
 
+/* Whether the group may be on that seat in this round. */
 static inline bool model_allowed(const struct balancer *b, int group, int seat)
 {
 	return b->groups[group].nodes >> b->seats[seat].slot & 1;
@@ -147,12 +155,13 @@ static inline uint64_t model_heat(const struct balancer *b, int core)
 	return b->cores[core].heat;
 }
 
-/* Twice the pressure on a seat: of one kind with heat. */
+/* Twice the pressure on a seat: comparable with a core's heat. */
 static inline uint64_t model_seat_heat(const struct balancer *b, int seat)
 {
 	return b->seats[seat].load + b->cores[b->seats[seat].core].load;
 }
 
+/* Whether the group is in that domain, and not where it was when the domain's turn came. */
 static inline bool model_has_moved(const struct balancer *b, const struct domain *domain, int group)
 {
 	const struct group *g = &b->groups[group];
@@ -160,47 +169,5 @@ static inline bool model_has_moved(const struct balancer *b, const struct domain
 	return g->seat != g->origin &&
 	       &b->domains[b->cores[b->seats[g->seat].core].domain] == domain;
 }
-
-/* How many lanes of the domain's are not where they were. */
-unsigned model_moved_lanes(const struct balancer *b, const struct domain *domain);
-
-/* What is as good as `heat`, the best that is possible: going on would move lanes for little. */
-static inline uint64_t model_with_slack(uint64_t heat)
-{
-	return heat + heat / 40;
-}
-
-/* --- balancer_search.c --- */
-
-/* Evens out one domain, from where its groups are: their `seat` is the plan, steps tell how. False
- * if it is even enough as it is. */
-bool search_domain(struct balancer *b, const struct domain *domain);
-
-/* --- balancer_repack.c --- */
-
-/* Empties the hot core and as few of the others as will do, and fills them so that none is hotter
- * than `target`, or else as near to that as it gets. On success the moves are made and recorded: no
- * more than the round may do. */
-bool repack_relieve(struct balancer *b, const struct domain *domain, int hot, uint64_t target);
-
-/* Makes a move and records it; false when there is no more room to record. */
-bool search_step(struct balancer *b, int group, int to, bool last);
-
-/* --- balancer_judge.c --- */
-
-/* Whether what was found for a domain is worth it; b->before has its heats before. */
-void judge_domain(struct balancer *b, const struct domain *domain,
-                  struct balancer_verdict *verdict);
-/* Nothing has changed since the last look but by noise. */
-bool judge_is_quiet(struct balancer *b);
-/* For the next round. */
-void judge_remember(struct balancer *b);
-
-/* --- balancer_numa.c --- */
-
-void numa_place_new(struct balancer *b);
-/* Also sets groups' `nodes`. */
-void numa_come_home(struct balancer *b);
-void numa_spill(struct balancer *b);
 
 #endif

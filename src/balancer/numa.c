@@ -1,6 +1,7 @@
-/* Where groups belong: the first placement, coming home, and spilling over to another NUMA node.
+/* Where groups belong: their first placement, their return home, and their way to another NUMA node
+ * when all of home is saturated.
  */
-#include "balancer/model.h"
+#include "balancer/numa.h"
 
 /* What a lane counts for in a placement, besides its load: an idle one may wake up at any time, and
  * at the start all are idle. A 20th of a CPU. */
@@ -8,7 +9,7 @@
 
 /* --- the first placement ------------------------------------------------------------------- */
 
-/* As model_heat_if, of loads and guesses. */
+/* The heat of the seat's core with the group on it, of loads and guesses alike. */
 static uint64_t guessed_heat(const struct balancer *b, int group, int seat)
 {
 	const struct core *core = &b->cores[b->seats[seat].core];
@@ -60,7 +61,7 @@ static bool is_at_home(const struct balancer *b, const struct group *group)
 }
 
 /* The seat at home that would be least hot with the group. */
-static int coolest_at_home(const struct balancer *b, int group)
+static int coolest_home_seat(const struct balancer *b, int group)
 {
 	uint64_t least = UINT64_MAX;
 	int best = NONE;
@@ -80,9 +81,9 @@ static int coolest_at_home(const struct balancer *b, int group)
 	return best;
 }
 
-/* With global_numa_opt a group comes home only if that makes things more even, too: so it is not
- * sent away again, and there are no two minds about it. */
-static bool has_room(const struct balancer *b, int group, int seat)
+/* Whether that seat at home has room for the group. With global_numa_opt a group comes home only if
+ * that also makes the loads more even: otherwise it would be sent away again. */
+static bool may_come_home(const struct balancer *b, int group, int seat)
 {
 	const struct balancer_settings *settings = &b->snapshot->settings;
 	uint64_t cost = model_cost(b, group, seat);
@@ -108,8 +109,8 @@ void numa_come_home(struct balancer *b)
 		if (group->pin != BALANCER_NOWHERE || is_at_home(b, group))
 			continue;
 		if (group->n_lanes <= b->moves_left)
-			seat = coolest_at_home(b, g);
-		if (seat != NONE && has_room(b, g, seat)) {
+			seat = coolest_home_seat(b, g);
+		if (seat != NONE && may_come_home(b, g, seat)) {
 			model_move(b, g, seat);
 			group->origin = (int16_t)seat;
 			group->reason = BALANCER_HOME;
@@ -122,7 +123,7 @@ void numa_come_home(struct balancer *b)
 
 /* --- spilling over ------------------------------------------------------------------------- */
 
-/* Saturated, or it would be with the group. */
+/* Whether each seat at home is saturated, or would be with the group. */
 static bool all_at_home_saturated(const struct balancer *b, int group)
 {
 	uint32_t mark = b->snapshot->settings.spill_at;
@@ -135,9 +136,10 @@ static bool all_at_home_saturated(const struct balancer *b, int group)
 	return true;
 }
 
-/* A worker is idle if its siblings are, too; and with the group, nothing there gets saturated. So
- * whatever spills over makes things more even. */
-static int idle_abroad(const struct balancer *b, int group)
+/* A seat on another node for the group, or NONE. A worker counts as idle if its siblings are idle
+ * too, and if nothing there gets saturated by the group: so whatever spills over makes the loads
+ * more even. */
+static int idle_remote_seat(const struct balancer *b, int group)
 {
 	const struct balancer_settings *settings = &b->snapshot->settings;
 	uint64_t least = UINT64_MAX;
@@ -162,26 +164,26 @@ static int idle_abroad(const struct balancer *b, int group)
 	return best;
 }
 
-/* The lightest group that brings the seat below the mark, or else the heaviest that finds a place.
- */
+/* Sends one group from the seat to another node: the lightest that brings the seat below the mark,
+ * or else the heaviest that finds a place. False if none does. */
 static bool spill_from(struct balancer *b, int seat)
 {
 	uint64_t over = b->seats[seat].load - b->snapshot->settings.spill_at;
 	int chosen = NONE, to = NONE;
 
 	for (int g = b->seats[seat].first; g != NONE; g = b->groups[g].next) {
-		int abroad;
+		int remote;
 
 		if (chosen != NONE && model_cost(b, g, seat) <= over)
 			break;
 		if (b->groups[g].n_lanes > b->moves_left || model_cost(b, g, seat) == 0 ||
 		    !all_at_home_saturated(b, g))
 			continue;
-		abroad = idle_abroad(b, g);
-		if (abroad == NONE)
+		remote = idle_remote_seat(b, g);
+		if (remote == NONE)
 			continue;
 		chosen = g;
-		to = abroad;
+		to = remote;
 	}
 	if (chosen == NONE)
 		return false;

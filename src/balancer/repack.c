@@ -2,7 +2,9 @@
  * other, each with the heaviest group that is left and those that leave the least room beside it.
  * That finds arrangements which fit exactly, where moving and exchanging groups gets stuck.
  */
-#include "balancer/model.h"
+#include "balancer/repack.h"
+
+#include "balancer/steps.h"
 
 #define REPACK_GROUPS 256
 #define REPACK_SEATS  128
@@ -291,7 +293,7 @@ static bool carry_out(const struct repack *r)
 		return false;
 	for (unsigned i = 0; i <= last; i++)
 		if (r->to[i] != b->groups[r->group[i]].seat)
-			search_step(b, r->group[i], r->to[i], i == last);
+			steps_add(b, r->group[i], r->to[i], i == last);
 	return true;
 }
 

@@ -5,13 +5,16 @@
  * Every step makes the hottest core less hot and none as hot as it was: the list of the heats in
  * falling order always shrinks, so the search ends, and stopping after any step does no harm.
  */
-#include "balancer/model.h"
+#include "balancer/search.h"
+
+#include "balancer/repack.h"
+#include "balancer/steps.h"
 
 struct search {
 	struct balancer *b;
 	const struct domain *domain;
-	int hot;         /* core */
-	uint64_t heat;   /* its own */
+	int hot;         /* the hottest core */
+	uint64_t heat;   /* of the hot core */
 	uint64_t target; /* no core needs to be cooler */
 };
 
@@ -25,6 +28,7 @@ struct candidate {
 	int64_t cost;   /* load that moves */
 };
 
+/* Clean candidates go first, the ones with the greatest gain per lane; else the level decides. */
 static bool is_better(const struct candidate *a, const struct candidate *b)
 {
 	if (b->group == NONE || a->clean != b->clean)
@@ -37,13 +41,14 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 }
 
 /* What remote memory adds to a group's load if it moves; less than 0 if it comes nearer home. */
-static int64_t waste(const struct balancer *b, int group, int from, int to)
+static int64_t remote_cost_added(const struct balancer *b, int group, int from, int to)
 {
 	const uint32_t *cost = &b->cost[(size_t)group * b->n_slots];
 
 	return (int64_t)cost[b->seats[to].slot] - (int64_t)cost[b->seats[from].slot];
 }
 
+/* Weighs one move, or one exchange, and keeps it if it is better than the best so far. */
 static void consider(const struct search *s, struct candidate *best, int group, int to, int back)
 {
 	struct balancer *b = s->b;
@@ -56,7 +61,7 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 	                        .back = back,
 	                        .lanes = b->groups[group].n_lanes,
 	                        .cost = less};
-	int64_t wasted = waste(b, group, from, to);
+	int64_t wasted = remote_cost_added(b, group, from, to);
 	uint64_t heat, heat_other;
 
 	b->work++;
@@ -67,7 +72,7 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 		new.cost += (int64_t)model_cost(b, back, to);
 		less -= (int64_t)model_cost(b, back, from);
 		more -= (int64_t)model_cost(b, back, to);
-		wasted += waste(b, back, to, from);
+		wasted += remote_cost_added(b, back, to, from);
 	}
 	if (hot == other) {
 		heat = heat_other = model_heat_if(b, hot, from, -less, to, more);
@@ -78,7 +83,8 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 		new.clean = heat_other <= s->target;
 	}
 	new.level = heat > heat_other ? heat : heat_other;
-	/* Below a 400th there is nothing to be gained: see judge.c. */
+	/* Less than a 400th is no gain: the judge takes such heats for the same (judge.c), and a
+	 * sibling of the busiest seat could get busier by more. */
 	if (new.level + s->heat / 400 + 1 > s->heat)
 		return;
 	new.gain = (int64_t)(s->heat - (heat > s->target ? heat : s->target)) - 2 * wasted;
@@ -86,7 +92,8 @@ static void consider(const struct search *s, struct candidate *best, int group, 
 		*best = new;
 }
 
-/* On another core than the hot one, and not on one that is set aside with the load it has. */
+/* Whether groups of the hot core may go to that seat: not if it is on the hot core itself, nor on
+ * one that is set aside with the load it has. */
 static bool can_take(const struct search *s, int seat)
 {
 	int core = s->b->seats[seat].core;
@@ -103,7 +110,7 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 
 /* The load that should go from one seat to the other: so much that neither core is too hot; or, if
  * that cannot be done cleanly, so much that they are equally hot. 0 if there is none. */
-static uint64_t wanted(const struct search *s, int from, int to, bool clean)
+static uint64_t load_to_shift(const struct search *s, int from, int to, bool clean)
 {
 	const struct balancer *b = s->b;
 	const struct core *core = &b->cores[b->seats[to].core];
@@ -123,12 +130,12 @@ static uint64_t wanted(const struct search *s, int from, int to, bool clean)
 	return lesser(room, need);
 }
 
-/* The groups on a seat whose weights are next to the one wanted, on either side. */
+/* Weighs the two groups on a seat whose weights are next to the load to shift, on either side. */
 static void consider_move(const struct search *s, struct candidate *best, int from, int to,
                           bool clean)
 {
 	struct balancer *b = s->b;
-	uint64_t load = wanted(s, from, to, clean) * SLOWNESS_ONE / b->seats[to].slowness;
+	uint64_t load = load_to_shift(s, from, to, clean) * SLOWNESS_ONE / b->seats[to].slowness;
 	int heavier = NONE, g = b->seats[from].first;
 	unsigned n = 0;
 
@@ -148,7 +155,8 @@ static void consider_move(const struct search *s, struct candidate *best, int fr
 		consider(s, best, g, to, NONE);
 }
 
-/* At least two lanes change places, for no more than twice what the heaviest group weighs. */
+/* An exchange moves at least two lanes, and gains no more than twice what the heaviest group
+ * weighs: whether that is less than what has been found. */
 static bool no_exchange_is_better(const struct search *s, const struct candidate *best, int from,
                                   bool clean)
 {
@@ -159,13 +167,13 @@ static bool no_exchange_is_better(const struct search *s, const struct candidate
 	        best->gain >= (int64_t)(model_cost(s->b, heaviest, from) * best->lanes));
 }
 
-/* Pairs whose difference is next to the one wanted: both lists fall, so that one walk along each
- * finds them all. */
+/* Weighs the exchanges of two groups whose weights differ by about the load to shift: both lists
+ * fall, so that one walk along each finds all of them. */
 static void consider_exchange(const struct search *s, struct candidate *best, int from, int to,
                               bool clean)
 {
 	struct balancer *b = s->b;
-	uint64_t difference = wanted(s, from, to, clean);
+	uint64_t difference = load_to_shift(s, from, to, clean);
 	int back = b->seats[to].first;
 
 	if (difference == 0 || back == NONE)
@@ -210,6 +218,7 @@ static void find_coolest(const struct search *s)
 	}
 }
 
+/* Weighs all moves from the hot core, and those exchanges that could be better. */
 static void consider_all(const struct search *s, struct candidate *best, bool clean)
 {
 	struct balancer *b = s->b;
@@ -238,20 +247,8 @@ static void consider_all(const struct search *s, struct candidate *best, bool cl
 
 /* --- the loop ------------------------------------------------------------------------------ */
 
-bool search_step(struct balancer *b, int group, int to, bool last)
-{
-	if (b->n_steps == b->steps_max)
-		return false;
-	b->steps[b->n_steps++] = (struct step){.group = (int16_t)group,
-	                                       .from = b->groups[group].seat,
-	                                       .to = (int16_t)to,
-	                                       .last = last};
-	model_move(b, group, to);
-	return true;
-}
-
-/* By one move or one exchange. */
-static bool relieve_simply(struct search *s)
+/* Makes the best single move or exchange that relieves the hot core. False if there is none. */
+static bool relieve_by_one_move(struct search *s)
 {
 	struct balancer *b = s->b;
 	struct candidate best = {.group = NONE};
@@ -267,9 +264,9 @@ static bool relieve_simply(struct search *s)
 	if (best.group == NONE || b->n_steps + 2 > b->steps_max)
 		return false;
 	from = b->groups[best.group].seat;
-	search_step(b, best.group, best.to, best.back == NONE);
+	steps_add(b, best.group, best.to, best.back == NONE);
 	if (best.back != NONE)
-		search_step(b, best.back, from, true);
+		steps_add(b, best.back, from, true);
 	return true;
 }
 
@@ -304,8 +301,8 @@ static void exchange_back(struct balancer *b, const struct domain *domain, int g
 		}
 }
 
-/* Moves that are not needed in the end: groups that may as well be where they were. */
-static void take_back(struct balancer *b, const struct domain *domain, uint64_t limit)
+/* Takes back what is not needed in the end: moves of groups that may as well be where they were. */
+static void take_back_needless(struct balancer *b, const struct domain *domain, uint64_t limit)
 {
 	for (unsigned g = 0; g < b->n_groups; g++) {
 		const struct group *group = &b->groups[g];
@@ -321,6 +318,7 @@ static void take_back(struct balancer *b, const struct domain *domain, uint64_t 
 	}
 }
 
+/* Whether another seat of the domain serves the group at less cost. */
 static bool is_cheaper_elsewhere(const struct balancer *b, const struct domain *domain, int group)
 {
 	uint64_t cost = model_cost(b, group, b->groups[group].seat);
@@ -334,9 +332,9 @@ static bool is_cheaper_elsewhere(const struct balancer *b, const struct domain *
 	return false;
 }
 
-/* Nothing to choose from: no group that may move, or but one, alone, where it is as well off as
- * anywhere. */
-static bool is_simple(const struct balancer *b, const struct domain *domain, int core)
+/* Whether a core leaves nothing to choose from: it has no group that may move, or but one, which is
+ * alone there and as well off as anywhere. */
+static bool has_no_choice(const struct balancer *b, const struct domain *domain, int core)
 {
 	int only = NONE;
 
@@ -352,13 +350,19 @@ static bool is_simple(const struct balancer *b, const struct domain *domain, int
 	                        !is_cheaper_elsewhere(b, domain, only));
 }
 
+/* What is as good as `heat`, the best that is possible: going on would move lanes for little. */
+static uint64_t good_enough(uint64_t heat)
+{
+	return heat + heat / 40;
+}
+
 bool search_domain(struct balancer *b, const struct domain *domain)
 {
 	struct search s = {.b = b, .domain = domain};
 	bool uneven = false;
 
 	b->n_steps = 0;
-	s.target = model_with_slack(model_fair_heat(b, domain));
+	s.target = good_enough(model_fair_heat(b, domain));
 	for (;;) {
 		s.hot = model_hottest(b, domain);
 		if (s.hot == NONE)
@@ -367,14 +371,14 @@ bool search_domain(struct balancer *b, const struct domain *domain)
 		if (s.heat <= s.target)
 			break;
 		uneven = true;
-		if (!is_simple(b, domain, s.hot) &&
-		    (relieve_simply(&s) || repack_relieve(b, domain, s.hot, s.target)))
+		if (!has_no_choice(b, domain, s.hot) &&
+		    (relieve_by_one_move(&s) || repack_relieve(b, domain, s.hot, s.target)))
 			continue;
 		b->cores[s.hot].aside = true;
-		s.target = model_with_slack(model_fair_heat(b, domain));
+		s.target = good_enough(model_fair_heat(b, domain));
 	}
 	if (model_moved_lanes(b, domain) <= b->moves_left)
-		take_back(b, domain, s.target);
-	/* Else not all of it will be done now, and then by the steps. */
+		take_back_needless(b, domain, s.target);
+	/* Otherwise this round makes only the first of the steps. */
 	return uneven;
 }

@@ -1,8 +1,8 @@
-/* The balancer's decisions in words, for --explain and the log.
+/* The balancer's decisions in words: the texts.
  */
-#include <stdio.h>
+#include "balancer/explain.h"
 
-#include "balancer/balancer.h"
+#include <stdio.h>
 
 static double percent(uint32_t share)
 {
