@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import patience
 from daemon import Daemon, wait_for
 
 
@@ -66,7 +67,7 @@ def test_bulk_traffic(two_kernels, started, reverse):
     daemon, wire, inside = two_kernels()
     reach(wire, "10.9.0.2")
     server = inside.popen("iperf3", "--server", "--one-off", "--daemon")
-    server.wait(10)
+    patience.reap(server, 10)
     done = wire.run("iperf3", "--client", "10.9.0.2", "--time", "3", "--json", *reverse,
                     check=False)
     answer = json.loads(done.stdout)

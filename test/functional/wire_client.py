@@ -6,6 +6,7 @@ does not.
 import struct
 
 import zmq
+from patience import MARGIN, Within
 
 # --- protobuf's wire format ------------------------------------------------------------------
 
@@ -321,11 +322,12 @@ class Client:
     def send(self, *frames):
         self.socket.send_multipart(frames)
 
-    def receive(self, timeout=2.0):
+    def receive(self, timeout=2.0, margin=MARGIN):
         """The body of the next answer, whichever kind of socket this is."""
-        # Once more: a machine that has stood still wakes up with the time over, and nobody had any of it.
-        if not self.socket.poll(int(timeout * 1000)) and not self.socket.poll(500):
-            raise NoAnswer(f"no answer within {timeout} s")
+        limit = Within(timeout, margin)
+        while not self.socket.poll(int(limit.left() * 1000)):
+            if limit.over():
+                raise NoAnswer(f"no answer within {limit}")
         frames = self.socket.recv_multipart()
         if self.socket.type == zmq.DEALER:
             assert frames[0] == b"", frames
@@ -333,9 +335,9 @@ class Client:
         assert len(frames) == 1, frames
         return frames[0]
 
-    def exchange(self, body, timeout=2.0):
+    def exchange(self, body, timeout=2.0, margin=MARGIN):
         self.send(*([b"", body] if self.socket.type == zmq.DEALER else [body]))
-        return self.receive(timeout)
+        return self.receive(timeout, margin)
 
 
 def port_control(endpoint, *args, **fields):
