@@ -192,7 +192,7 @@ check-all:
 		"make check-vm" $(if $(wildcard test/distros/run),"make check-distros") "make fuzz"
 
 
-# VM_TESTS are pytest's arguments: VM_TESTS="-m ci" is what runs after each change, in one boot.
+# VM_TESTS are pytest's arguments: VM_TESTS="-m ci --flavour=numa" is what runs after each change, in one boot.
 VM_TESTS ?=
 check-vm:
 	@scripts/install-build-deps --check --build --vm >/dev/null 2>&1 || \
