@@ -8,8 +8,6 @@ import signal
 import socket
 import subprocess
 
-import pytest
-
 import patience
 import wire_client as wire
 from patience import BINARY, ROOT, Within, wait_for
@@ -32,11 +30,6 @@ def alive(pid):
 def lcores(*workers):
     """EAL's --lcores: the main lcore 0 and these, which share a CPU."""
     return ",".join([f"0@{MAIN_CPU}"] + [f"{lcore}@{WORKER_CPU}" for lcore in workers])
-
-
-def quick_or_all(few, many):
-    """A parameter of torture: how often, in `make check` and in its full count."""
-    return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
 
 
 class Daemon:
@@ -233,7 +226,7 @@ class Daemon:
         """One request over a connection of the caller's; the answer, which must be OK."""
         devices = [device] if device else []
         body = wire.port_control_request(op, devices, relay, conditional)
-        answer = wire.Record(client.exchange(body), wire.PORT_CONTROL_RESPONSE)
+        answer = wire.control(client, body)
         assert answer.status == wire.OK, (relay, device, answer)
         return answer
 

@@ -76,6 +76,11 @@ class Within:
         self.looks += 1
         return self.spent >= self.allowed and self.looks >= LOOKS
 
+    def busy(self):
+        """Whether the machine has had more to do than it has CPUs, all in all."""
+        self._look()
+        return self.last - self.begin > 1.2 * self.spent * SLOWER
+
     def left(self):
         """Seconds for which a call may block until the next look."""
         stretched = self._look()

@@ -23,7 +23,7 @@ def ask(running, op, relay=None, devices=(), name="net_bonding0", mode=None, con
     with wire.Client(running.port_control_ep) as client:
         body = wire.port_control_request(op, devices, relay, conditional, name=name, mode=mode,
                                          **fields)
-        return wire.Record(client.exchange(body), wire.PORT_CONTROL_RESPONSE)
+        return wire.control(client, body)
 
 
 def add(running, relay, devices, **fields):

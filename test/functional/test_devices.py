@@ -4,7 +4,8 @@ import pytest
 
 import patience
 import wire_client as wire
-from daemon import quick_or_all, wait_for
+from conftest import quick_or_all
+from daemon import wait_for
 from test_guests import RINGS, Held
 
 

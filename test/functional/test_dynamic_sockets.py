@@ -8,9 +8,9 @@ import socket
 import pytest
 
 import wire_client as wire
-from conftest import Bystander
+from conftest import Bystander, quick_or_all
 import patience
-from daemon import quick_or_all, wait_for
+from daemon import wait_for
 from test_port_control import expect_error, expect_ok, expect_refusal
 from wire_client import ADD, ADD_SOCK, ERROR, OK, QUERY_PCI, REMOVE, REMOVE_SOCK
 

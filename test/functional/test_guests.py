@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from daemon import quick_or_all, wait_for
+from conftest import quick_or_all
+from daemon import wait_for
 from patience import SLOWER
 
 QUICK_OR_ALL = pytest.mark.parametrize("times", quick_or_all(10, 200))
