@@ -256,7 +256,7 @@ def test_keys_as_the_manual_makes_them(directory, daemon):
     options, client = client.split("\n", 1)
     daemon.start(*options.split())
     client = client.replace("tcp://server:5555", endpoint)
-    client = client.replace("/usr/lib64/virtio-forwarder", f"{ROOT}/scripts")
+    client = client.replace("/usr/lib64/virtio-forwarder", f"{ROOT}/clients")
     done = patience.run(["bash", "-c", client], 60, cwd=f"{directory}/keys")
     assert done.returncode == 0, done.stderr
     assert "relay_0.active=" in done.stdout

@@ -297,6 +297,7 @@ def core_sched_request(op=None, pins=()):
 
 
 NOTHING_THERE = (1, 4)  # error codes of removals
+REMOVAL_LATE = " the removal takes longer than "
 
 
 class NoAnswer(Exception):
@@ -346,21 +347,24 @@ class Client:
 
 def control(client, body, timeout=2.0):
     """One PortControlRequest; the answer as a Record. The daemon answers within 1.5 s, come what may,
-    and what it could not do until then is to be tried again: on a busy machine it is. If it has nothing
-    to do then but to say that it is done, that is what was wanted."""
-    late = removing = False
-    for _ in range(10):
-        limit = Within(timeout)
+    and what it could not do until then is to be tried again: on a busy machine it is, until it has given
+    back what it had. A removal that finds nothing then is what was wanted."""
+    watch = Within(timeout)
+    answer = Record(client.exchange(body, timeout), PORT_CONTROL_RESPONSE)
+    if not too_late(answer.error_text or "") or not watch.busy():
+        return answer
+    removing, limit = REMOVAL_LATE in answer.error_text, Within(15)
+    while answer.status != OK and not limit.over():
+        time.sleep(0.5)
         answer = Record(client.exchange(body, timeout), PORT_CONTROL_RESPONSE)
-        said = answer.error_text or ""
-        overdue = " is not ready after " in said or " takes longer than " in said
-        if not (overdue and limit.busy() or late and "try again" in said):
-            break
-        late, removing = True, removing or " takes longer than " in said
-        time.sleep(1)
-    if removing and answer.error_code in NOTHING_THERE:
-        answer.status, answer.error_code, answer.error_code_source = OK, None, None
+        if removing and answer.error_code in NOTHING_THERE:
+            answer.status, answer.error_code, answer.error_code_source = OK, None, None
     return answer
+
+
+def too_late(said):
+    """Whether an error text is about the time that the daemon may take for an answer."""
+    return " is not ready after " in said or REMOVAL_LATE in said
 
 
 def port_control(endpoint, *args, **fields):
