@@ -32,6 +32,12 @@ SAN_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undef
 CFLAGS  ?=
 LDFLAGS ?=
 
+# Of unit tests themselves, which are many and run once: most of their time is the compiler's.
+UNIT_CFLAGS = $(CFLAGS) -std=gnu11 -g -O0 -U_FORTIFY_SOURCE $(WARNINGS) -Wno-missing-prototypes $(SAN_FLAGS) -pthread
+
+# As many jobs as there are CPUs, unless whoever calls has said how many.
+parallel_make = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # Only asked for by targets that compile: `make demo` and `make check` install them first.
 pkg_cflags = $(shell pkg-config --cflags $(PACKAGES))
 pkg_libs   = $(shell pkg-config --libs $(PACKAGES))
@@ -64,7 +70,8 @@ $(BUILD)/flags.mk: Makefile $(BUNDLED_DPDK:=/recipe)
 	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PACKAGES))"; \
 	   echo "PKG_LIBS := $$($(if $(BUNDLED_DPDK),pkg-config --static --libs libdpdk && )pkg-config \
 		--libs $(PACKAGES))" | tr '\n' ' '; echo; } > $@
-NO_BUILD := help deps demo bundled check-bundled check check-full check-vm check-deb rpm deb clean format
+NO_BUILD := help deps demo bundled check-bundled check check-full check-all check-vm check-deb check-distros rpm deb \
+	clean distclean format lint check-format check-scripts
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/flags.mk
 endif
@@ -107,7 +114,7 @@ wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | hea
 $(BUILD)/unit/%: test/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(CPPFLAGS_OURS) -I. -Itest/unit/rig $(CFLAGS_OURS) -Wno-missing-prototypes -MMD -MP -MF $@.d \
+	$(Q)$(CC) $(CPPFLAGS_OURS) -I. -Itest/unit/rig $(UNIT_CFLAGS) -MMD -MP -MF $@.d \
 		$< -o $@ $(call wraps,$<) $(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond \
 		$$(pkg-config --libs check)
 
@@ -122,11 +129,9 @@ unit-tests: $(UNIT_TESTS)
 
 # For packages: as any user, without hugepages, network or hardware.
 check-unit: $(UNIT_TESTS)
-	@for test in $(UNIT_TESTS); do \
-		timeout 300 $$test > $(BUILD)/unit.log 2>&1 || \
-			{ cat $(BUILD)/unit.log; echo "$$test failed"; exit 1; }; \
-	done
-	@echo "$(words $(UNIT_TESTS)) unit tests passed"
+	@printf '%s\n' $(UNIT_TESTS) | CK_TIMEOUT_MULTIPLIER=10 xargs -P "$$(nproc)" -I{} sh -c \
+		'timeout 1200 {} > {}.log 2>&1 || { cat {}.log; echo "{} failed"; exit 1; }'
+	@echo "$(words $(UNIT_TESTS)) passed, 0 failed"
 
 # --- for users --------------------------------------------------------------------------------
 
@@ -139,7 +144,9 @@ help:
 #: make bundled      build DPDK too, from the distribution's source, for 64 VFs: build/bundled/virtio-forwarder
 #: make check-bundled  64 VFs and 64 guests on that (root or sudo)
 #: make check        install what is missing, build, run the unit and functional tests (root or sudo)
-#: make check-full   make check, and the slow suites behind it
+#: make check-unit   the unit tests without sanitizers, as packages are built with
+#: make check-full   make check, with the torture tests in their full counts
+#: make check-all    before a release: all of these suites in full, and each fuzz target for a while
 #: make check-deb    install, upgrade and purge the Debian package in a minimal Debian
 #: make check-vm     the same on SR-IOV NICs that QEMU emulates, in a virtual machine (no root needed)
 #: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
@@ -151,7 +158,8 @@ help:
 #: make lint         clang-format, clang-tidy, cppcheck, shellcheck, check-layers
 #: make format       clang-format in place
 #: make deps         install the packages that building, testing and the demo need
-#: make clean        remove build/
+#: make clean        remove what was built, but for what takes long and has not changed: images, DPDK
+#: make distclean    remove build/
 
 .PHONY: deps
 deps:
@@ -159,30 +167,38 @@ deps:
 
 # These two are all that a newcomer has to type: they install, and build in a make of its own,
 # since the flags are not known before the packages are there.
-.PHONY: demo check check-full check-vm check-deb
+.PHONY: demo check check-full check-all check-vm check-deb check-distros
 demo:
 	@scripts/install-build-deps --check --build --demo >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --demo
-	@$(MAKE) --no-print-directory all
+	@$(parallel_make) all
 	@scripts/demo
 
 check:
 	@scripts/install-build-deps --check --build --test >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --test
-	@$(MAKE) --no-print-directory all tools
+	@$(parallel_make) all tools
 	@test/run-checks
 
 check-full:
 	@scripts/install-build-deps --check --build --test >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --test
-	@$(MAKE) --no-print-directory all tools
+	@$(parallel_make) all tools
 	@test/run-checks --full
 
+# The slowest of all: hours on two CPUs.
+check-all:
+	@test/run-suites "make check-full" "make check-unit" "make demo" "make check-bundled" "make check-deb" \
+		"make check-vm" $(if $(wildcard test/distros/run),"make check-distros") "make fuzz"
+
+
+# VM_TESTS are pytest's arguments: VM_TESTS="-m ci --flavour=numa" is what runs after each change, in one boot.
+VM_TESTS ?=
 check-vm:
 	@scripts/install-build-deps --check --build --vm >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --vm
-	@$(MAKE) --no-print-directory all tools
-	@test/vm/run
+	@$(parallel_make) all tools
+	@test/vm/run $(VM_TESTS)
 
 check-deb:
 	@scripts/install-build-deps --check --package >/dev/null 2>&1 || \
@@ -191,20 +207,20 @@ check-deb:
 	@test/deb/run
 
 # With a DPDK of our own: static, and with ports for 64 relays. The distribution's holds 32. BUNDLED_MARCH
-# (native) says which CPU it is for.
+# (native) says which CPU it is for; BUNDLED_DRIVERS=test builds but those that check-bundled takes.
 .PHONY: bundled check-bundled
 BUNDLED := build/bundled
 bundled:
 	@scripts/install-build-deps --check --build --bundled >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --bundled
 	@scripts/build-dpdk $(BUNDLED)/dpdk
-	@PKG_CONFIG_PATH=$(BUNDLED)/dpdk/install/lib/pkgconfig $(MAKE) --no-print-directory \
+	@PKG_CONFIG_PATH=$(BUNDLED)/dpdk/install/lib/pkgconfig $(parallel_make) \
 		BUILD=$(BUNDLED) BUNDLED_DPDK=$(CURDIR)/$(BUNDLED)/dpdk $(BUNDLED)/virtio-forwarder
 
 check-bundled: bundled
 	@scripts/install-build-deps --check --build --test >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --test
-	@$(MAKE) --no-print-directory all tools
+	@$(parallel_make) all tools
 	@test/run-checks --bundled
 
 .PHONY: bench
@@ -228,9 +244,25 @@ format:
 check-layers: $(OBJECTS) $(MAIN_OBJECT)
 	@test/check-layers --objects $(BUILD)/obj --only base,event,sys,dpdk,guest,rpc/transport,main
 
-lint: check-layers
+# All of it, whatever fails, as many at a time as there are CPUs.
+lint:
+	@$(parallel_make) --keep-going --output-sync=target check-layers check-format check-scripts tidy
+
+.PHONY: check-format check-scripts tidy
+check-format:
 	@clang-format --dry-run --Werror $(C_FILES)
+
+check-scripts:
 	@test/lint $(SH_FILES)
+
+# clang-tidy, configured in .clang-tidy: what has not been compiled anew since is not looked at again.
+TIDY := $(patsubst src/%.c,$(BUILD)/tidy/%,src/main.c $(SOURCES))
+tidy: $(TIDY)
+$(BUILD)/tidy/%: src/%.c $(BUILD)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 $(CPPFLAGS_OURS) 2> /dev/null
+	@touch $@
 
 # --- installation -----------------------------------------------------------------------------
 
@@ -309,14 +341,21 @@ build/deb/.made: $(TARBALL)
 	@mkdir -p build/deb/work
 	$(Q)tar -x -f $(TARBALL) -C build/deb/work
 	$(Q)cd build/deb/work/virtio-forwarder-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL \
-		dpkg-buildpackage -b -us -uc -j2 > $(abspath build/deb.log) 2>&1 || \
+		dpkg-buildpackage -b -us -uc "-j$$(nproc)" > $(abspath build/deb.log) 2>&1 || \
 		{ tail -n 50 $(abspath build/deb.log) >&2; exit 1; }
 	@mv build/deb/work/*.deb build/deb/work/*.changes build/deb/work/*.buildinfo build/deb
 	@rm -rf build/deb/work
 	@touch $@
 
-.PHONY: clean
+# Spared are what takes minutes to make and is made again when its recipe changes, and what was downloaded.
+.PHONY: clean distclean
 clean:
+	rm -rf build/vm/next build/vm/results
+	@[ ! -d build/bundled ] || find build/bundled -mindepth 1 -maxdepth 1 ! -name dpdk -exec rm -rf {} +
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name bundled ! -name distros ! -name guest \
+		! -name packages ! -name vm -exec rm -rf {} +
+
+distclean:
 	rm -rf build
 
 -include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(UNIT_TESTS:=.d) $(TOOLS:=.d)
@@ -338,7 +377,7 @@ $(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(ARCHIVE)
 .PHONY: fuzz
 fuzz:
 	@command -v clang > /dev/null || { echo "fuzzing takes clang: install it first" >&2; exit 1; }
-	@$(MAKE) --no-print-directory CC=clang WARNINGS= BUILD=$(FUZZ_BUILD) \
+	@$(parallel_make) CC=clang WARNINGS= BUILD=$(FUZZ_BUILD) \
 		SANITIZE=fuzzer-no-link,address $(FUZZ_ONLY:%=$(FUZZ_BUILD)/fuzz_%)
 	@for name in $(FUZZ_ONLY); do \
 		mkdir -p $(FUZZ_BUILD)/corpus/$$name; \
@@ -349,6 +388,7 @@ fuzz:
 			{ tail -n 60 $(FUZZ_BUILD)/$$name.log; exit 1; }; \
 		tail -n 1 $(FUZZ_BUILD)/$$name.log; \
 	done
+	@echo "$(words $(FUZZ_ONLY)) passed, 0 failed"
 
 # --- the balancer, simulated ------------------------------------------------------------------
 

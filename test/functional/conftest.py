@@ -16,14 +16,20 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from daemon import BINARY, ROOT, SLOW, Daemon, wait_for  # noqa: E402
+from daemon import BINARY, ROOT, Daemon, wait_for  # noqa: E402
 from guest import SeqGuest, TestpmdGuest  # noqa: E402
 from netns import Netns  # noqa: E402
 from ovsdb import Ovsdb  # noqa: E402
 
 
+def quick_or_all(few, many):
+    """A parameter of torture: how often, in `make check` and in its full count."""
+    return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: torture in its full count, or some other long run")
+    config.addinivalue_line("markers", "quick: what a slow test does in its full count")
     config.addinivalue_line("markers", "alone: measures the machine or takes all of it, so that no "
                                        "other test may run beside it")
 
@@ -178,4 +184,4 @@ def bystander(daemon, guest):
     return lambda **options: Bystander(daemon, guest, **options)
 
 
-__all__ = ["SLOW", "wait_for"]
+__all__ = ["wait_for"]

@@ -7,35 +7,16 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
+import patience
 import wire_client as wire
+from patience import BINARY, ROOT, Within, wait_for
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.environ.get("VIRTIO_FORWARDER", os.path.join(ROOT, "build", "virtio-forwarder"))
-SANITIZED = "sanitize" in BINARY
-# pytest-xdist's, when tests run side by side: how many at once, and which of them this is.
-SIDE_BY_SIDE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+# pytest-xdist's, when tests run side by side: which of them this is.
 SIDE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-# What times are stretched by: sanitizers, and whatever else keeps this machine's CPUs. A test alone
-# has a worker that polls and a guest that does.
-SLOW = max(4.0 if SANITIZED else 1.0, os.getloadavg()[0] / os.cpu_count() / 2,
-           2 * SIDE_BY_SIDE / os.cpu_count() if SIDE_BY_SIDE > 1 else 1)
 # The daemon's threads beside the workers have the first, the workers the second. Tests beside each
 # other take turns, lest all workers poll on the same CPU.
 MAIN_CPU, WORKER_CPU = SIDE % os.cpu_count(), (SIDE + 1) % os.cpu_count()
-
-
-def wait_for(predicate, timeout=5.0, what=None, interval=0.01):
-    """The predicate's first true value; an AssertionError when there is none in time."""
-    deadline = time.monotonic() + timeout * SLOW
-    while True:
-        value = predicate()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout * SLOW} s: {what or predicate}")
-        time.sleep(interval)
 
 
 def alive(pid):
@@ -113,7 +94,7 @@ class Daemon:
     def start(self, *options, timeout=20.0):
         notify = self.launch(*options)
         notify.settimeout(0.2)
-        deadline = time.monotonic() + timeout * SLOW
+        limit = Within(timeout)
         with notify:
             while True:
                 try:
@@ -125,7 +106,7 @@ class Daemon:
                     raise AssertionError(
                         f"the daemon ended with {self.process.returncode}: {self.log_tail()}"
                     )
-                assert time.monotonic() < deadline, f"no READY=1: {self.log_tail()}"
+                assert not limit.over(), f"no READY=1: {self.log_tail()}"
 
     @property
     def pid(self):
@@ -134,12 +115,12 @@ class Daemon:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
-    def stop(self, sig=signal.SIGTERM, timeout=15.0):
+    def stop(self, sig=signal.SIGTERM, timeout=15.0, margin=patience.MARGIN):
         """The exit status."""
         self._forget()
         if self.alive():
             self.process.send_signal(sig)
-        return self.process.wait(timeout * SLOW)
+        return patience.reap(self.process, timeout, margin)
 
     def kill9(self):
         return self.stop(signal.SIGKILL)
@@ -151,12 +132,7 @@ class Daemon:
 
     def cleanup(self):
         if self.alive():
-            self.process.terminate()
-            try:
-                self.process.wait(15 * SLOW)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            patience.end(self.process, 15)
         self._forget()
 
     # --- what it says ------------------------------------------------------------------------
@@ -174,14 +150,16 @@ class Daemon:
     def socket_path(self, relay):
         return os.path.join(self.vhost_dir, f"virtio-forwarder{relay}.sock")
 
-    def script(self, name, *args, timeout=20.0):
-        return subprocess.run(
-            ["/usr/bin/python3", os.path.join(ROOT, "clients", name), *args],
-            capture_output=True,
-            text=True,
-            timeout=timeout * SLOW,
-            check=False,
-        )
+    def script(self, name, *args, timeout=20.0, margin=patience.MARGIN):
+        """A script of ours; as wire.control, once more for what the daemon had no time for."""
+        command = ["/usr/bin/python3", os.path.join(ROOT, "clients", name), *args]
+        watch = Within(timeout)
+        done = patience.run(command, timeout, margin=margin)
+        if wire.too_late(done.stdout) and watch.busy():
+            limit = Within(15)
+            while done.returncode != 0 and not limit.over():
+                done = patience.run(command, timeout, margin=margin)
+        return done
 
     def stats(self, relay, *args):
         """One relay's counters and states by their keys in the script's flat output."""
@@ -207,7 +185,7 @@ class Daemon:
         if self._stats is None:
             self._stats = wire.Client(self.stats_ep)
         try:
-            body = self._stats.exchange(wire.stats_request(ids), timeout=2.0 * SLOW)
+            body = self._stats.exchange(wire.stats_request(ids))
         except wire.NoAnswer:
             self._forget()
             raise
@@ -255,7 +233,7 @@ class Daemon:
         """One request over a connection of the caller's; the answer, which must be OK."""
         devices = [device] if device else []
         body = wire.port_control_request(op, devices, relay, conditional)
-        answer = wire.Record(client.exchange(body, 2.0 * SLOW), wire.PORT_CONTROL_RESPONSE)
+        answer = wire.control(client, body)
         assert answer.status == wire.OK, (relay, device, answer)
         return answer
 
@@ -327,7 +305,7 @@ class Daemon:
         if not sockets:
             return None
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as telemetry:
-            telemetry.settimeout(5)
+            telemetry.settimeout(60)  # a limit for what never comes
             telemetry.connect(sockets[-1])
             telemetry.recv(16384)  # the greeting
             telemetry.send(b"/mempool/list")

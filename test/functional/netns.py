@@ -3,7 +3,8 @@
 import os
 import subprocess
 
-from daemon import wait_for
+import patience
+from patience import wait_for
 
 
 class Netns:
@@ -16,14 +17,7 @@ class Netns:
         self.run("ip", "link", "set", "lo", "up")
 
     def run(self, *command, check=True, timeout=60, **options):
-        return subprocess.run(
-            ["ip", "netns", "exec", self.name, *command],
-            check=check,
-            timeout=timeout,
-            capture_output=True,
-            text=True,
-            **options,
-        )
+        return patience.run(["ip", "netns", "exec", self.name, *command], timeout, check, **options)
 
     def popen(self, *command, **options):
         return subprocess.Popen(["ip", "netns", "exec", self.name, *command], **options)

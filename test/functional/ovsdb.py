@@ -7,7 +7,8 @@ import socket
 import subprocess
 import threading
 
-from daemon import ROOT, wait_for
+import patience
+from patience import ROOT, wait_for
 
 # Where scripts/install-build-deps unpacks what it does not install.
 PACKAGES = os.path.join(ROOT, "build", "packages")
@@ -64,7 +65,7 @@ class Ovsdb:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        patience.reap(self.process, 10)
         self.process = None
 
     def cleanup(self):
@@ -74,7 +75,7 @@ class Ovsdb:
 
     def vsctl(self, *words):
         done = subprocess.run(
-            [self.vsctl_path, f"--db=unix:{self.socket}", "--no-wait", "--timeout=10", *words],
+            [self.vsctl_path, f"--db=unix:{self.socket}", "--no-wait", "--timeout=60", *words],
             capture_output=True,
             text=True,
             check=False,
@@ -119,7 +120,7 @@ class FakeServer:
             self.connection = connection
             self.connections += 1
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(120)  # longer than the daemon has patience
                 try:
                     self.serve(connection)
                 except OSError:

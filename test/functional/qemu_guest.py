@@ -15,6 +15,9 @@ import subprocess
 import tempfile
 import time
 
+import patience
+from patience import Within
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IMAGE = os.path.join(ROOT, "build", "guest")
 
@@ -29,7 +32,7 @@ def build_image():
 
 
 class _Lines:
-    """Lines from a socket, each with a deadline."""
+    """Lines from a socket, each within a limit."""
 
     def __init__(self, name):
         self.name = name
@@ -37,20 +40,24 @@ class _Lines:
         self.ours.setblocking(False)
         self.buffer = b""
 
-    def send(self, line, deadline):
+    def send(self, line, limit):
         data = line.encode() + b"\n"
         while data:
-            if not select.select([], [self.ours], [], max(0, deadline - time.monotonic()))[1]:
-                raise GuestError(f"{self.name}: not read in time")
+            if not select.select([], [self.ours], [], limit.left())[1]:
+                if limit.over():
+                    raise GuestError(f"{self.name}: not read within {limit}")
+                continue
             try:
                 data = data[self.ours.send(data):]
             except OSError as error:
                 raise GuestError(f"{self.name}: {error}") from error
 
-    def receive(self, deadline):
+    def receive(self, limit):
         while b"\n" not in self.buffer:
-            if not select.select([self.ours], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise GuestError(f"{self.name}: no answer in time")
+            if not select.select([self.ours], [], [], limit.left())[0]:
+                if limit.over():
+                    raise GuestError(f"{self.name}: no answer within {limit}")
+                continue
             try:
                 data = self.ours.recv(65536)
             except OSError:
@@ -162,10 +169,10 @@ class QemuGuest:
 
     def wait_ready(self, timeout=90):
         """Waits until the guest has booted (again) and takes commands."""
-        deadline = time.monotonic() + timeout
+        limit = Within(timeout)
         try:
             while True:
-                _, found, boot_id = self._serial.receive(deadline).rpartition("ready ")
+                _, found, boot_id = self._serial.receive(limit).rpartition("ready ")
                 if found:
                     self.boot_id = boot_id.strip()
                     return
@@ -191,9 +198,9 @@ class QemuGuest:
 
     def poweroff(self, timeout=30):
         """The guest itself switches off, and QEMU exits with it."""
-        self._send("poweroff -f", time.monotonic() + timeout)
+        self._send("poweroff -f", Within(timeout))
         try:
-            self.process.wait(timeout)
+            patience.reap(self.process, timeout)
         except subprocess.TimeoutExpired as error:
             raise GuestError("the guest did not switch off") from error
         self._reap()
@@ -203,7 +210,7 @@ class QemuGuest:
         if hard:
             self.qmp("system_reset")
         else:
-            self._send("reboot -f", time.monotonic() + timeout)
+            self._send("reboot -f", Within(timeout))
         before = self.boot_id
         self.wait_ready(timeout)
         if self.boot_id == before:
@@ -223,7 +230,7 @@ class QemuGuest:
     def _reap(self):
         if self.process:
             try:
-                self.process.wait(10)
+                patience.reap(self.process, 10)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -236,20 +243,20 @@ class QemuGuest:
 
     # --- Commands in the guest ------------------------------------------------------------------
 
-    def _send(self, command, deadline):
+    def _send(self, command, limit):
         self._token += 1
         encoded = base64.b64encode(command.encode()).decode()
-        self._serial.send(f"{self._token} {encoded}", deadline)
+        self._serial.send(f"{self._token} {encoded}", limit)
         return str(self._token)
 
     def run(self, command, timeout=60):
         """Runs a shell command in the guest: (exit status, output)."""
-        deadline = time.monotonic() + timeout
+        limit = Within(timeout)
         try:
-            token = self._send(command, deadline)
+            token = self._send(command, limit)
             while True:
                 # Answers to commands that were given up on may still arrive.
-                fields = self._serial.receive(deadline).split(" ")
+                fields = self._serial.receive(limit).split(" ")
                 if fields[0] == token and len(fields) == 3:
                     output = base64.b64decode(fields[2]).decode(errors="replace")
                     return int(fields[1]), output
@@ -278,18 +285,18 @@ class QemuGuest:
 
     def qmp(self, command, timeout=20, **arguments):
         """Runs a QMP command: what it returns."""
-        deadline = time.monotonic() + timeout
+        limit = Within(timeout)
         if not self._negotiated:
             self._negotiated = True
-            self._qmp_exchange("qmp_capabilities", {}, deadline)
-        return self._qmp_exchange(command, arguments, deadline)
+            self._qmp_exchange("qmp_capabilities", {}, limit)
+        return self._qmp_exchange(command, arguments, limit)
 
-    def _qmp_exchange(self, command, arguments, deadline):
+    def _qmp_exchange(self, command, arguments, limit):
         self._token += 1
         self._monitor.send(json.dumps({"execute": command, "arguments": arguments,
-                                       "id": self._token}), deadline)
+                                       "id": self._token}), limit)
         while True:
-            answer = json.loads(self._monitor.receive(deadline))
+            answer = json.loads(self._monitor.receive(limit))
             if answer.get("id") != self._token:
                 continue    # the greeting, events
             if "error" in answer:
@@ -299,12 +306,12 @@ class QemuGuest:
     def migrate(self, other, timeout=60):
         """Moves the running guest to `other`, launched with `incoming`; this one is then empty."""
         self.qmp("migrate", uri=other.incoming)
-        deadline = time.monotonic() + timeout
+        limit = Within(timeout)
         while True:
             state = self.qmp("query-migrate").get("status")
             if state == "completed":
                 break
-            if state in ("failed", "cancelled") or time.monotonic() > deadline:
+            if state in ("failed", "cancelled") or limit.over():
                 raise GuestError(f"the migration is {state}; the target says: {other.console()}")
             time.sleep(0.05)
         other.boot_id = self.boot_id
@@ -317,9 +324,9 @@ class QemuGuest:
         self.qmp("object-add", **{"qom-type": "memory-backend-memfd", "id": f"ram-{name}",
                                   "size": megabytes << 20, "share": True})
         self.qmp("device_add", driver="pc-dimm", id=name, memdev=f"ram-{name}")
-        deadline = time.monotonic() + 20
+        limit = Within(20)
         while self._memory_total() < before + (megabytes << 10) * 9 // 10:
-            if time.monotonic() > deadline:
+            if limit.over():
                 raise GuestError("the guest does not use the memory that was plugged in")
             time.sleep(0.2)
 

@@ -3,10 +3,9 @@
 import os
 import shutil
 import stat
-import subprocess
 
 import pytest
-from daemon import SLOW
+import patience
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GROUP, OTHER = 54321, 54322
@@ -25,18 +24,14 @@ except wire.NoAnswer:
 
 def ask_as(endpoint, uid, gid):
     """What a process with this user and group, and no other group, is told. The tree may be where that
-    user reads nothing, so that it gets the client's module beside the endpoint."""
+    user reads nothing, so that it gets the client's modules beside the endpoint."""
     place = os.path.dirname(path_of(endpoint))
-    module = shutil.copyfile(os.path.join(HERE, "wire_client.py"), f"{place}/wire_client.py")
-    os.chmod(module, 0o644)
-    done = subprocess.run(
+    for name in ("wire_client.py", "patience.py"):
+        os.chmod(shutil.copyfile(os.path.join(HERE, name), f"{place}/{name}"), 0o644)
+    done = patience.run(
         ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
         + ["/usr/bin/python3", "-c", ASK, endpoint, place],
         cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=30 * SLOW,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import wire_client as wire
-from daemon import SLOW, Daemon, wait_for
+from daemon import Daemon, wait_for
 from test_port_control import ADD_VF, REMOVE_VF, expect_error, expect_ok, expect_refusal
 from wire_client import ADD, ADD_SOCK, QUERY_PCI, REMOVE, REMOVE_SOCK
 
@@ -23,7 +23,7 @@ def ask(running, op, relay=None, devices=(), name="net_bonding0", mode=None, con
     with wire.Client(running.port_control_ep) as client:
         body = wire.port_control_request(op, devices, relay, conditional, name=name, mode=mode,
                                          **fields)
-        return wire.Record(client.exchange(body, 2.0 * SLOW), wire.PORT_CONTROL_RESPONSE)
+        return wire.control(client, body)
 
 
 def add(running, relay, devices, **fields):

@@ -4,11 +4,11 @@ import fcntl
 import json
 import os
 import re
-import subprocess
 
 import pytest
 
-from daemon import BINARY, ROOT, SLOW
+import patience
+from patience import BINARY, ROOT
 
 KEYS = {"severity": str, "id": str, "what": str, "why": str, "remedy": str}
 
@@ -19,11 +19,11 @@ def host(directory):
     (exit status, report)."""
 
     def run(*options, form="--json"):
-        done = subprocess.run(
+        done = patience.run(
             [BINARY, "--check", "--no-huge", "--cpus=1", "--master-lcore=0",
              "--eal=--lcores 0@0,1@0", f"--pid-path={directory}", f"--vhost-path={directory}",
              *([form] if form else []), *options],
-            capture_output=True, text=True, timeout=30 * SLOW, check=False)  # fmt: skip
+            )  # fmt: skip
         assert done.stderr == ""
         return done.returncode, json.loads(done.stdout) if form else done.stdout
 
@@ -80,9 +80,8 @@ def test_faults_and_their_remedies(host, directory):
 def test_no_hugetlbfs(host, directory):
     status, report = host("--huge-dir", directory)
     assert status == 0  # --no-huge asks for none
-    done = subprocess.run([BINARY, "--check", "--json", "--cpus=1", f"--huge-dir={directory}",
-                           "--eal=--lcores 0@0,1@0"], capture_output=True, text=True,
-                          timeout=30 * SLOW, check=False)  # fmt: skip
+    done = patience.run([BINARY, "--check", "--json", "--cpus=1", f"--huge-dir={directory}",
+                           "--eal=--lcores 0@0,1@0"])  # fmt: skip
     found = ids(json.loads(done.stdout))
     assert done.returncode == 1
     assert f"mount -t hugetlbfs none {directory}" in found["hugepages.not_mounted"]["remedy"]
@@ -127,9 +126,7 @@ def test_the_readable_form(host):
 def test_the_shipped_file_and_a_file_of_the_references(directory):
     """Both are read without a complaint: what is found is about the host."""
     for name in ("conf/virtioforwarder", "test/unit/config/reference-style"):
-        done = subprocess.run([BINARY, "--check", "--json", "--config", f"{ROOT}/{name}"],
-                              capture_output=True, text=True, timeout=30 * SLOW,
-                              check=False)  # fmt: skip
+        done = patience.run([BINARY, "--check", "--json", "--config", f"{ROOT}/{name}"])
         report = json.loads(done.stdout)
         check_schema(done.returncode, report)
         assert not [id_ for id_ in ids(report) if id_ == "config.invalid"], (name, report)
@@ -141,14 +138,13 @@ def test_bind_without_the_devices(directory):
     path = f"{directory}/config"
     with open(path, "w", encoding="ascii") as file:
         file.write("VIRTIOFWD_BIND_VFIO_PCI=0000:77:00.0,nosuch0,nosuch1:2\n")
-    run = {"capture_output": True, "text": True, "timeout": 30 * SLOW, "check": False,
-           "env": {**os.environ, "RUNTIME_DIRECTORY": f"{directory}/run"}}  # fmt: skip
-    done = subprocess.run([BINARY, "--bind", "--config", path], **run)
+    run = {"env": {**os.environ, "RUNTIME_DIRECTORY": f"{directory}/run"}}
+    done = patience.run([BINARY, "--bind", "--config", path], **run)
     assert done.returncode == 1 and done.stdout == ""
     complaints = done.stderr.splitlines()
     assert len(complaints) == 3
     assert "0000:77:00.0" in complaints[0] and "lspci -D" in complaints[0]
     assert "nosuch0" in complaints[1] and "nosuch1" in complaints[2]
     assert os.listdir(f"{directory}/run") == []
-    done = subprocess.run([BINARY, "--unbind"], **run)
+    done = patience.run([BINARY, "--unbind"], **run)
     assert (done.returncode, done.stdout) == (0, "nothing to give back\n")

@@ -123,7 +123,7 @@ class Asker:
         body = wire.port_control_request(
             op, devices, virtio_id, conditional, name=name, vhost_path=path
         )
-        return wire.Record(self.client.exchange(body, 5), wire.PORT_CONTROL_RESPONSE)
+        return wire.control(self.client, body, 5)
 
     def compare(self, expected, *args, **fields):
         answer = self.ask(*args, **fields)

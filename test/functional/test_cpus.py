@@ -2,20 +2,19 @@
 that somebody moves comes back."""
 
 import os
-import subprocess
 
 import pytest
 
+import patience
 from daemon import BINARY, MAIN_CPU, WORKER_CPU, wait_for
 
 ABSENT = "126"  # an lcore that DPDK knows, on a CPU that few machines have
 
 
 def refused(daemon, *options):
-    done = subprocess.run(
+    done = patience.run(
         [BINARY, "--nodaemon", "--no-huge", "--eal=--no-pci", f"--pid-path={daemon.dir}",
          f"--vhost-path={daemon.dir}", *options],
-        capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     lines = [line for line in done.stdout.splitlines() if "cannot start" in line]

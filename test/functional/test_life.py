@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from daemon import SLOW, wait_for
+import patience
+from daemon import wait_for
 
 WITHOUT_DEVICE = "DPDK_UNINIT"
 WITHOUT_GUEST = "VIRTIO_UNINIT"
@@ -71,17 +72,15 @@ def test_sigterm_takes_less_than_a_second(daemon, guest, with_traffic):
         for relay in range(2):
             guest(daemon.socket_path(relay), queues=2).wait_received(100)
     assert os.path.exists(daemon.pid_file())
-    begin = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
     wait_for(
         lambda: not os.path.exists(daemon.pid_file()) and not os.listdir(daemon.vhost_dir),
-        5,
+        patience.SLOWER,
         "sockets and pid file gone",
         interval=0.002,
+        margin=1,
     )
-    took = time.monotonic() - begin
-    assert daemon.process.wait(15 * SLOW) == 0, daemon.log_tail()
-    assert took < 1.0 * SLOW
+    assert patience.reap(daemon.process, 15) == 0, daemon.log_tail()
     # nor are the ipc endpoints left behind
     assert not [name for name in os.listdir(daemon.dir) if name in ("port_control", "stats")]
 
@@ -191,7 +190,7 @@ def test_two_instances_side_by_side(new_daemon, guest):
 def ends_with_error(other, *options):
     """What a daemon that cannot start says."""
     other.launch(*options).close()
-    assert other.process.wait(20 * SLOW) != 0
+    assert patience.reap(other.process, 20) != 0
     return other.log_text()
 
 
@@ -254,7 +253,7 @@ def test_a_static_device_that_comes_later(new_daemon, netns):
         wait_for(lambda: device in daemon.log_text(), 5, device)  # noqa: B023
     daemon.wait_states(4, WITHOUT_DEVICE, WITHOUT_GUEST)
     world.run("ip", "link", "add", "late0", "type", "veth", "peer", "name", "late1")
-    daemon.wait_states(4, "DPDK_ADDED", WITHOUT_GUEST, timeout=30 * SLOW)
+    daemon.wait_states(4, "DPDK_ADDED", WITHOUT_GUEST, timeout=30)
 
     daemon.add(5, "net_null5")
     assert "relay 5: 0000:fe:1e.7, a static VF that is not there, is not" in daemon.log_text()
@@ -280,9 +279,8 @@ def test_scripts_drive_it(daemon):
 def test_detached_from_the_terminal(daemon):
     """Without --nodaemon it forks; the parent ends with 0 when the daemon is ready."""
     command = [word for word in daemon.command() if word != "--nodaemon"]
-    done = subprocess.run(command, timeout=20 * SLOW, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, check=False,
-                          env={**os.environ, "RUNTIME_DIRECTORY": daemon.dir})
+    done = patience.run(command, stdin=subprocess.DEVNULL,
+                        env={**os.environ, "RUNTIME_DIRECTORY": daemon.dir})
     assert done.returncode == 0, done.stdout + done.stderr
     with open(daemon.pid_file(), encoding="ascii") as file:
         pid = int(file.read())
@@ -297,7 +295,7 @@ def test_watchdog_is_fed(daemon, monkeypatch):
     """Four times in a row, by workers that sleep and by workers that poll."""
     monkeypatch.setenv("WATCHDOG_USEC", "500000")
     with daemon.launch() as notify:
-        notify.settimeout(20 * SLOW)
+        notify.settimeout(120)  # a limit for what never comes
         while b"READY=1" not in notify.recv(4096).split(b"\n"):
             pass
         for _ in range(4):

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import patience
 from daemon import BINARY, wait_for
 
 PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"
@@ -65,5 +66,5 @@ def test_64_relays_fit_into_512_mb(directory, hugepages):
         assert 0 < used_mb * 64 / PORTS <= 512
     finally:
         daemon.terminate()
-        daemon.wait(30)
+        patience.reap(daemon, 30)
     assert pages("free_hugepages") == free

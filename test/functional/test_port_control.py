@@ -206,10 +206,8 @@ def test_clients_that_vanish(running):
             op = REMOVE if n % 2 else ADD
             client.send(wire.port_control_request(op, ["net_null0"], virtio_id=2))
     expect_alive(running)
-    deadline = time.monotonic() + 2
-    while ask(running, ADD, ["net_null0"], virtio_id=2).status != OK:  # it may still be leaving
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    # It may still be leaving.
+    wait_for(lambda: ask(running, ADD, ["net_null0"], virtio_id=2).status == OK, 2, interval=0.02)
 
 
 # --- sockets -------------------------------------------------------------------------------------
@@ -289,10 +287,7 @@ def test_script_tests_the_daemon(running):
     assert done.returncode == 1 and "status: ERROR" in done.stdout
     done = script(running, "add", "--device=net_null0", "--virtio-id=1", "--crash-after-send")
     assert done.stdout == ""
-    deadline = time.monotonic() + 2
-    while wire.relay(running.stats_ep, 1).vf is None:
-        assert time.monotonic() < deadline, "the request did not get through"
-        time.sleep(0.02)
+    wait_for(lambda: wire.relay(running.stats_ep, 1).vf is not None, 2, "the request gets through")
 
 
 def test_script_checks_its_arguments(running):
@@ -310,7 +305,8 @@ def test_script_checks_its_arguments(running):
 
 def test_script_does_not_wait_for_ever(running, tmp_path):
     start = time.monotonic()
-    done = running.script(SCRIPT, "remove", "--virtio-id=1", f"--zmq_ep=ipc://{tmp_path}/none")
+    done = running.script(SCRIPT, "remove", "--virtio-id=1", f"--zmq_ep=ipc://{tmp_path}/none",
+                          timeout=5, margin=1)
     assert done.returncode == 1 and done.stdout == ""
     assert "no answer" in done.stderr and done.stderr.count("\n") == 1
-    assert 1.9 < time.monotonic() - start < 5
+    assert time.monotonic() - start > 1.9

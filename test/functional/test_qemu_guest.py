@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from daemon import SLOW, lcores, wait_for
+from daemon import lcores, wait_for
 from qemu_guest import QemuGuest, build_image
 
 WIRE_IP, GUEST_IP = "192.0.2.1", "192.0.2.2"
@@ -50,12 +50,16 @@ class World:
                                           f"{GUEST_IP}/24", log=log, **options))
 
     def ping_both_ways(self, guest, count=5):
-        assert guest.ping(WIRE_IP, count, wait=10) == count
+        """Once there is an answer, none may be missing. The last packet may lie in the tap until there is
+        another, so that the guest sends some more than are looked at."""
+        wait_for(lambda: guest.ping(WIRE_IP, 1), 20, "an answer from the wire")
+        output = guest.run(f"ping -c {count + 2} -i 0.2 -W 10 {WIRE_IP}")[1]
+        answers = [int(number) for number in re.findall(r" seq=(\d+) ", output)]
+        assert answers[:count] == list(range(count)), output
         # -w: without it ping waits two round-trip times for the last answer, too short on a busy
         # machine. With it, it sends on until `count` have come, so that answers to the last ones it
         # has sent may be under way when it ends. Those before came one after the other.
-        done = self.netns.run("ping", "-c", str(count), "-i", "0.2", "-w", str(int(10 * SLOW)),
-                              GUEST_IP, check=False)
+        done = self.netns.run("ping", "-c", str(count), "-i", "0.2", "-w", "120", GUEST_IP, check=False)
         answered = [int(number) for number in re.findall(r"seq=(\d+) ", done.stdout)]
         assert answered[:count] == list(range(1, count + 1)), done.stdout
 
@@ -201,6 +205,7 @@ def test_vf_comes_and_goes(world):
         world.daemon.wait_states(0, "DPDK_UNINIT", "VIRTIO_READY")
         assert guest.ping(WIRE_IP, 1) == 0
         world.daemon.add(0, VF)
+        world.daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY")
         world.wire_up()
         world.ping_both_ways(guest)
 
@@ -223,11 +228,9 @@ def test_daemon_is_killed_and_restarted(world, server):
         time.sleep(0.5)
         end()
         world.start(*mode)
-        start = time.monotonic()
         before = len(pings.answered())
-        wait_for(lambda: len(pings.answered()) > before, 5, "an answer to a ping")
         # The library, and QEMU, try again once a second.
-        assert time.monotonic() - start < 2.5 * SLOW
+        wait_for(lambda: len(pings.answered()) > before, 2.5, "an answer to a ping", margin=1)
     pings.stop()
     world.ping_both_ways(guest)
 

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import patience
 from daemon import lcores, wait_for
 from qemu_guest import build_image
 from test_qemu_guest import GUEST_IP, World
@@ -40,7 +41,7 @@ def ping_from_all(world):
                                GUEST_IP, stdout=subprocess.PIPE, text=True)
              for host in HOSTS]
     for host, ping in zip(HOSTS, pings):
-        output = ping.communicate(timeout=120)[0]
+        output = patience.collect(ping, 120)[0]
         answers = [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)]
         assert answers == list(range(1, len(answers) + 1)), (host, answers)
         assert len(answers) >= PINGS and "DUP" not in output, (host, output[-300:])

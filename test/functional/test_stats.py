@@ -10,6 +10,7 @@ import zmq
 
 import wire_client as wire
 from daemon import WORKER_CPU, wait_for
+from patience import Stopwatch
 
 RELAYS = 64
 
@@ -79,9 +80,9 @@ def test_a_device_without_a_guest(running):
     assert relay.cpu.vf_to_vm is not None and relay.cpu.vm_to_vf is None
     assert relay.vf.queues >= 1 and relay.vf.mtu >= 1500
     assert re.fullmatch("([0-9a-f]{2}:){5}[0-9a-f]{2}", relay.vf.mac)
-    time.sleep(0.2)
-    now = wire.relay(running.stats_ep, 3).vf_to_vm
     # net_null never runs out of packets; none of them has anywhere to go.
+    wait_for(lambda: wire.relay(running.stats_ep, 3).vf_to_vm.pkts_dropped_vm_not_connected > 0)
+    now = wire.relay(running.stats_ep, 3).vf_to_vm
     assert now.pkts_rx_from_vf > 0 and now.bytes_rx_from_vf >= 60 * now.pkts_rx_from_vf
     assert now.pkts_tx_to_vm == 0 and now.pkts_dropped_vm_queue_full == 0
     assert now.pkts_dropped_vm_not_connected > 0
@@ -95,7 +96,7 @@ def test_what_lanes_and_workers_cost(daemon, guest):
     one = guest(daemon.socket_path(3), queues=4, flows=32, rate=4000)
     wait_for(lambda: wire.relay(running.stats_ep, 3).vhost.queues == 4)
     one.wait_received(8000, 20)
-    answer = wire.stats(running.stats_ep)
+    earlier, answer, later = (wire.stats(running.stats_ep) for _ in range(3))
     assert answer.cycles_per_s > 1e8
     assert [worker.cpu for worker in answer.worker] == [1, 2]
     for worker in answer.worker:
@@ -107,14 +108,15 @@ def test_what_lanes_and_workers_cost(daemon, guest):
         (wire.LANE_VF_TO_VM, 0): 0b0101, (wire.LANE_VF_TO_VM, 1): 0b1010,
         **{(wire.LANE_VM_TO_VF, queue): 1 << queue % 2 for queue in range(4)}}
     assert sum(worker.lanes for worker in answer.worker) == len(lanes)
-    for direction, state, source in ((wire.LANE_VF_TO_VM, relay.vf_to_vm, "vf"),
-                                     (wire.LANE_VM_TO_VF, relay.vm_to_vf, "vm")):
+    for direction, name, source in ((wire.LANE_VF_TO_VM, "vf_to_vm", "vf"),
+                                    (wire.LANE_VM_TO_VF, "vm_to_vf", "vm")):
         mine = [lane for key, lane in lanes.items() if key[0] == direction]
-        assert [lane.cpu for lane in mine] == state.lane_cpu
+        assert [lane.cpu for lane in mine] == getattr(relay, name).lane_cpu
         assert all(lane.pkts > 0 and lane.busy_cycles > 0 and 0 < lane.load <= 1 for lane in mine)
         # Read one after the other, while packets flow.
-        told = getattr(state, f"pkts_rx_from_{source}")
-        assert abs(sum(lane.pkts for lane in mine) - told) < 1000
+        before, after = (getattr(getattr(one.relay[3], name), f"pkts_rx_from_{source}")
+                         for one in (earlier, later))
+        assert before <= sum(lane.pkts for lane in mine) <= after
     work = sum(lane.busy_cycles for lane in lanes.values())
     assert work == pytest.approx(sum(worker.busy_cycles for worker in answer.worker), rel=0.2)
     assert not [relay.id for relay in answer.relay if relay.id != 3 and relay.lane]
@@ -149,43 +151,48 @@ def test_counters_never_go_back(running):
 def test_delay_measures_from_the_request_on(running):
     add(running, 3, "net_null0")
     for delay in (100, 300):
-        before = wire.relay(running.stats_ep, 3).vf_to_vm.pkts_rx_from_vf
-        start = time.monotonic()
-        after = wire.stats(running.stats_ep, [3], delay=delay).relay[0].vf_to_vm
-        elapsed = time.monotonic() - start
-        assert elapsed >= delay / 1000 - 0.002
-        rate = (after.pkts_rx_from_vf - before) / elapsed
-        assert after.pkt_rate_rx_from_vf == pytest.approx(rate, rel=0.5)
+        def measure():
+            """A busy machine may keep the worker, or us, waiting in between: not every time."""
+            before = wire.relay(running.stats_ep, 3).vf_to_vm.pkts_rx_from_vf
+            start = time.monotonic()
+            after = wire.stats(running.stats_ep, [3], delay=delay).relay[0].vf_to_vm  # noqa: B023
+            elapsed = time.monotonic() - start
+            assert elapsed >= delay / 1000 - 0.002  # noqa: B023
+            rate = (after.pkts_rx_from_vf - before) / elapsed
+            return after if after.pkt_rate_rx_from_vf == pytest.approx(rate, rel=0.5) else None
+
+        after = wait_for(measure, 5, "a rate that agrees with the counters")
         size = after.byte_rate_rx_from_vf / after.pkt_rate_rx_from_vf
         assert size == pytest.approx(after.bytes_rx_from_vf / after.pkts_rx_from_vf, rel=0.05)
 
 
 def test_rate_of_the_last_second(running):
     add(running, 3, "net_null0")
-    time.sleep(2.5)
-    first = wire.relay(running.stats_ep, 3).vf_to_vm
-    again = wire.relay(running.stats_ep, 3).vf_to_vm  # another client does not reset it
-    for reading in (first, again):
-        assert reading.pkt_rate_rx_from_vf > 0
-        assert reading.pkt_rate_rx_from_vf == pytest.approx(first.pkt_rate_rx_from_vf, rel=0.5)
+    wait_for(lambda: wire.relay(running.stats_ep, 3).vf_to_vm.pkt_rate_rx_from_vf > 0, 5)
+
+    def alike():  # in the same second, which two readings may not be
+        rates = [wire.relay(running.stats_ep, 3).vf_to_vm.pkt_rate_rx_from_vf for _ in range(3)]
+        return min(rates) > 0 and max(rates) == pytest.approx(min(rates), rel=0.5)
+
+    wait_for(alike, 5, "a rate that another client does not reset", interval=0.1)
 
 
 def test_nobody_waits_for_another_clients_delay(running):
     with wire.Client(running.stats_ep, zmq.DEALER) as patient:
         patient.send(b"", wire.stats_request([1], delay=700))
         patient.send(b"", wire.stats_request([2]))
-        assert ids(wire.Record(patient.receive(0.5), wire.STATS_RESPONSE)) == [2]
+        assert ids(wire.Record(patient.receive(), wire.STATS_RESPONSE)) == [2]
         for _ in range(20):
-            start = time.monotonic()
+            watch = Stopwatch(running.pid)
             wire.stats(running.stats_ep)
-            assert time.monotonic() - start < 0.3
+            assert watch.took() < 0.3
         assert ids(wire.Record(patient.receive(2), wire.STATS_RESPONSE)) == [1]
 
 
 def test_long_delays_end_after_10_s(running):
-    start = time.monotonic()
+    start, watch = time.monotonic(), Stopwatch(running.pid)
     assert ids(wire.stats(running.stats_ep, [1], delay=0xFFFFFFFF)) == [1]
-    assert 9.9 < time.monotonic() - start < 11.5
+    assert time.monotonic() - start > 9.9 and watch.took() < 11.5
 
 
 def test_waiting_requests_are_bounded(running):
@@ -214,9 +221,9 @@ def test_answers_within_50_ms_while_devices_come_and_go(running):
     try:
         with wire.Client(running.stats_ep) as client:
             for _ in range(100):
-                start = time.monotonic()
+                watch = Stopwatch(running.pid)
                 client.exchange(wire.stats_request())
-                times.append(time.monotonic() - start)
+                times.append(watch.took())
                 time.sleep(0.01)
     finally:
         stop.set()
@@ -298,7 +305,8 @@ def test_script_protobuf(running):
 
 def test_script_does_not_wait_for_ever(running, tmp_path):
     start = time.monotonic()
-    done = running.script("virtioforwarder_stats.py", f"--stats-ep=ipc://{tmp_path}/none")
+    done = running.script("virtioforwarder_stats.py", f"--stats-ep=ipc://{tmp_path}/none", timeout=5,
+                          margin=1)
     assert done.returncode == 1 and done.stdout == ""
     assert "no answer" in done.stderr and done.stderr.count("\n") == 1
-    assert 2 < time.monotonic() - start < 5
+    assert time.monotonic() - start > 2

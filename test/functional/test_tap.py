@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import patience
 from daemon import Daemon, wait_for
 
 
@@ -29,11 +30,12 @@ def two_kernels(directory, started, netns, testpmd_guest):
 
 
 def ping(namespace, address, count=20, size=56, interval=0.02):
-    done = namespace.run("ping", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", "10",
-                         address, check=False)
-    match = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
-    assert match, done.stdout + done.stderr
-    return int(match.group(1)), int(match.group(2))
+    """(count, how many of so many pings were answered, one after the other). With -w it sends on until
+    so many answers have come: the last packet may lie in a tap until there is another."""
+    done = namespace.run("ping", "-n", "-c", str(count), "-i", str(interval), "-s", str(size),
+                         "-w", "120", address, check=False, timeout=150)
+    answers = [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", done.stdout)]
+    return count, sum(number == n + 1 for n, number in enumerate(answers[:count]))
 
 
 def reach(namespace, address):
@@ -66,7 +68,7 @@ def test_bulk_traffic(two_kernels, started, reverse):
     daemon, wire, inside = two_kernels()
     reach(wire, "10.9.0.2")
     server = inside.popen("iperf3", "--server", "--one-off", "--daemon")
-    server.wait(10)
+    patience.reap(server, 10)
     done = wire.run("iperf3", "--client", "10.9.0.2", "--time", "3", "--json", *reverse,
                     check=False)
     answer = json.loads(done.stdout)

@@ -32,7 +32,7 @@ class Peer:
         self.memory = mmap.mmap(self.memory_fd, self.size)
         self.events = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(4)]
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(5)
+        self.socket.settimeout(60)  # a limit for what never comes
         self.socket.connect(path)
         self.send(GET_FEATURES)
         offered = struct.unpack("<Q", self.receive())[0]

@@ -4,6 +4,8 @@ import socket
 import struct
 import time
 
+from patience import Within
+
 SIGNATURE = b"\xff" + b"\0" * 8 + b"\x7f"
 MORE, LONG, COMMAND = 1, 2, 4
 
@@ -29,18 +31,18 @@ def ready(kind=b"DEALER", identity=b""):
 class Raw:
     """A connection to an ipc or tcp endpoint, on which anything may be sent."""
 
-    def __init__(self, endpoint, handshake=True, timeout=5.0):
+    def __init__(self, endpoint, handshake=True, timeout=60.0):
         scheme, address = endpoint.split("://", 1)
         if scheme == "ipc":
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
-            deadline = time.monotonic() + timeout
+            limit = Within(timeout)
             while True:
                 try:
                     self.socket.connect(address)
                     break
                 except BlockingIOError:  # its queue of connections is full
-                    if time.monotonic() > deadline:
+                    if limit.over():
                         raise
                     time.sleep(0.01)
         else:
@@ -93,12 +95,14 @@ class Raw:
 
     def cut_off(self, timeout=5.0):
         """Whether the other side hangs up in time, whatever it sends before."""
-        self.socket.settimeout(timeout)
-        try:
-            while self.socket.recv(65536):
-                pass
-        except TimeoutError:
-            return False
-        except OSError:
-            pass
-        return True
+        limit = Within(timeout)
+        while True:
+            self.socket.settimeout(limit.left())
+            try:
+                if not self.socket.recv(65536):
+                    return True
+            except TimeoutError:
+                if limit.over():
+                    return False
+            except OSError:
+                return True

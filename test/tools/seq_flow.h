@@ -19,8 +19,8 @@ struct slot {
 	enum slot_state state;
 };
 
-/* A lost packet that comes back after all is late (its time was over) or reordered (a later one
- * was back before it) and no longer lost. */
+/* A lost packet that comes back after all is late (its time was over), reordered (a later one was
+ * back before it) or both, and no longer lost. */
 struct counters {
 	uint64_t sent, received, lost, late, reordered, duplicated, corrupted;
 };
@@ -96,6 +96,8 @@ static inline bool flow_back(struct flow *f, uint32_t seq, uint64_t now)
 	case SLOT_TIMED_OUT:
 		f->count.lost--;
 		f->count.late++;
+		if ((int32_t)(seq - f->next_rx) < 0)
+			f->count.reordered++;
 		break;
 	default:
 		f->outstanding--;

@@ -23,6 +23,14 @@ PACKAGES = [os.path.join(ROOT, "build", pattern)
             for pattern in ("rpm/*.x86_64.rpm", "deb/virtio-forwarder_*.deb", "vm/next/*.deb")]
 
 
+def pytest_addoption(parser):
+    parser.addoption("--flavour", help="the VM that all tests get, whichever they ask for")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "ci: what each change is tested with, in the numa VM too")
+
+
 def pytest_sessionstart(session):
     if session.config.option.collectonly:
         return
@@ -176,7 +184,8 @@ def flavours():
 @pytest.fixture
 def vm(request, flavours):
     """The standard VM, or the one that a test file's FLAVOUR names."""
-    request.node.vm = flavours(FLAVOURS[getattr(request.module, "FLAVOUR", "standard")])
+    flavour = request.config.option.flavour or getattr(request.module, "FLAVOUR", "standard")
+    request.node.vm = flavours(FLAVOURS[flavour])
     return request.node.vm
 
 

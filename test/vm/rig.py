@@ -7,25 +7,18 @@ thus guest, relay, VF, wire, peer and back.
 """
 
 import json
-import os
 import re
 import shlex
 import signal
 import subprocess
-import sys
 import threading
-import time
 import queue
 
-from vm import ROOT, NoAnswer, Vm, VmError
+from vm import NoAnswer, Within
 
-sys.path.insert(0, os.path.join(ROOT, "test", "functional"))
-
-import guest as functional_guest  # noqa: E402
-import wire_client as wire  # noqa: E402
-
-# Everything is emulated, on CPUs that others use too.
-SLOW = functional_guest.SLOW = 5
+import guest as functional_guest
+import patience
+import wire_client as wire
 
 PEER_MAC = "02:00:00:ff:00:01"  # what seqguest sends to
 SEQ_ADDRESS = "198.18.1.1"
@@ -35,13 +28,7 @@ SCRIPTS = "/usr/lib64/virtio-forwarder"
 
 def wait_for(predicate, timeout, what, interval=0.2):
     """The predicate's first true value; an AssertionError when there is none in time."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = predicate()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        time.sleep(interval)
+    return patience.wait_for(predicate, timeout, what, interval)
 
 
 def nic(index, mac, hub, bus="pcie.0"):
@@ -166,10 +153,10 @@ class Daemon:
 
     def start(self, *options, timeout=60):
         self.launch(*options)
-        deadline = time.monotonic() + timeout
+        limit = Within(timeout)
         while True:
             assert self.alive(), f"the daemon ended with {self.process.returncode}: {self.log_tail()}"
-            assert time.monotonic() < deadline, f"no statistics: {self.log_tail()}"
+            assert not limit.over(), f"no statistics: {self.log_tail()}"
             try:
                 self.relays([0], timeout=1)
                 return self
@@ -276,6 +263,8 @@ class Daemon:
 class SeqGuest(functional_guest.SeqGuest):
     """The functional tests' seqguest, in the VM. Its MAC is the VF's. run_as: (user, group), numbers
     without any privilege, as libvirt has QEMU run."""
+
+    slower = 5  # everything is emulated
 
     def __init__(self, vm, directory, path, mac, memory=128, cpus="0,2", run_as=None, **options):
         functional_guest.SeqGuest.serial += 1

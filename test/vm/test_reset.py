@@ -10,7 +10,7 @@ import pytest
 
 from rig import wait_for
 
-BACK = 15         # s (times rig.SLOW) until there is traffic again in an emulated machine
+BACK = 15         # s (times SeqGuest.slower) until there is traffic again in an emulated machine
 PATIENCE = 2000   # ms after which a guest gives up packets that went down with its VF
 
 
@@ -43,6 +43,7 @@ def comes_back(one):
     one.finish_clean()
 
 
+@pytest.mark.ci
 def test_pf_goes_down_and_up(vm, daemon, pair):
     """At once, and after a while."""
     pf = vm.nics[0].pf
@@ -123,6 +124,7 @@ def in_background(function):
     return thread
 
 
+@pytest.mark.ci
 def test_vf_is_unbound_from_under_us(daemon, pair, vfs):
     """The kernel asks for it, and waits until it has it. Its next driver may be another one."""
     beside, one = pair
@@ -154,6 +156,7 @@ def test_vf_that_was_unbound_can_be_removed(daemon, pair, vfs):
     pair[0].finish_clean()
 
 
+@pytest.mark.ci
 def test_vfs_leave_the_machine_and_return(vm, daemon, pair):
     """The PF takes all its VFs away, and makes new ones, which the host binds as before."""
     nic = vm.nics[0]

@@ -9,6 +9,7 @@ PATIENCE = 2000  # ms after which a guest gives up packets that went down with s
 BACK = 30        # s that traffic may take to be back in an emulated machine
 
 
+@pytest.mark.ci
 def test_guest_restarts(daemon, guest, vfs):
     daemon.start(f"--add-pci-vf={vfs[0].address}=0", f"--add-pci-vf={vfs[1].address}=1")
     beside = guest(daemon.socket_path(0), vfs[0])
@@ -23,6 +24,7 @@ def test_guest_restarts(daemon, guest, vfs):
     assert not daemon.dropped(0)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("how", ["stop", "kill9"])
 def test_daemon_restarts(daemon, guest, vfs, how):
     options = ["--vhostuser-client"] + [
@@ -37,10 +39,7 @@ def test_daemon_restarts(daemon, guest, vfs, how):
         getattr(daemon, how)()
         time.sleep(1)
         daemon.start(*options)
-        begin = time.monotonic()
-        for one in guests:
-            one.wait_received(100, timeout=BACK)
-        assert time.monotonic() - begin < BACK
+        assert sum(one.wait_received(100, timeout=BACK) for one in guests) < BACK
         for one in guests:
             one.command("reset")
             one.wait_received(300, timeout=20)

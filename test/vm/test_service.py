@@ -39,6 +39,7 @@ def running(service, guest, vfs, kvm):
     return guests
 
 
+@pytest.mark.ci
 def test_installed(vm, service):
     assert service.systemctl("is-enabled", UNIT, check=False) == "disabled"
     assert service.systemctl("is-enabled", "vio4wd_core_scheduler", check=False) == "disabled"
@@ -50,6 +51,7 @@ def test_installed(vm, service):
     assert vm.sh("rpm --verify --nodeps virtio-forwarder | grep -v ' c ' || :") == ""
 
 
+@pytest.mark.ci
 def test_sandbox(vm, service, running):
     """Under which `running` has brought its traffic across."""
     status = vm.read(f"/proc/{service.pid()}/status")
@@ -62,6 +64,7 @@ def test_sandbox(vm, service, running):
         "systemd-analyze security --no-pager --threshold=34 virtio-forwarder.service")
 
 
+@pytest.mark.ci
 def test_crash(service, running):
     pid = service.pid()
     service.systemctl("kill", "--signal=KILL", UNIT)
@@ -70,6 +73,7 @@ def test_crash(service, running):
     back(running, BACK)
 
 
+@pytest.mark.ci
 def test_restart_and_reload(vm, service, running):
     pid = service.pid()
     service.systemctl("restart", UNIT)

@@ -5,6 +5,7 @@ import pytest
 from rig import WIRE_IP, iperf3, wait_for
 
 
+@pytest.mark.ci
 def test_ping_and_bulk(daemon, kernel_guest, vfs, peer):
     daemon.start(f"--add-pci-vf={vfs[0].address}=0")
     one = kernel_guest("guest0", daemon.socket_path(0), vfs[0], "10.0.0.10")
@@ -34,6 +35,7 @@ def test_four_relays_at_once(daemon, guest, vfs):
         assert state.vf_to_vm.pkts_tx_to_vm >= final["received"]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("queues", [2])
 def test_queues(daemon, guest, vfs, queues):
     """An igb VF has two queues and no RSS: what comes, comes by one of them."""

@@ -13,10 +13,15 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import threading
-import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "test", "functional"))
+
+import patience  # noqa: E402
+from patience import Within  # noqa: E402
+
 IMAGE = os.path.join(ROOT, "build", "vm")
 
 
@@ -89,7 +94,10 @@ class Process:
             self.vm.tell(id=self.id, op=op, **request)
 
     def wait_started(self, timeout=30):
-        if not self._started.wait(timeout) or self.failure:
+        limit = Within(timeout)
+        while not self._started.wait(limit.left()) and not limit.over():
+            pass
+        if not self._started.is_set() or self.failure:
             raise VmError(f"`{shlex.join(self.args)}' could not be started: {self.failure}")
 
     def send_signal(self, number):
@@ -105,8 +113,11 @@ class Process:
         return self.returncode if self._ended.is_set() else None
 
     def wait(self, timeout=None):
-        if not self._ended.wait(timeout):
-            raise subprocess.TimeoutExpired(self.args, timeout)
+        """Some seconds of a quiet machine, as everywhere here."""
+        limit = Within(timeout or 0)
+        while not self._ended.wait(limit.left() if timeout else None):
+            if limit.over():
+                raise subprocess.TimeoutExpired(self.args, timeout)
         return self.returncode
 
 
@@ -170,15 +181,15 @@ class Vm:
         agent.close()
         monitor.close()
         threading.Thread(target=self._read, daemon=True).start()
-        self._monitor.settimeout(30)
+        self._monitor.settimeout(300)  # a limit for what never comes
         self.qmp("qmp_capabilities")
-        deadline = time.monotonic() + timeout
-        while not self._ready.wait(0.2):
+        limit = Within(timeout)
+        while not self._ready.wait(limit.left()):
             if self.process.poll() is not None:
                 with open(log, encoding="utf-8", errors="replace") as file:
                     raise VmError(f"QEMU ended with {self.process.returncode}: {file.read()}")
-            if time.monotonic() > deadline:
-                raise VmError(f"not booted within {timeout} s: {self.console()}")
+            if limit.over():
+                raise VmError(f"not booted within {limit}: {self.console()}")
         return self
 
     def console(self, lines=25):
@@ -265,12 +276,13 @@ class Vm:
 
     def request(self, endpoint, body, timeout=5.0):
         """One ZeroMQ request from inside; the answer's bytes."""
+        timeout *= patience.MARGIN * patience.stretch()
         process = self._ask(["request", endpoint], op="request", endpoint=endpoint,
                             body=base64.b64encode(body).decode(), timeout=timeout)
         answers = queue.SimpleQueue()
         process.handle = answers.put
         try:
-            answer = answers.get(timeout=timeout + 30)
+            answer = answers.get(timeout=timeout + 120)
         except queue.Empty:
             raise VmError(f"the agent says nothing: {self.console()}") from None
         finally:
