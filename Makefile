@@ -64,7 +64,7 @@ $(BUILD)/flags.mk: Makefile $(BUNDLED_DPDK:=/recipe)
 	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PACKAGES))"; \
 	   echo "PKG_LIBS := $$($(if $(BUNDLED_DPDK),pkg-config --static --libs libdpdk && )pkg-config \
 		--libs $(PACKAGES))" | tr '\n' ' '; echo; } > $@
-NO_BUILD := help deps demo bundled check-bundled check check-full check-vm check-deb rpm deb clean format
+NO_BUILD := help deps demo bundled check-bundled check check-full check-vm check-deb check-distros rpm deb clean format
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/flags.mk
 endif
@@ -142,6 +142,7 @@ help:
 #: make check-full   make check, and the slow suites behind it
 #: make check-deb    install, upgrade and purge the Debian package in a minimal Debian
 #: make check-vm     the same on SR-IOV NICs that QEMU emulates, in a virtual machine (no root needed)
+#: make check-distros  make demo, make check in a minimal Debian 12 and 13 (root or sudo; takes hours)
 #: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
 #: make bench-scale  what a packet costs, and whom, with one relay on 1, 2 and 4 workers
 #: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
@@ -159,7 +160,7 @@ deps:
 
 # These two are all that a newcomer has to type: they install, and build in a make of its own,
 # since the flags are not known before the packages are there.
-.PHONY: demo check check-full check-vm check-deb
+.PHONY: demo check check-full check-vm check-deb check-distros
 demo:
 	@scripts/install-build-deps --check --build --demo >/dev/null 2>&1 || \
 		scripts/install-build-deps --build --demo
@@ -189,6 +190,11 @@ check-deb:
 		scripts/install-build-deps --package
 	@DEB_BUILD_OPTIONS=nocheck $(MAKE) --no-print-directory deb
 	@test/deb/run
+
+check-distros:
+	@scripts/install-build-deps --check --distros >/dev/null 2>&1 || \
+		scripts/install-build-deps --distros
+	@test/distros/run
 
 # With a DPDK of our own: static, and with ports for 64 relays. The distribution's holds 32. BUNDLED_MARCH
 # (native) says which CPU it is for.
