@@ -235,7 +235,7 @@ check-layers: $(OBJECTS) $(MAIN_OBJECT)
 	@test/check-layers --objects $(BUILD)/obj --only base,event,sys,dpdk,guest,rpc/transport,main
 
 lint: check-layers
-	@clang-format --dry-run --Werror $(C_FILES)
+	@test/format $(C_FILES)
 	@test/lint $(SH_FILES)
 
 # --- installation -----------------------------------------------------------------------------
