@@ -149,6 +149,7 @@ help:
 #: make check-all    before a release: all of these suites in full, and each fuzz target for a while
 #: make check-deb    install, upgrade and purge the Debian package in a minimal Debian
 #: make check-vm     the same on SR-IOV NICs that QEMU emulates, in a virtual machine (no root needed)
+#: make check-distros  make demo, make check in a minimal Debian 12 and 13 (root or sudo; takes hours)
 #: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
 #: make bench-scale  what a packet costs, and whom, with one relay on 1, 2 and 4 workers
 #: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
@@ -206,6 +207,11 @@ check-deb:
 	@DEB_BUILD_OPTIONS=nocheck $(MAKE) --no-print-directory deb
 	@test/deb/run
 
+check-distros:
+	@scripts/install-build-deps --check --distros >/dev/null 2>&1 || \
+		scripts/install-build-deps --distros
+	@test/distros/run
+
 # With a DPDK of our own: static, and with ports for 64 relays. The distribution's holds 32. BUNDLED_MARCH
 # (native) says which CPU it is for; BUNDLED_DRIVERS=test builds but those that check-bundled takes.
 .PHONY: bundled check-bundled
@@ -250,7 +256,7 @@ lint:
 
 .PHONY: check-format check-scripts tidy
 check-format:
-	@clang-format --dry-run --Werror $(C_FILES)
+	@test/format $(C_FILES)
 
 check-scripts:
 	@test/lint $(SH_FILES)

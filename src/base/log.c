@@ -169,8 +169,8 @@ static void write_stdout(int severity, const char *text)
 	write_line(severity, text);
 }
 
-static void __attribute__((format(printf, 2, 0)))
-write_message(int severity, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) void write_message(int severity, const char *format,
+                                                                va_list args)
 {
 	int saved_errno = errno; /* callers log, then return -errno */
 	char raw[LINE_MAX_BYTES], text[LINE_MAX_BYTES];

@@ -27,10 +27,10 @@ struct log_limit {
 	uint64_t window_start_ms; /* monotonic ms */
 	unsigned seen;            /* messages in this window */
 };
-#define LOG_LIMIT(interval, count)                          \
-	{                                                   \
-		.interval_ms = (interval), .burst = (count) \
-	}
+/* clang-format's versions break braces of macros differently. */
+/* clang-format off */
+#define LOG_LIMIT(interval, count) {.interval_ms = (interval), .burst = (count)}
+/* clang-format on */
 
 /* True when the message may be written; *suppressed = messages left out since the last one. */
 bool log_limit_admit(struct log_limit *limit, unsigned *suppressed);

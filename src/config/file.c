@@ -31,8 +31,8 @@ struct parser {
 	size_t word_len;
 };
 
-static int __attribute__((format(printf, 3, 4)))
-refuse(struct parser *p, unsigned line, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) int refuse(struct parser *p, unsigned line,
+                                                        const char *format, ...)
 {
 	char text[ERROR_TEXT_MAX];
 	va_list args;

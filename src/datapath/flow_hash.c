@@ -206,5 +206,7 @@ uint32_t flow_hash(const struct rte_mbuf *pkt)
 	if (likely(pkt->next == NULL || pkt->data_len >= FLOW_HASH_BYTES))
 		return flow_hash_frame(rte_pktmbuf_mtod(pkt, const uint8_t *),
 		                       RTE_MIN(pkt->data_len, (uint32_t)FLOW_HASH_BYTES));
-	return flow_hash_frame(copy, gather(pkt, copy, sizeof(copy)));
+	uint32_t length = gather(pkt, copy, sizeof(copy));
+
+	return flow_hash_frame(copy, length);
 }

@@ -32,8 +32,10 @@ int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err)
 {
 	/* EAL writes into the array that it gets. */
 	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
-	int rc = copy != NULL ? dpdk_log_open() : -ENOMEM;
 
+	if (copy == NULL)
+		return error_set(err, ENOMEM, "DPDK's log cannot be taken over");
+	int rc = dpdk_log_open();
 	if (rc < 0) {
 		free(copy);
 		return error_set(err, -rc, "DPDK's log cannot be taken over");

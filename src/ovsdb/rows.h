@@ -26,10 +26,10 @@ struct rows {
 	struct log_limit malformed;
 };
 
-#define ROWS_INIT                                \
-	{                                        \
-		.malformed = LOG_LIMIT(60000, 5) \
-	}
+/* clang-format's versions break braces of macros differently. */
+/* clang-format off */
+#define ROWS_INIT {.malformed = LOG_LIMIT(60000, 5)}
+/* clang-format on */
 
 /* The updates of RFC 7047's table-updates: inserts, changes, deletions. With whole they are the
  * table, and rows that are not among them go. 0; -EPROTO or -ENOMEM with err filled: what is in

@@ -134,12 +134,13 @@ static int file_replace(const struct bind_record *record)
 	if (unlinkat(dir, NEW_NAME, 0) < 0 && errno != ENOENT)
 		return -errno;
 	int fd = openat(dir, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (fd < 0)
+		return -errno;
+	FILE *file = fdopen(fd, "w");
 	if (file == NULL) {
 		int code = errno;
 
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return -code;
 	}
 	int rc = entries_write(record, file);

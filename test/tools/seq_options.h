@@ -34,10 +34,11 @@ struct option_row {
 	const char *help;
 };
 
-#define ROW(name, kind, field, min, max, help)                                       \
-	{                                                                            \
-		name, OPTION_##kind, offsetof(struct options, field), min, max, help \
-	}
+/* clang-format's versions break braces of macros differently. */
+/* clang-format off */
+#define ROW(name, kind, field, min, max, help) \
+	{name, OPTION_##kind, offsetof(struct options, field), min, max, help}
+/* clang-format on */
 
 static const struct option_row option_rows[] = {
         ROW("path", TEXT, path, 0, 0, "the vhost-user socket"),

@@ -14,8 +14,8 @@
 /* Who may come in. */
 struct endpoint_access {
 	unsigned connections_max; /* of one endpoint; > 0 */
-	bool has_group; /* that may use ipc paths, besides root and the daemon's user … */
-	gid_t group;    /* … this one */
+	bool has_group; /* a group may use ipc paths, besides root and the daemon's user */
+	gid_t group;    /* that one */
 	/* Z85 text, of the daemon's secret key: then tcp is for clients with keys, and need not be
 	 * the loopback. Or NULL. Used during the call only. */
 	const char *curve_secret;

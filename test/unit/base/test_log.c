@@ -32,8 +32,8 @@ void __wrap___syslog_chk(int severity, int flag, const char *format, ...);
 void __wrap_openlog(const char *ident, int option, int facility);
 void __wrap_closelog(void);
 
-static void __attribute__((format(printf, 2, 0)))
-take_syslog(int severity, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) void take_syslog(int severity, const char *format,
+                                                              va_list args)
 {
 	char text[4000];
 

@@ -136,6 +136,7 @@ static inline void option(const char *text)
 
 static inline void run(void)
 {
+	static char program[] = "virtio-forwarder", check[] = "--check", cpus[] = "--cpus=1,2,5";
 	char texts[6][128];
 	char *argv[RIG_WORDS_MAX];
 	int argc = 0;
@@ -146,9 +147,9 @@ static inline void run(void)
 	snprintf(texts[3], sizeof(texts[3]), "--zmq-stats-ep=ipc://%.60s/run/stats", tree_root);
 	snprintf(texts[4], sizeof(texts[4]), "--add-pci-vf=%s", machine.vf0);
 	snprintf(texts[5], sizeof(texts[5]), "--add-pci-vf=%s", machine.vf1);
-	argv[argc++] = (char *)(uintptr_t) "virtio-forwarder";
-	argv[argc++] = (char *)(uintptr_t) "--check";
-	argv[argc++] = (char *)(uintptr_t) "--cpus=1,2,5";
+	argv[argc++] = program;
+	argv[argc++] = check;
+	argv[argc++] = cpus;
 	for (size_t i = 0; i < 6; i++)
 		argv[argc++] = texts[i];
 	for (size_t i = 0; i < machine.n_more; i++)
