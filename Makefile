@@ -57,6 +57,7 @@ ARCHIVE := $(BUILD)/libvirtio-forwarder.a
 BINARY  := $(BUILD)/virtio-forwarder
 UNIT_TESTS := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard test/unit/*/test_*.c)))
 TOOLS   := $(patsubst test/tools/%.c,$(BUILD)/tools/%,$(sort $(wildcard test/tools/*.c)))
+BURST_COST := $(BUILD)/bench/burst_cost
 MAN_PAGE := $(BUILD)/virtio-forwarder.8
 
 .PHONY: all
@@ -123,6 +124,13 @@ $(BUILD)/tools/%: test/tools/%.c $(BUILD)/flags.mk
 	$(call say,TOOL,$@)
 	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS_OURS) $(PKG_LIBS)
 
+# As the daemon is linked, but for what it frees packets with.
+$(BURST_COST): test/bench/burst_cost.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)
+	$(Q)$(CC) $(CPPFLAGS_OURS) $(CFLAGS_OURS) -MMD -MP -MF $@.d $< -o $@ $(call wraps,$<) \
+		$(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond
+
 .PHONY: tools unit-tests check-unit
 tools: $(TOOLS)
 unit-tests: $(UNIT_TESTS)
@@ -150,8 +158,9 @@ help:
 #: make check-deb    install, upgrade and purge the Debian package in a minimal Debian
 #: make check-vm     the same on SR-IOV NICs that QEMU emulates, in a virtual machine (no root needed)
 #: make check-distros  make demo, make check in a minimal Debian 12 and 13 (root or sudo; takes hours)
-#: make bench        compare with dpdk-testpmd (wants a quiet machine and 2 MB hugepages)
+#: make bench        ratios to dpdk-testpmd and OVS-DPDK, measured in turns (root, 2 MB hugepages)
 #: make bench-scale  what a packet costs, and whom, with one relay on 1, 2 and 4 workers
+#: make bench-instructions  what the packet path executes for a burst, counted by callgrind
 #: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
 #: make install      to $(DESTDIR)$(PREFIX)
 #: make rpm          build/rpm/*.rpm
@@ -229,17 +238,22 @@ check-bundled: bundled
 	@$(parallel_make) all tools
 	@test/run-checks --bundled
 
-.PHONY: bench
+# BENCH_FLAGS are theirs, such as BENCH_FLAGS='--cells=vf-to-vm-64-* --peers=ovs'.
+.PHONY: bench bench-scale bench-instructions
+BENCH_FLAGS ?=
 bench: all
-	test/bench/bench.py
+	test/bench/bench.py $(BENCH_FLAGS)
 
-.PHONY: bench-scale
 bench-scale: all tools
-	test/bench/bench_scale.py
+	test/bench/bench_scale.py $(BENCH_FLAGS)
+
+bench-instructions: $(BURST_COST)
+	test/bench/count_instructions.py $(BENCH_FLAGS)
 
 # --- keeping it clean -------------------------------------------------------------------------
 
-C_FILES  := $(sort $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] test/unit/*/*.[ch] test/tools/*.[ch] test/fuzz/*.[ch]))
+C_FILES  := $(sort $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] test/unit/*/*.[ch] test/tools/*.[ch] test/fuzz/*.[ch] \
+	test/bench/*.[ch]))
 SH_FILES := $(shell git ls-files 2>/dev/null | xargs -r grep -lE '^\#!(/usr)?/bin/(env )?(ba)?sh' 2>/dev/null)
 
 .PHONY: format lint check-layers
@@ -364,7 +378,7 @@ clean:
 distclean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(UNIT_TESTS:=.d) $(TOOLS:=.d)
+-include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(BURST_COST:=.d)
 
 # --- fuzzing ----------------------------------------------------------------------------------
 

@@ -1,335 +1,162 @@
 #!/usr/bin/python3
-"""Physical-virtual-physical: what one worker forwards between a VF and a guest, ours against testpmd.
+"""What one worker forwards between a VF and a guest, compared with dpdk-testpmd and OVS-DPDK.
 
-The VF is net_null, the guest testpmd on net_virtio_user, counting at its own port. Ours is the
-daemon; the yardstick `dpdk-testpmd --forward-mode=io` between net_vhost and net_null. Both offer
-mergeable buffers, the guest's rings have 1024 entries. Runs of the two alternate, and what counts is
-the median of their ratios, as the machine's speed drifts. The worker has one CPU for itself, the
-guest another; everything else sleeps. Missing 2 MB hugepages are reserved, and given back at the end.
+The VF is net_null, the guest testpmd on net_virtio_user, counting at its own port. Two forwarders,
+with a guest each, are up at once, and by SIGSTOP and SIGCONT they take turns: one pair runs for a
+quarter of a second while the other stands. What counts is the median of the ratios of neighbouring
+turns, and its quartiles tell how far to trust it. All is started anew some times; "starts" are the
+lowest and the highest median of these. So a machine whose speed drifts, or which is busy with other
+things, tells the truth about ratios; packets a second are for orientation.
+
+The worker has one CPU, the guest another. In the cell with idle guests ours, with that many relays
+and guests connected on the same worker, is compared with ours alone. Missing 2 MB hugepages are
+reserved, and given back however this ends. What it cannot show: a NIC's work, for the VF costs
+nothing; guests on QEMU; several workers (that is bench_scale.py's).
 """
 
 import argparse
-import atexit
-import fnmatch
-import itertools
-import json
+import collections
+import contextlib
 import os
-import re
-import shutil
-import signal
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "test", "functional"))
+import cells
+import peers
+import report
+import turns
+from guests import BusyGuest, IdleGuests
+from leftovers import Leftovers
+from process import BenchError, Process, end_in_order_on_signals
 
-import wire_client as wire  # noqa: E402
-
-BINARY = os.environ.get("VIRTIO_FORWARDER", os.path.join(ROOT, "build", "virtio-forwarder"))
-PAGES_KB = 2048
-MEMORY_MB = 512  # of each process: two run at a time
-DIRECTIONS = ("vf-to-vm", "vm-to-vf")
-CELLS = [
-    (size, direction, ring)
-    for direction, size, ring in itertools.product(DIRECTIONS, (64, 1518), ("split", "packed"))
-]
+MEMORY_MB = 1024  # of hugepages, for each side: a forwarder and its guests
+Cpus = collections.namedtuple("Cpus", "worker guest")
 
 
-def fail(text):
-    sys.exit(f"bench: {text}")
+def start_side(stack, parent, name, cpus, cell):
+    """A forwarder with its guests, paused; the stack stops them, guests first."""
+    directory = tempfile.mkdtemp(dir=parent, prefix=f"{name}-")
+    forwarder = peers.forwarder_for(name)(directory, cpus)
+    stack.callback(forwarder.stop)
+    forwarder.start(cell)
+    if cell.idle:
+        idle = IdleGuests(directory, cpus, cell, forwarder.sockets[1:])
+        stack.callback(idle.stop)
+        idle.wait_for(lambda: forwarder.connected() == cell.idle, 60, "connected")
+        idle.pause()  # which leaves its sockets connected
+    guest = BusyGuest(directory, cpus, cell, forwarder.sockets[0])
+    stack.callback(guest.stop)
+    side = turns.Side(forwarder, guest)
+    side.settle(0.5)
+    return side
 
 
-# --- hugepages -------------------------------------------------------------------------------
-
-PAGES = f"/sys/kernel/mm/hugepages/hugepages-{PAGES_KB}kB"
-
-
-def pages(name):
-    with open(os.path.join(PAGES, name), encoding="ascii") as file:
-        return int(file.read())
-
-
-def set_pages(count):
-    with open(os.path.join(PAGES, "nr_hugepages"), "w", encoding="ascii") as file:
-        file.write(str(count))
-
-
-def reserve_pages():
-    """Enough for two processes at once; what was missing is given back at exit."""
-    if not os.path.isdir(PAGES):
-        fail(f"this kernel has no hugepages of {PAGES_KB} kB")
-    needed = 2 * MEMORY_MB * 1024 // PAGES_KB + 32
-    before = pages("nr_hugepages")
-    missing = needed - pages("free_hugepages")
-    if missing <= 0:
-        return
-    atexit.register(set_pages, before)
-    set_pages(before + missing)
-    if pages("free_hugepages") < needed:
-        fail(f"{needed} free hugepages of {PAGES_KB} kB are needed, the kernel gave "
-             f"{pages('free_hugepages')}: free some memory")
-
-
-# --- processes -------------------------------------------------------------------------------
-
-
-class Process:
-    def __init__(self, name, directory, command, interactive=False, environment=None):
-        self.name = name
-        self.log_path = os.path.join(directory, f"{name}.log")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE if interactive else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if interactive else log,
-                stderr=log if interactive else subprocess.STDOUT,
-                env={**os.environ, "RUNTIME_DIRECTORY": directory, **(environment or {})},
-            )
-
-    def fail(self, why):
-        with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            fail(f"{self.name} {why}:\n" + "".join(log.readlines()[-15:]))
-
-    def check(self):
-        if self.process.poll() is not None:
-            self.fail(f"ended with {self.process.returncode}")
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-
-def eal(lcores, prefix):
-    return ["--in-memory", "--single-file-segments", "--no-pci", "--no-telemetry",
-            f"--lcores={lcores}", f"--file-prefix={prefix}"]
-
-
-def null_device(size, direction):
-    """The VF: a source of packets without end, or a sink alone."""
-    return f"net_null0,size={size}" + (",no-rx=1" if direction == "vm-to-vf" else "")
-
-
-def start_daemon(directory, cpus, cell):
-    size, direction, _ = cell
-    notify_path = os.path.join(directory, "notify")
-    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    notify.bind(notify_path)
-    process = Process(
-        "virtio-forwarder",
-        directory,
-        [
-            BINARY,
-            "--nodaemon",
-            "--loglevel=5",
-            f"--cpus={cpus.worker}",
-            f"--master-lcore={cpus.guest}",
-            "--enable-mrgbuf",
-            "--max-queues=1",
-            f"--pid-path={directory}",
-            f"--vhost-path={directory}",
-            f"--zmq-stats-ep=ipc://{directory}/stats",
-            "--eal=--no-pci --in-memory",
-            f"--add-pci-vf={null_device(size, direction)}=0",
-        ],
-        environment={"NOTIFY_SOCKET": notify_path},
-    )
-    notify.settimeout(30)
-    try:
-        while b"READY=1" not in notify.recv(4096).split(b"\n"):
-            pass
-    except TimeoutError:
-        process.check()
-        process.fail("did not get ready")
-    finally:
-        notify.close()
-        os.unlink(notify_path)
-    deadline = time.monotonic() + 20
-    while not wire.relay(f"ipc://{directory}/stats", 0).vf_to_vm.active:
-        if time.monotonic() > deadline:
-            process.fail("did not attach its VF")
-        time.sleep(0.05)
-    return process, os.path.join(directory, "virtio-forwarder0.sock")
-
-
-def start_testpmd(directory, cpus, cell):
-    size, direction, _ = cell
-    path = os.path.join(directory, "vhost.sock")
-    process = Process(
-        "testpmd",
-        directory,
-        [
-            "dpdk-testpmd",
-            *eal(f"0@{cpus.guest},1@{cpus.worker}", "bench-backend"),
-            f"--vdev=net_vhost0,iface={path},queues=1",
-            f"--vdev={null_device(size, direction)}",
-            "--",
-            "--forward-mode=io",
-            "--auto-start",
-            "--total-num-mbufs=32768",
-            "--stats-period=3600",
-        ],
-    )
-    deadline = time.monotonic() + 30
-    while not os.path.exists(path):
-        process.check()
-        if time.monotonic() > deadline:
-            process.fail("made no socket")
-        time.sleep(0.05)
-    time.sleep(0.3)
-    return process, path
-
-
-class Guest(Process):
-    """testpmd, asked for its port's statistics over its prompt."""
-
-    def __init__(self, directory, cpus, cell, path):
-        size, direction, ring = cell
-        packed = ",packed_vq=1" if ring == "packed" else ""
-        super().__init__(
-            "guest",
-            directory,
-            [
-                "stdbuf",
-                "-oL",
-                "dpdk-testpmd",
-                *eal(f"0@{cpus.guest},1@{cpus.guest}", "bench-guest"),
-                f"--vdev=net_virtio_user0,path={path},queue_size=1024,mrg_rxbuf=1{packed}",
-                "--",
-                "--interactive",
-                "--auto-start",
-                "--rxd=1024",
-                "--txd=1024",
-                "--total-num-mbufs=32768",
-                f"--txpkts={size}",
-                "--forward-mode=" + ("rxonly" if direction == "vf-to-vm" else "txonly"),
-            ],
-            interactive=True,
-        )
-        self.counter = "RX-packets" if direction == "vf-to-vm" else "TX-packets"
-
-    def packets(self):
-        """(when, how many) at its port."""
-        self.process.stdin.write(b"show port stats 0\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
-            match = re.search(rb"%s: +(\d+)" % self.counter.encode(), line)
-            if match:
-                return time.monotonic(), int(match.group(1))
-        self.process.wait(10)
-        return self.fail(f"ended with {self.process.returncode}")
-
-    def stop(self):
-        super().stop()
-        self.process.stdin.close()
-        self.process.stdout.close()
-
-
-BACKENDS = {"ours": start_daemon, "testpmd": start_testpmd}
-
-
-def measure(backend, cpus, cell, seconds, warm_up):
-    """Mpps at the guest."""
-    directory = tempfile.mkdtemp(prefix="vf-bench-")
-    process = guest = None
-    try:
-        process, path = BACKENDS[backend](directory, cpus, cell)
-        guest = Guest(directory, cpus, cell, path)
-        guest.packets()  # it is up
-        time.sleep(warm_up)
-        begin, before = guest.packets()
-        time.sleep(seconds)
-        end, after = guest.packets()
-        process.check()
-        return (after - before) / (end - begin) / 1e6
-    finally:
-        for one in (guest, process):
-            if one:
-                one.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-# --- the table -------------------------------------------------------------------------------
-
-
-def name_of(cell):
-    size, direction, ring = cell
-    return f"{direction}-{size}-{ring}"
+def measure(parent, peer, args, cell):
+    """The comparison of ours with a peer in one cell."""
+    runs = []
+    for _ in range(args.starts):
+        with contextlib.ExitStack() as stack:
+            ours = start_side(stack, parent, peers.Ours.name, args.cpus, cell)
+            theirs = start_side(stack, parent, peer, args.cpus, cell.alone())
+            runs.append(turns.take(ours, theirs, args.turns, args.turn_seconds))
+    return turns.summary(runs)
 
 
 def arguments():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="measured (%(default)s)")
-    parser.add_argument("--warm-up", type=float, default=1.0, metavar="SECONDS")
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [*peers.PEERS, peers.ALONE]
     parser.add_argument("--cells", default="*", metavar="PATTERN",
                         help="such as 'vf-to-vm-64-*', or several with commas between; all: "
-                        + ", ".join(name_of(cell) for cell in CELLS))
-    parser.add_argument("--worker-cpu", type=int, dest="worker", help="the last one")
-    parser.add_argument("--guest-cpu", type=int, dest="guest", help="the first one")
-    parser.add_argument("--json", metavar="FILE", help="write the raw figures there as well")
+                        + ", ".join(cell.name for cell in cells.CELLS))
+    parser.add_argument("--peers", default=",".join(names), metavar="NAME[,NAME]",
+                        help="whom to compare with (%(default)s); alone is for the cell with idle "
+                        "guests only")
+    parser.add_argument("--starts", type=int, default=4,
+                        help="of both sides, one after the other (%(default)s)")
+    parser.add_argument("--turns", type=int, default=6,
+                        help="of each side after each start (%(default)s)")
+    parser.add_argument("--turn-seconds", type=float, default=0.25, metavar="SECONDS",
+                        help="(%(default)s)")
+    parser.add_argument("--worker-cpu", type=int, metavar="CPU", help="the last one")
+    parser.add_argument("--guest-cpu", type=int, metavar="CPU", help="the first one")
+    parser.add_argument("--nice", type=int, default=-10,
+                        help="priority of what is measured, against other work on its CPUs "
+                        "(%(default)s)")
+    parser.add_argument("--json", metavar="FILE",
+                        help="write all figures there as well, - is the standard output")
     args = parser.parse_args()
+    args.cells = cells.choose(args.cells)
+    args.peers = args.peers.split(",")
+    if not args.cells:
+        parser.error("--cells: no such cell")
+    if not set(args.peers) <= set(names):
+        parser.error(f"--peers: choose among {', '.join(names)}")
+    if not 1 <= args.turns <= 1000 or not 1 <= args.starts <= 1000 or \
+            not 0.01 <= args.turn_seconds <= 60:
+        parser.error("1 to 1000 starts, 1 to 1000 turns, of 0.01 to 60 seconds")
+    if not -20 <= args.nice <= 19:
+        parser.error("--nice: -20 to 19")
+    args.cpus = choose_cpus(parser, args)
+    return args
+
+
+def choose_cpus(parser, args):
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
-        fail("two CPUs are needed")
-    args.worker = usable[-1] if args.worker is None else args.worker
-    args.guest = usable[0] if args.guest is None else args.guest
-    patterns = args.cells.split(",")
-    args.cells = [cell for cell in CELLS
-                  if any(fnmatch.fnmatch(name_of(cell), pattern) for pattern in patterns)]
-    if not args.cells or args.rounds < 1:
-        parser.error("nothing to do")
-    return args
+        parser.error("two CPUs are needed, and this process may use one only")
+    cpus = Cpus(usable[-1] if args.worker_cpu is None else args.worker_cpu,
+                usable[0] if args.guest_cpu is None else args.guest_cpu)
+    if not set(cpus) <= set(usable):
+        parser.error(f"CPUs are among {usable}")
+    return cpus
+
+
+def measure_all(args, missing):
+    """[(cell, peer, Result)], and how many comparisons failed."""
+    found, failed = [], 0
+    with Leftovers() as leftovers:
+        leftovers.reserve_pages(2 * MEMORY_MB)
+        for cell in args.cells:
+            for peer in [name for name in peers.peers_of(cell)
+                         if name in args.peers and name not in missing]:
+                try:
+                    found.append((cell, peer, measure(leftovers.directory, peer, args, cell)))
+                    report.line(*found[-1])
+                except BenchError as error:
+                    failed += 1
+                    report.failure(cell, peer, error)
+    return found, failed
 
 
 def main():
     args = arguments()
     if os.geteuid() != 0:
-        fail("needs root, for hugepages")
-    if not os.path.exists(BINARY):
-        fail(f"{BINARY} is not there: run make")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    reserve_pages()
-    row = "{:<22} {:>12} {:>12} {:>8} {:>15}"
-    print(f"one worker on CPU {args.worker}, the guest on CPU {args.guest}; medians of "
-          f"{args.rounds} rounds of {args.seconds:g} s; {load()}")
-    print(row.format("cell", "ours Mpps", "testpmd Mpps", "ratio", "ratios from-to"))
-    raw, ratios = {}, []
-    for cell in args.cells:
-        rates = {name: [] for name in BACKENDS}
-        for turn in range(args.rounds):
-            for name in list(BACKENDS)[:: -1 if turn % 2 else 1]:
-                rates[name].append(measure(name, args, cell, args.seconds, args.warm_up))
-        each = [ours / theirs if theirs else float("inf")
-                for ours, theirs in zip(rates["ours"], rates["testpmd"])]
-        ratios.append(statistics.median(each))
-        raw[name_of(cell)] = rates
-        print(row.format(name_of(cell), *(f"{statistics.median(rates[n]):.2f}" for n in BACKENDS),
-                         f"{ratios[-1]:.3f}", f"{min(each):.2f}-{max(each):.2f}"), flush=True)
-    print(f"lowest median of ratios: {min(ratios):.3f}")
-    print("raw Mpps, round by round:")
-    for cell, rates in raw.items():
-        for name, values in rates.items():
-            print(f"  {cell:<20} {name:<8} " + " ".join(f"{value:.2f}" for value in values))
+        raise BenchError("needs root, for hugepages")
+    peers.require_ours()
+    end_in_order_on_signals()
+    Process.nice = args.nice
+    missing = peers.missing(name for name in args.peers
+                            if any(name in peers.peers_of(cell) for cell in args.cells))
+    if args.json == "-":
+        report.table = sys.stderr
+    report.left_out(missing)
+    report.heading(
+        f"one worker on CPU {args.cpus.worker}, the guest on CPU {args.cpus.guest}; {args.starts} "
+        f"starts, {args.turns} turns of {args.turn_seconds:g} s each; medians; load "
+        f"{os.getloadavg()[0]:.1f} at the start")
+    found, failed = measure_all(args, missing)
     if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(raw, file, indent=1)
-    return 0
-
-
-def load():
-    return f"load {os.getloadavg()[0]:.1f} at the start"
+        settings = {"starts": args.starts, "turns": args.turns, "turn_seconds": args.turn_seconds,
+                    "nice": args.nice, **args.cpus._asdict()}
+        report.write_json(args.json, settings, found, missing)
+    return 1 if failed or not found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BenchError as problem:
+        sys.exit(f"bench: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)
