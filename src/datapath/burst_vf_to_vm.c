@@ -1,6 +1,6 @@
-/* From the VF to the guest. A full guest queue never stops the reading of the VF: the lane holds
- * a bounded backlog, drops the newest packets beyond it, and counts them. Called by the lane's
- * owner only.
+/* From the VF to the guest: receive, send, hold back. A full guest queue, or one that pauses, never
+ * stops the reading of the VF: the lane holds a bounded backlog, drops the newest packets beyond
+ * it, and counts them. Called by the lane's owner only.
  *
  * A lane that serves several guest queues spreads flows over them, with a backlog for each: one
  * that stalls holds up its own flows alone. All of them share what a lane may hold back, since the
@@ -28,29 +28,44 @@ static void drop_full(struct lane *lane, struct rte_mbuf **pkts, uint32_t n)
 	burst_drop(pkts, n, &lane->counters.dropped_full_pkts, &lane->counters.dropped_full_bytes);
 }
 
-/* Sends to one of the guest's queues from the front of pkts and frees what was sent; `bytes` is the
- * length of all n. Returns how many are done with: all of them when the guest is gone. */
-static inline uint32_t send_to_guest(const struct lane_work *work, uint16_t queue,
-                                     struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
+static inline void count_sent(struct lane *lane, uint32_t n, uint64_t bytes)
 {
-	struct lane *lane = work->lane;
-	int sent = work->guest->ops->send(work->guest, queue, pkts, (uint16_t)n);
+	counter_add(&lane->counters.tx_pkts, n);
+	counter_add(&lane->counters.tx_bytes, bytes);
+}
 
-	if (unlikely(sent < 0)) {
+/* What becomes of a burst that was not accepted as a whole. Not inline: the others are spared what
+ * this one needs to remember. */
+static __rte_noinline int sent_less(struct lane *lane, struct rte_mbuf **pkts, uint32_t n,
+                                    uint64_t bytes, int sent)
+{
+	if (sent == END_PAUSED)
+		return END_PAUSED;
+	if (sent < 0) {
 		drop_absent(lane, pkts, n);
-		return n;
+		return (int)n;
 	}
-	if (unlikely((uint32_t)sent < n))
-		bytes -= burst_bytes(pkts + sent, n - sent);
-	if (likely(sent > 0)) {
-		counter_add(&lane->counters.tx_pkts, sent);
-		counter_add(&lane->counters.tx_bytes, bytes);
-		rte_pktmbuf_free_bulk(pkts, sent);
-	}
+	count_sent(lane, (uint32_t)sent, bytes - burst_bytes(pkts + sent, n - (uint32_t)sent));
 	return sent;
 }
 
-/* The oldest packets first; stops at the first one that the guest has no room for. */
+/* The sink. Sends to one of the guest's queues from the front of pkts; `bytes` is the length of all
+ * n. Returns how many are done with, all of them when the guest is gone; or END_PAUSED, and none
+ * is.
+ */
+static inline int send_to_guest(const struct lane_work *work, uint16_t queue,
+                                struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
+{
+	int sent = work->to_guest(work->guest, queue, pkts, (uint16_t)n);
+
+	if (unlikely(sent != (int)n))
+		return sent_less(work->lane, pkts, n, bytes, sent);
+	count_sent(work->lane, n, bytes);
+	return sent;
+}
+
+/* The oldest packets first; stops at the first one that the guest has no room for, or at once when
+ * the queue pauses. */
 static uint32_t send_backlog(const struct lane_work *work, uint16_t queue, struct backlog *backlog)
 {
 	uint32_t total = 0;
@@ -59,14 +74,16 @@ static uint32_t send_backlog(const struct lane_work *work, uint16_t queue, struc
 		uint32_t n;
 		struct rte_mbuf **pkts = backlog_front(backlog, &n);
 
-		/* No more at once than a backend takes: else "refused" would not mean "no room". */
+		/* No more at once than an end takes: else "refused" would not mean "no room". */
 		n = RTE_MIN(n, LANE_BURST);
 
-		uint32_t sent = send_to_guest(work, queue, pkts, n, burst_bytes(pkts, n));
+		int sent = send_to_guest(work, queue, pkts, n, burst_bytes(pkts, n));
 
-		backlog_pop(backlog, sent);
-		total += sent;
-		if (sent == n)
+		if (sent == END_PAUSED)
+			break;
+		backlog_pop(backlog, (uint32_t)sent);
+		total += (uint32_t)sent;
+		if ((uint32_t)sent == n)
 			continue;
 		/* A frame longer than a guest's single buffers would never fit, and everything
 		 * behind it would wait for ever: it does not get to wait. */
@@ -80,18 +97,21 @@ static uint32_t send_backlog(const struct lane_work *work, uint16_t queue, struc
 	return total;
 }
 
-/* Keeps the first `room` of the packets at most. Returns how many it keeps. */
+/* Keeps what was not sent of the n packets, the first `room` of it at most. Returns how many it
+ * keeps.
+ */
 static uint32_t hold_back(struct lane *lane, struct backlog *backlog, uint32_t room,
-                          struct rte_mbuf **pkts, uint32_t n)
+                          struct rte_mbuf **pkts, uint32_t n, int sent)
 {
-	uint32_t held = backlog_push(backlog, pkts, RTE_MIN(n, room));
+	uint32_t done = sent > 0 ? (uint32_t)sent : 0;
+	uint32_t held = backlog_push(backlog, pkts + done, RTE_MIN(n - done, room));
 
-	if (unlikely(held < n))
-		drop_full(lane, pkts + held, n - held);
+	if (unlikely(done + held < n))
+		drop_full(lane, pkts + done + held, n - done - held);
 	return held;
 }
 
-/* A burst from the VF, counted. */
+/* The source: a burst from the VF, counted. */
 static inline uint32_t receive_from_vf(const struct lane_work *work, struct rte_mbuf **pkts,
                                        uint64_t *bytes)
 {
@@ -111,8 +131,9 @@ unsigned burst_vf_to_vm(const struct lane_work *work)
 	struct rte_mbuf *pkts[LANE_BURST];
 	struct lane *lane = work->lane;
 	struct backlog *backlog = &lane->backlog;
-	uint32_t done = 0, sent = 0;
+	uint32_t done = 0;
 	uint64_t bytes;
+	int sent = 0;
 
 	if (unlikely(backlog->count > 0))
 		done = send_backlog(work, work->guest_queue, backlog);
@@ -123,8 +144,8 @@ unsigned burst_vf_to_vm(const struct lane_work *work)
 
 	if (likely(backlog->count == 0))
 		sent = send_to_guest(work, work->guest_queue, pkts, n, bytes);
-	if (unlikely(sent < n))
-		hold_back(lane, backlog, backlog_room(backlog), pkts + sent, n - sent);
+	if (unlikely(sent < (int)n))
+		hold_back(lane, backlog, backlog_room(backlog), pkts, n, sent);
 	return done + n;
 }
 
@@ -162,14 +183,13 @@ static void send_or_hold(const struct lane_work *work, uint16_t queue, struct rt
 {
 	struct lane_spread *spread = work->lane->spread;
 	struct backlog *backlog = &spread->backlogs[queue];
-	uint32_t sent = 0;
+	int sent = 0;
 
 	if (likely(backlog->count == 0))
 		sent = send_to_guest(work, queue, pkts, n, burst_bytes(pkts, n));
-	if (likely(sent == n))
+	if (likely(sent == (int)n))
 		return;
-	uint32_t held =
-	        hold_back(work->lane, backlog, spread_room(spread, backlog), pkts + sent, n - sent);
+	uint32_t held = hold_back(work->lane, backlog, spread_room(spread, backlog), pkts, n, sent);
 	spread->held += held;
 	if (held > 0)
 		spread->waiting |= 1U << queue;

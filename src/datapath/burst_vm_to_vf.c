@@ -24,10 +24,10 @@ static uint32_t send_to_vf(const struct lane_work *work, struct rte_mbuf **pkts,
 	struct lane_counters *counters = &work->lane->counters;
 	uint32_t sent;
 
-	if (likely(work->send == NULL))
+	if (likely(work->to_vf == NULL))
 		sent = rte_eth_tx_burst(work->port_id, work->vf_queue, pkts, (uint16_t)n);
 	else
-		sent = work->send(work->port_id, work->vf_queue, pkts, (uint16_t)n);
+		sent = work->to_vf(work->port_id, work->vf_queue, pkts, (uint16_t)n);
 
 	if (unlikely(sent < n))
 		bytes -= burst_bytes(pkts + sent, n - sent);
@@ -130,10 +130,9 @@ static uint32_t drop_invalid(const struct lane_work *work, struct rte_mbuf **pkt
 
 static uint32_t receive_from_guest(const struct lane_work *work, struct rte_mbuf **pkts)
 {
-	int n = work->guest->ops->receive(work->guest, work->guest_queue, work->pool, pkts,
-	                                  LANE_BURST);
+	int n = work->from_guest(work->guest, work->guest_queue, work->pool, pkts, LANE_BURST);
 
-	return n > 0 ? n : 0;
+	return n > 0 ? (uint32_t)n : 0; /* gone or paused: there is nothing */
 }
 
 /* Who is it that speaks? A group's address or none is nobody's. */

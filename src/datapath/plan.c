@@ -2,12 +2,17 @@
  */
 #include "datapath/plan.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(offsetof(struct lane_work, stall_cycles) == RTE_CACHE_LINE_SIZE,
+               "an ordinary pass reads the first cache line of a lane_work only");
+
 struct plan *plan_create(const struct lane_work *works, unsigned n_works)
 {
-	struct plan *plan = malloc(sizeof(*plan) + n_works * sizeof(works[0]));
+	struct plan *plan =
+	        aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*plan) + n_works * sizeof(works[0]));
 
 	if (plan == NULL)
 		return NULL;
@@ -20,8 +25,9 @@ struct plan *plan_create(const struct lane_work *works, unsigned n_works)
 bool lane_work_equal(const struct lane_work *a, const struct lane_work *b)
 {
 	return a->run == b->run && a->lane == b->lane && a->guest == b->guest &&
-	       a->pool == b->pool && a->port_id == b->port_id && a->vf_queue == b->vf_queue &&
-	       a->guest_queue == b->guest_queue && a->guest_queues == b->guest_queues &&
-	       a->max_frame == b->max_frame && a->mergeable == b->mergeable && a->send == b->send &&
-	       a->stall_cycles == b->stall_cycles;
+	       a->from_guest == b->from_guest && a->to_guest == b->to_guest && a->pool == b->pool &&
+	       a->to_vf == b->to_vf && a->port_id == b->port_id && a->vf_queue == b->vf_queue &&
+	       a->guest_queue == b->guest_queue && a->max_frame == b->max_frame &&
+	       a->stall_cycles == b->stall_cycles && a->guest_queues == b->guest_queues &&
+	       a->mergeable == b->mergeable;
 }

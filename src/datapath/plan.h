@@ -9,28 +9,28 @@
 
 #include <rte_mempool.h>
 
-#include "datapath/guest_ops.h"
+#include "datapath/end.h"
 #include "datapath/lane.h"
 
-/* As rte_eth_tx_burst. */
-typedef uint16_t (*vf_send_fn)(uint16_t port_id, uint16_t queue, struct rte_mbuf **pkts,
-                               uint16_t n);
-
-/* A lane with all that the worker needs to know of its two ends while this plan holds. */
+/* A lane with all that the worker needs to know of its two ends while this plan holds. The first
+ * cache line is all that an ordinary pass reads. */
 struct lane_work {
 	unsigned (*run)(const struct lane_work *work);
 	struct lane *lane;
-	struct guest *guest;      /* vf_to_nobody: NULL */
-	struct rte_mempool *pool; /* where packets from the guest go; vf_to_*: NULL */
-	vf_send_fn send;          /* NULL = rte_eth_tx_burst itself; vf_to_*: NULL */
-	uint64_t stall_cycles;    /* LANE_STALL_MS in cycles */
-	uint16_t port_id;         /* vm_to_nobody: not used */
+	struct guest *guest;         /* vf_to_nobody: NULL */
+	guest_receive_fn from_guest; /* vf_to_*: NULL */
+	guest_send_fn to_guest;      /* vf_to_nobody, vm_to_*: NULL */
+	struct rte_mempool *pool;    /* where packets from the guest go; vf_to_*: NULL */
+	vf_send_fn to_vf;            /* NULL = rte_eth_tx_burst itself; vf_to_*: NULL */
+	uint16_t port_id;            /* vm_to_nobody: not used */
 	uint16_t vf_queue;
 	uint16_t guest_queue;
+	uint16_t max_frame; /* bytes; the longest frame that the VF may send */
+
+	uint64_t stall_cycles; /* LANE_STALL_MS in cycles */
 	uint32_t guest_queues; /* bit q: a vf_to_vm lane sends to guest queue q; else 0 */
-	uint16_t max_frame;    /* bytes; the longest frame that the VF may send */
 	bool mergeable;        /* the guest takes frames over several buffers */
-};
+} __rte_cache_aligned;
 
 struct plan {
 	unsigned n_works;

@@ -1,5 +1,5 @@
 /* The guest end of a relay, behind one interface: open and close its vhost-user socket, what the
- * guest has negotiated and enabled, events. The burst operations are datapath/guest_ops.h's.
+ * guest has negotiated and enabled, events. The burst operations are datapath/end.h's.
  * The backend is guest_vhost.c (DPDK's vhost library), the only file that may include rte_vhost.h.
  *
  * Threads: guest_open and guest_close on the guest thread (they may take long), all else where its
@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "datapath/guest_ops.h"
+#include "datapath/end.h"
 
 struct workers;
 
@@ -54,7 +54,7 @@ struct guest *guest_get(unsigned relay_id);
 int guest_open(const struct guest_params *params, struct error *err);
 
 /* From here on no front end is admitted to this relay, and for the lanes the one that is there is
- * gone: burst operations answer -ENOTCONN. Does not wait. Control thread. */
+ * gone: burst operations answer END_GONE. Does not wait. Control thread. */
 void guest_refuse(unsigned relay_id);
 
 /* After guest_refuse, and after the guest's lanes have left the plan. May wait for the peer. */

@@ -108,7 +108,7 @@ static int vhost_receive(struct guest *guest, uint16_t queue, struct rte_mempool
 	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
 
 	if (unlikely(vid < 0))
-		return -ENOTCONN;
+		return END_GONE;
 	hush(slot, vid, virtqueue_from_guest(queue));
 	return rte_vhost_dequeue_burst(vid, virtqueue_from_guest(queue), pool, pkts, n);
 }
@@ -126,17 +126,21 @@ static inline bool offers_more_than_it_has(struct vhost_guest *slot, int vid, ui
 	               atomic_load_explicit(&slot->ring_size[virtqueue], memory_order_relaxed);
 }
 
+/* The library copies: what it has taken is done with. */
 static int vhost_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct vhost_guest *slot = (struct vhost_guest *)guest;
 	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
+	uint16_t sent;
 
 	if (unlikely(vid < 0))
-		return -ENOTCONN;
+		return END_GONE;
 	hush(slot, vid, virtqueue_to_guest(queue));
 	if (unlikely(offers_more_than_it_has(slot, vid, virtqueue_to_guest(queue))))
 		return 0;
-	return rte_vhost_enqueue_burst(vid, virtqueue_to_guest(queue), pkts, n);
+	sent = rte_vhost_enqueue_burst(vid, virtqueue_to_guest(queue), pkts, n);
+	rte_pktmbuf_free_bulk(pkts, sent);
+	return sent;
 }
 
 static const struct guest_ops vhost_ops = {.receive = vhost_receive, .send = vhost_send};

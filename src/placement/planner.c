@@ -41,10 +41,11 @@ struct planner *planner_create(struct relays *relays, const struct loads *loads,
                                struct rte_mempool *discard_pool)
 {
 	unsigned count = relays->workers->count;
-	struct planner *planner = calloc(1, sizeof(*planner));
+	struct planner *planner = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*planner));
 
 	if (planner == NULL)
 		return NULL;
+	memset(planner, 0, sizeof(*planner));
 	planner->relays = relays;
 	planner->discard_pool = discard_pool;
 	planner->placing = placing_create(relays, loads, LANES_MAX);
@@ -147,6 +148,7 @@ static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 			continue;
 		work->run = __builtin_popcount(share) == 1 ? burst_vf_to_vm : burst_vf_to_vm_spread;
 		work->guest = guest_get(relay->id);
+		work->to_guest = work->guest->ops->send;
 		work->guest_queue = (uint16_t)first;
 		work->guest_queues = share;
 		work->mergeable = relay->guest_end.guest.mergeable;
@@ -178,13 +180,14 @@ static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 		struct lane_work *work = add_lane(planner, relay, LANE_VM_TO_VF, queue, target);
 
 		work->guest = guest_get(relay->id);
+		work->from_guest = work->guest->ops->receive;
 		work->guest_queue = queue;
 		work->run = burst_vm_to_nobody;
 		work->pool = planner->discard_pool;
 		if (!has_vf)
 			continue;
 		work->run = relay->vf_end.vf.needs_tx_polls ? burst_vm_to_lacp : burst_vm_to_vf;
-		work->send = relay->vf_end.vf.send;
+		work->to_vf = relay->vf_end.vf.send;
 		work->pool = relay->vf_end.vf.pool;
 		work->port_id = relay->vf_end.vf.port_id;
 		work->vf_queue = target;

@@ -20,6 +20,7 @@ static void set_up(void)
 	work = (struct lane_work){.run = burst_vf_to_vm_spread,
 	                          .lane = &lane,
 	                          .guest = &guest.guest,
+	                          .to_guest = fake_guest_send,
 	                          .port_id = PORT,
 	                          .vf_queue = 1,
 	                          .guest_queues = QUEUES};

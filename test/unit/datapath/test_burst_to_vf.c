@@ -175,11 +175,9 @@ static int odd_receive(struct guest *from, uint16_t queue, struct rte_mempool *p
 	return 1;
 }
 
-static const struct guest_ops odd_ops = {.receive = odd_receive};
-
 START_TEST(to_vf_pads_with_zeros)
 {
-	guest.guest.ops = &odd_ops;
+	work.from_guest = odd_receive;
 	odd_packet = fake_packet_new(0, 0, 20);
 	const struct fake_packet *packet = fake_packet_of(odd_packet);
 	pass(); /* no room: it waits, as it will be sent */
@@ -200,7 +198,7 @@ END_TEST
 
 START_TEST(to_vf_drops_what_cannot_be_padded)
 {
-	guest.guest.ops = &odd_ops;
+	work.from_guest = odd_receive;
 	odd_packet = fake_packet_new(0, 0, 20);
 	odd_packet->data_off = FAKE_DATA_ROOM - 30; /* room for 10 more bytes only */
 	vf_tx->room = PLENTY;

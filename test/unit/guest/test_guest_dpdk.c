@@ -9,6 +9,7 @@
 /* WRAP: rte_vhost_driver_get_protocol_features rte_vhost_driver_set_protocol_features */
 /* WRAP: rte_vhost_extern_callback_register rte_vhost_enable_guest_notification */
 /* WRAP: workers_synchronize socket_file_clear socket_file_give rte_vhost_avail_entries */
+/* WRAP: rte_pktmbuf_free_bulk */
 #include <check.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -48,7 +49,9 @@ static struct {
 static bool start_fails, give_fails;
 static void (*while_unregistering)(void); /* other sockets' peers do not wait for it */
 static unsigned n_synchronized, n_events[RELAYS_MAX];
-static int bursts[2]; /* last virtqueue sent to, received from */
+static int bursts[2];  /* last virtqueue sent to, received from */
+static uint16_t takes; /* packets that it takes of a burst, at most */
+static unsigned n_freed;
 
 static unsigned socket_of(const char *path)
 {
@@ -81,6 +84,7 @@ uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_memp
                                         struct rte_mbuf **pkts, uint16_t n);
 int __wrap_rte_vhost_enable_guest_notification(int vid, uint16_t queue, int enable);
 void __wrap_workers_synchronize(struct workers *workers);
+void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **pkts, unsigned n);
 int __wrap_socket_file_clear(const char *path, struct error *err);
 int __wrap_socket_file_give(const char *path, uid_t owner, gid_t group, mode_t mode,
                             struct error *err);
@@ -196,7 +200,7 @@ uint16_t __wrap_rte_vhost_enqueue_burst(int vid, uint16_t queue, struct rte_mbuf
 	(void)pkts;
 	ck_assert(devices[vid].running);
 	bursts[0] = queue;
-	return n;
+	return RTE_MIN(n, takes);
 }
 
 uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_mempool *pool,
@@ -207,6 +211,12 @@ uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_memp
 	ck_assert(devices[vid].running);
 	bursts[1] = queue;
 	return n;
+}
+
+void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **pkts, unsigned n)
+{
+	ck_assert_ptr_null(pkts); /* from the first of what was given */
+	n_freed += n;
 }
 
 int __wrap_rte_vhost_enable_guest_notification(int vid, uint16_t queue, int enable)
@@ -359,7 +369,8 @@ static void set_up(void)
 	memset(devices, 0, sizeof(devices));
 	memset(sockets, 0, sizeof(sockets));
 	memset(n_events, 0, sizeof(n_events));
-	n_synchronized = 0;
+	n_synchronized = n_freed = 0;
+	takes = UINT16_MAX;
 	start_fails = give_fails = false;
 	while_unregistering = NULL;
 	guest_backend_init((struct workers *)devices, on_event, sockets);
@@ -690,6 +701,23 @@ START_TEST(kicks_are_turned_off_once)
 }
 END_TEST
 
+/* The library copies what it takes: that is done with, and the rest stays the caller's. */
+START_TEST(what_was_taken_is_freed)
+{
+	guest_of(0);
+	ck_assert_int_eq(send_to(0, 0), 4);
+	ck_assert_uint_eq(n_freed, 4);
+	takes = 3;
+	ck_assert_int_eq(send_to(0, 0), 3);
+	ck_assert_uint_eq(n_freed, 7);
+	takes = 0;
+	ck_assert_int_eq(send_to(0, 0), 0);
+	guest_refuse(0);
+	ck_assert_int_eq(send_to(0, 0), END_GONE);
+	ck_assert_uint_eq(n_freed, 7);
+}
+END_TEST
+
 START_TEST(sockets_that_cannot_be_had)
 {
 	struct guest_params params = params_of(8);
@@ -745,7 +773,8 @@ int main(void)
 	tcase_add_test(tcase, queues_that_vanish);
 	tcase_add_test(tcase, queues_beyond_ours);
 	tcase_add_test(tcase, kicks_are_turned_off_once);
+	tcase_add_test(tcase, what_was_taken_is_freed);
 	tcase_add_test(tcase, sockets_that_cannot_be_had);
 	tcase_add_test(tcase, strangers_are_ignored);
-	return suite_main("guest_vhost", tcase);
+	return suite_main("guest_dpdk", tcase);
 }

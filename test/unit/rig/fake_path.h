@@ -18,8 +18,8 @@
 
 #include "datapath/backlog.h"
 #include "datapath/burst.h"
+#include "datapath/end.h"
 #include "datapath/flow_hash.h"
-#include "datapath/guest_ops.h"
 #include "datapath/lane.h"
 
 #define FAKE_SOURCES   64 /* numbers that sources may have */
@@ -218,7 +218,7 @@ static inline void fake_vf_install(struct fake_vf *vf, uint16_t port_id)
 
 struct fake_guest {
 	struct guest guest;
-	atomic_bool absent;
+	atomic_bool absent, paused;
 	struct fake_sink rx[FAKE_GUEST_QUEUES];
 	struct fake_source tx[FAKE_GUEST_QUEUES];
 };
@@ -230,18 +230,28 @@ static inline int fake_guest_receive(struct guest *guest, uint16_t queue, struct
 
 	(void)pool;
 	if (atomic_load_explicit(&fake->absent, memory_order_relaxed))
-		return -ENOTCONN;
+		return END_GONE;
+	if (atomic_load_explicit(&fake->paused, memory_order_relaxed))
+		return END_PAUSED;
 	return fake_source_take(&fake->tx[queue], pkts, n);
 }
 
+/* As DPDK's vhost library behind its kind: what it takes it copies, and frees. */
 static inline int fake_guest_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts,
                                   uint16_t n)
 {
 	struct fake_guest *fake = (struct fake_guest *)guest;
 
+	uint16_t taken;
+
 	if (atomic_load_explicit(&fake->absent, memory_order_relaxed))
-		return -ENOTCONN;
-	return fake_sink_put(&fake->rx[queue], pkts, n);
+		return END_GONE;
+	if (atomic_load_explicit(&fake->paused, memory_order_relaxed))
+		return END_PAUSED;
+	taken = fake_sink_put(&fake->rx[queue], pkts, n);
+	for (uint16_t i = 0; i < taken; i++)
+		fake_packet_free(pkts[i]);
+	return taken;
 }
 
 static const struct guest_ops fake_guest_ops = {.receive = fake_guest_receive,

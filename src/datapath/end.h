@@ -1,0 +1,58 @@
+/* What a lane asks of either end. The far end is a guest; its kinds are files of src/guest, and the
+ * datapath knows them by these functions alone. The VF's end is DPDK's ethdev: what is said of
+ * sending holds for rte_eth_tx_burst, too.
+ *
+ * Who owns a packet: what an end has accepted is the end's, which frees it, or keeps it as long as
+ * it needs it, and the caller may not look at it any more. What it has not accepted stays the
+ * caller's. What it has received is the caller's.
+ *
+ * Called by workers, one at a time for each queue and direction; never blocks, allocates or logs.
+ *
+ * Ends can only be polled so far. One that can be waited for will have three functions more beside
+ * these: `arm` (tell me when there is something; answers whether there is something already),
+ * `disarm`, and the descriptor that becomes readable then, for the worker's wake_fd to be joined
+ * with. They concern a worker that is about to sleep, never a burst.
+ */
+#ifndef DATAPATH_END_H
+#define DATAPATH_END_H
+
+#include <errno.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+/* There is nobody at this end any more: what was to be sent will not get there. */
+#define END_GONE (-ENOTCONN)
+/* This queue cannot be used just now, and nothing is lost for it: keep the packets, bounded as if
+ * the queue were full, and try again at the next pass. */
+#define END_PAUSED (-EAGAIN)
+
+struct guest;
+
+/* Takes up to n packets that the guest sends on pair `queue` into mbufs of pool. Returns how many,
+ * END_GONE or END_PAUSED. */
+typedef int (*guest_receive_fn)(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
+                                struct rte_mbuf **pkts, uint16_t n);
+
+/* Gives up to n <= LANE_BURST packets to the guest, on pair `queue`. Returns how many were
+ * accepted, in order from the first: fewer than n when the guest has posted no buffers for the next
+ * one; or END_GONE or END_PAUSED, and none was. */
+typedef int (*guest_send_fn)(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts,
+                             uint16_t n);
+
+/* As rte_eth_tx_burst. */
+typedef uint16_t (*vf_send_fn)(uint16_t port_id, uint16_t queue, struct rte_mbuf **pkts,
+                               uint16_t n);
+
+struct guest_ops {
+	guest_receive_fn receive;
+	guest_send_fn send;
+};
+
+/* A guest as a plan is made of it; its kind knows more. Constant as long as the process lives. */
+struct guest {
+	const struct guest_ops *ops;
+};
+
+#endif
