@@ -91,11 +91,12 @@ def test_devices_of_many_relays(daemon, bystander):
     beside.check()
 
 
-def test_guest_and_device_leave_together(daemon, guest, bystander):
+@pytest.mark.parametrize("times", quick_or_all(4, 10))
+def test_guest_and_device_leave_together(daemon, guest, bystander, times):
     daemon.start("--max-queues=2")
     beside = bystander()
     with wire.Client(daemon.port_control_ep) as client:
-        for turn in range(10):
+        for turn in range(times):
             daemon.control(client, wire.ADD, 1, "net_ring1")
             one = guest(daemon.socket_path(1), queues=2, timeout=300)
             one.wait_received(50)

@@ -6,6 +6,7 @@ The VFs are rings, which bring a guest's packets back to it.
 
 import pytest
 
+from conftest import quick_or_all
 from daemon import lcores, wait_for
 
 FLOWS = 64
@@ -79,10 +80,11 @@ def test_a_stalled_queue_holds_up_its_own_flows_only(daemon, guest):
     daemon.remove_all()
 
 
-def test_queues_come_and_go(daemon, guest):
+@pytest.mark.parametrize("times", quick_or_all(1, 2))
+def test_queues_come_and_go(daemon, guest, times):
     start(daemon, 1)
     one = guest(daemon.socket_path(0), queues=8, flows=FLOWS)
-    for queues in (8, 3, 5, 1, 2, 8) * 2:
+    for queues in (8, 3, 5, 1, 2, 8) * times:
         one.command(f"queues {queues}")
         wait_for(lambda: daemon.relay(0).vhost.queues == queues)
         reset(one)

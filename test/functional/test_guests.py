@@ -37,10 +37,11 @@ def start(daemon, *options):
 
 @RINGS
 @pytest.mark.parametrize("how", ["finish", "kill9"])
-def test_a_guest_leaves_and_comes_back(daemon, guest, bystander, how, packed):
+@pytest.mark.parametrize("times", quick_or_all(3, 8))
+def test_a_guest_leaves_and_comes_back(daemon, guest, bystander, how, packed, times):
     start(daemon)
     beside = bystander()
-    for _ in range(8):
+    for _ in range(times):
         one = guest(daemon.socket_path(1), queues=4, packed=packed)
         daemon.wait_states(1, "DPDK_READY", "VIRTIO_READY")
         one.wait_received(500)

@@ -183,12 +183,15 @@ def test_memory_is_plugged_in(world):
     world.ping_both_ways(guest)
 
 
-@pytest.mark.parametrize("packed", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_queues_are_enabled_and_disabled(world, iperf3, packed):
+@pytest.mark.parametrize("packed, steps", [
+    pytest.param(False, (1, 4, 2), marks=pytest.mark.quick),
+    *[pytest.param(packed, (1, 4, 2, 3, 1, 4), marks=pytest.mark.slow) for packed in (False, True)],
+], ids=["some", "split", "packed"])
+def test_queues_are_enabled_and_disabled(world, iperf3, packed, steps):
     world.start()
     guest = world.guest(queues=4, packed=packed, cpus=2)
     guest.start()
-    for pairs in (1, 4, 2, 3, 1, 4):
+    for pairs in steps:
         guest.set_queues(pairs)
         world.ping_both_ways(guest, 3)
         assert bulk(guest, "--parallel 4") > BULK

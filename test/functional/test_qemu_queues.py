@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 import patience
+from conftest import quick_or_all
 from daemon import lcores, wait_for
 from qemu_guest import build_image
 from test_qemu_guest import GUEST_IP, World
@@ -58,14 +59,15 @@ def used(guest, before):
     return sum(count - before[queue] >= PINGS for queue, count in received(guest).items())
 
 
-def test_32_pairs_and_any_number_of_them_enabled(world):
+@pytest.mark.parametrize("steps", quick_or_all((32, 5), (32, 5, 1, 32)), ids=["some", "all"])
+def test_32_pairs_and_any_number_of_them_enabled(world, steps):
     world.start()
     guest = world.guest(queues=32, cpus=2)
     guest.start()
     add_hosts(world)
     dropped = world.daemon.dropped(0)  # what the wire said before the guest was there
     assert world.daemon.relay(0).vf.queues == 1
-    for pairs in (32, 5, 1, 32):
+    for pairs in steps:
         guest.set_queues(pairs)
         wait_for(lambda: world.daemon.relay(0).vhost.queues == pairs, 10)
         lane = next(lane for lane in world.daemon.relay(0).lane if lane.direction == 0)

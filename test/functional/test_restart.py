@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from conftest import quick_or_all
 from daemon import wait_for
 from patience import SLOWER
 
@@ -20,7 +21,8 @@ MODES = pytest.mark.parametrize("how", ["stop", "kill9"])
 @MODES
 @pytest.mark.parametrize("queues", [1, 4])
 @pytest.mark.parametrize("mergeable", [False, True], ids=["plain", "mergeable"])
-def test_traffic_comes_back(daemon, guest, how, queues, mergeable):
+@pytest.mark.parametrize("times", quick_or_all(3, 5))
+def test_traffic_comes_back(daemon, guest, how, queues, mergeable, times):
     options = ["--vhostuser-client", "--max-queues=4", "--add-pci-vf=net_ring1=1"]
     if mergeable:
         options.append("--enable-mrgbuf")
@@ -30,7 +32,7 @@ def test_traffic_comes_back(daemon, guest, how, queues, mergeable):
     one.wait_ready()
     one.wait_received(500)
     took = []
-    for _ in range(5):
+    for _ in range(times):
         getattr(daemon, how)()
         time.sleep(0.2)
         daemon.start(*options)

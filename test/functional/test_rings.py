@@ -2,20 +2,22 @@
 
 import pytest
 
+from conftest import quick_or_all
 from daemon import wait_for
 from test_guests import RINGS
 
 MERGEABLE = pytest.mark.parametrize("mergeable", [False, True], ids=["plain", "mergeable"])
-SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
+SIZES = [(64, 512, 4096), (64, 128, 256, 512, 1024, 2048, 4096)]
 
 
 @MERGEABLE
 @RINGS
-def test_ring_sizes(daemon, guest, bystander, packed, mergeable):
+@pytest.mark.parametrize("sizes", quick_or_all(*SIZES), ids=["some", "all"])
+def test_ring_sizes(daemon, guest, bystander, packed, mergeable, sizes):
     daemon.start(*(["--enable-mrgbuf"] if mergeable else []))
     daemon.add_ring(1)
     beside = bystander()
-    for size in SIZES:
+    for size in sizes:
         one = guest(daemon.socket_path(1), queue_size=size, packed=packed, no_mrg=not mergeable,
                     window=min(256, size // 2))
         one.wait_received(size + 2500, timeout=15)  # more than once around

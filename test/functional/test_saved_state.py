@@ -9,6 +9,7 @@ import time
 import pytest
 
 import wire_client as wire
+from conftest import quick_or_all
 from daemon import lcores, wait_for
 from test_dynamic_sockets import add, ask, pairs, path_of, remove
 from test_port_control import expect_error, expect_ok
@@ -124,12 +125,13 @@ def test_an_identical_add_once_after_a_restart(daemon):
     expect_error(request(daemon, ADD, 3, "net_null3"), OCCUPIED, "virtio_forwarder_add_vf2()")
 
 
-def test_killed_at_any_moment(daemon):
+@pytest.mark.parametrize("most", quick_or_all(70, 200))
+def test_killed_at_any_moment(daemon, most):
     """Whatever was answered is there after the restart; what was not, is or is not."""
     rng = random.Random(7)
     daemon.start()
     there, requests = {}, 0
-    while requests < 200:
+    while requests < most:
         client = wire.Client(daemon.port_control_ep)
         for _ in range(rng.randrange(0, 16)):
             relay = rng.randrange(64)
