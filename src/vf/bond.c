@@ -27,7 +27,7 @@
 #define LACP_MBUF_SIZE  (RTE_PKTMBUF_HEADROOM + 128)
 #define LACP_POOL_CACHE 32
 
-/* Fills err with one of the contract's codes. Evaluates to -1. */
+/* Fills err with an enum vf_error. Evaluates to -1. */
 #define refuse(err, code, ...) (error_set((err), (code), __VA_ARGS__), -1)
 
 /* --- members ------------------------------------------------------------------------------- */

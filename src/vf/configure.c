@@ -24,7 +24,7 @@ struct setup {
 	uint16_t frame_mbufs; /* of the longest frame */
 };
 
-/* Fills err with one of the contract's codes. Evaluates to -1. */
+/* Fills err with an enum vf_error. Evaluates to -1. */
 #define refuse(err, code, ...) (error_set((err), (code), __VA_ARGS__), -1)
 
 static int size_argument_check(const char *key __rte_unused, const char *value, void *too_large)

@@ -16,7 +16,7 @@
 #include "sys/vfio.h"
 #include "vf/vf.h"
 
-/* Fills err with the contract's code for a failed probe, whatever the reason. Evaluates to -1. */
+/* Fills err with the code of a failed probe, whatever the reason. Evaluates to -1. */
 #define refuse(err, ...) (error_set((err), VF_ERROR_PROBE, __VA_ARGS__), -1)
 
 int vf_probe_check_pci(const char *sysfs, const struct pci_address *address,
