@@ -6,7 +6,6 @@
 
 #include <rte_mbuf.h>
 
-#include "datapath/lane.h"
 #include "datapath/plan.h"
 
 /* Each takes at most LANE_BURST packets from the source, after the lane's backlog has had its
@@ -22,23 +21,5 @@ unsigned burst_vm_to_nobody(const struct lane_work *work); /* no VF: read, count
  */
 unsigned burst_vm_to_lacp(const struct lane_work *work);
 unsigned burst_nobody_to_lacp(const struct lane_work *work); /* no guest */
-
-static inline uint64_t burst_bytes(struct rte_mbuf *const *pkts, uint32_t n)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		bytes += pkts[i]->pkt_len;
-	return bytes;
-}
-
-/* Frees packets and counts them under one cause. */
-static inline void burst_drop(struct rte_mbuf **pkts, uint32_t n, uint64_t *pkts_counter,
-                              uint64_t *bytes_counter)
-{
-	counter_add(pkts_counter, n);
-	counter_add(bytes_counter, burst_bytes(pkts, n));
-	rte_pktmbuf_free_bulk(pkts, n);
-}
 
 #endif

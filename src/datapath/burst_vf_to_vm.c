@@ -12,6 +12,7 @@
 #include "datapath/backlog.h"
 #include "datapath/burst.h"
 #include "datapath/flow_hash.h"
+#include "datapath/packets.h"
 
 /* The longest frame that every guest must have room for in one buffer, when it did not negotiate
  * mergeable ones (virtio 1.2, 5.1.6.3.1: 1526 bytes, a 12-byte header of them). */
@@ -19,13 +20,14 @@
 
 static void drop_absent(struct lane *lane, struct rte_mbuf **pkts, uint32_t n)
 {
-	burst_drop(pkts, n, &lane->counters.dropped_absent_pkts,
-	           &lane->counters.dropped_absent_bytes);
+	packets_drop(pkts, n, &lane->counters.dropped_absent_pkts,
+	             &lane->counters.dropped_absent_bytes);
 }
 
 static void drop_full(struct lane *lane, struct rte_mbuf **pkts, uint32_t n)
 {
-	burst_drop(pkts, n, &lane->counters.dropped_full_pkts, &lane->counters.dropped_full_bytes);
+	packets_drop(pkts, n, &lane->counters.dropped_full_pkts,
+	             &lane->counters.dropped_full_bytes);
 }
 
 static inline void count_sent(struct lane *lane, uint32_t n, uint64_t bytes)
@@ -45,7 +47,7 @@ static __rte_noinline int sent_less(struct lane *lane, struct rte_mbuf **pkts, u
 		drop_absent(lane, pkts, n);
 		return (int)n;
 	}
-	count_sent(lane, (uint32_t)sent, bytes - burst_bytes(pkts + sent, n - (uint32_t)sent));
+	count_sent(lane, (uint32_t)sent, bytes - packets_bytes(pkts + sent, n - (uint32_t)sent));
 	return sent;
 }
 
@@ -77,7 +79,7 @@ static uint32_t send_backlog(const struct lane_work *work, uint16_t queue, struc
 		/* No more at once than an end takes: else "refused" would not mean "no room". */
 		n = RTE_MIN(n, LANE_BURST);
 
-		int sent = send_to_guest(work, queue, pkts, n, burst_bytes(pkts, n));
+		int sent = send_to_guest(work, queue, pkts, n, packets_bytes(pkts, n));
 
 		if (sent == END_PAUSED)
 			break;
@@ -120,7 +122,7 @@ static inline uint32_t receive_from_vf(const struct lane_work *work, struct rte_
 
 	if (n == 0)
 		return 0;
-	*bytes = burst_bytes(pkts, n);
+	*bytes = packets_bytes(pkts, n);
 	counter_add(&lane->counters.rx_pkts, n);
 	counter_add(&lane->counters.rx_bytes, *bytes);
 	return n;
@@ -186,7 +188,7 @@ static void send_or_hold(const struct lane_work *work, uint16_t queue, struct rt
 	int sent = 0;
 
 	if (likely(backlog->count == 0))
-		sent = send_to_guest(work, queue, pkts, n, burst_bytes(pkts, n));
+		sent = send_to_guest(work, queue, pkts, n, packets_bytes(pkts, n));
 	if (likely(sent == (int)n))
 		return;
 	uint32_t held = hold_back(work->lane, backlog, spread_room(spread, backlog), pkts, n, sent);

@@ -13,6 +13,7 @@
 
 #include "datapath/backlog.h"
 #include "datapath/burst.h"
+#include "datapath/packets.h"
 
 /* An Ethernet frame without its CRC. Several NICs demand at least 17 bytes of software and pad
  * the rest, some pad nothing: we pad, and it is the same on all. */
@@ -30,7 +31,7 @@ static uint32_t send_to_vf(const struct lane_work *work, struct rte_mbuf **pkts,
 		sent = work->to_vf(work->port_id, work->vf_queue, pkts, (uint16_t)n);
 
 	if (unlikely(sent < n))
-		bytes -= burst_bytes(pkts + sent, n - sent);
+		bytes -= packets_bytes(pkts + sent, n - sent);
 	counter_add(&counters->tx_pkts, sent);
 	counter_add(&counters->tx_bytes, bytes);
 	return sent;
@@ -44,7 +45,7 @@ static uint32_t send_backlog(const struct lane_work *work)
 	while (lane->backlog.count > 0) {
 		uint32_t n;
 		struct rte_mbuf **pkts = backlog_front(&lane->backlog, &n);
-		uint32_t sent = send_to_vf(work, pkts, n, burst_bytes(pkts, n));
+		uint32_t sent = send_to_vf(work, pkts, n, packets_bytes(pkts, n));
 
 		backlog_pop(&lane->backlog, sent);
 		total += sent;
@@ -76,8 +77,8 @@ static uint32_t drop_stalled(struct lane *lane)
 		uint32_t n;
 		struct rte_mbuf **pkts = backlog_front(&lane->backlog, &n);
 
-		burst_drop(pkts, n, &lane->counters.dropped_full_pkts,
-		           &lane->counters.dropped_full_bytes);
+		packets_drop(pkts, n, &lane->counters.dropped_full_pkts,
+		             &lane->counters.dropped_full_bytes);
 		backlog_pop(&lane->backlog, n);
 		dropped += n;
 	}
@@ -120,8 +121,8 @@ static uint32_t drop_invalid(const struct lane_work *work, struct rte_mbuf **pkt
 		struct rte_mbuf *pkt = pkts[i];
 
 		if (pkt->pkt_len < FRAME_MIN || pkt->pkt_len > work->max_frame)
-			burst_drop(&pkt, 1, &counters->dropped_invalid_pkts,
-			           &counters->dropped_invalid_bytes);
+			packets_drop(&pkt, 1, &counters->dropped_invalid_pkts,
+			             &counters->dropped_invalid_bytes);
 		else
 			pkts[kept++] = pkt;
 	}
@@ -180,12 +181,12 @@ unsigned burst_vm_to_vf(const struct lane_work *work)
 	if (unlikely(unusual))
 		pad_short(pkts, n); /* before it is counted: what comes in goes out or is dropped */
 
-	uint64_t bytes = burst_bytes(pkts, n);
+	uint64_t bytes = packets_bytes(pkts, n);
 	counter_add(&lane->counters.rx_pkts, n);
 	counter_add(&lane->counters.rx_bytes, bytes);
 	if (unlikely(unusual)) {
 		n = drop_invalid(work, pkts, n);
-		bytes = burst_bytes(pkts, n);
+		bytes = packets_bytes(pkts, n);
 		if (n == 0)
 			return done;
 	}
@@ -224,8 +225,8 @@ unsigned burst_vm_to_nobody(const struct lane_work *work)
 	if (n == 0)
 		return 0;
 	counter_add(&counters->rx_pkts, n);
-	counter_add(&counters->rx_bytes, burst_bytes(pkts, n));
+	counter_add(&counters->rx_bytes, packets_bytes(pkts, n));
 	listen_to(work->lane, pkts[0]);
-	burst_drop(pkts, n, &counters->dropped_absent_pkts, &counters->dropped_absent_bytes);
+	packets_drop(pkts, n, &counters->dropped_absent_pkts, &counters->dropped_absent_bytes);
 	return n;
 }

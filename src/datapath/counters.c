@@ -3,7 +3,7 @@
 #include "datapath/counters.h"
 
 #include "base/limits.h"
-#include "datapath/lane.h"
+#include "datapath/backlog.h"
 
 #define AT(field) offsetof(struct lane_counters, field)
 #define HELD      LIMIT_TEXT(LANE_BACKLOG_VF_TO_VM)

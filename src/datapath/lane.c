@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "datapath/backlog.h"
-#include "datapath/burst.h"
 #include "datapath/flow_hash.h"
+#include "datapath/packets.h"
 
 static int backlog_init(struct backlog *backlog, uint32_t capacity)
 {
@@ -115,8 +114,8 @@ static void drop_all(struct lane *lane, struct backlog *backlog)
 		uint32_t n;
 		struct rte_mbuf **pkts = backlog_front(backlog, &n);
 
-		burst_drop(pkts, n, &lane->counters.dropped_absent_pkts,
-		           &lane->counters.dropped_absent_bytes);
+		packets_drop(pkts, n, &lane->counters.dropped_absent_pkts,
+		             &lane->counters.dropped_absent_bytes);
 		backlog_pop(backlog, n);
 	}
 }

@@ -12,30 +12,10 @@
 #include <rte_mbuf.h>
 
 #include "base/limits.h"
+#include "datapath/backlog.h"
 #include "datapath/counters.h"
 
-#define LANE_BURST 32U /* packets taken from a source at once */
-
-/* Packets that a vf_to_vm lane holds back while the guest posts no buffers; a power of two. Some
- * 17 µs of 64 B line rate at 10 Gbit/s: it bridges a scheduled-out vCPU's wake-up, while longer
- * queues would only add delay. The vm_to_vf direction holds one burst and then leaves the packets
- * where they are, in the guest's own ring. */
-#define LANE_BACKLOG_VF_TO_VM 256
-#define LANE_BACKLOG_VM_TO_VF LANE_BURST
-
-/* How long a VF queue may refuse everything before its packets are dropped rather than the
- * guest's transmit ring held up. */
-#define LANE_STALL_MS 100
-
 #define LANE_HEARD (UINT64_C(1) << 63) /* above the 48 bits of an address, first byte on top */
-
-/* Packets that wait for room in the target, oldest first. */
-struct backlog {
-	struct rte_mbuf **slots; /* [mask + 1] */
-	uint32_t mask;
-	uint32_t head; /* index of the oldest, modulo mask + 1 */
-	uint32_t count;
-};
 
 /* What a vf_to_vm lane has besides when it spreads packets over several guest queues: a backlog for
  * each, so that one which stalls holds up its own flows only. Together they hold no more than a
