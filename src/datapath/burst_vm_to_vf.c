@@ -137,7 +137,7 @@ static uint32_t receive_from_guest(const struct lane_work *work, struct rte_mbuf
 }
 
 /* Who is it that speaks? A group's address or none is nobody's. */
-static void hear(struct lane *lane, const struct rte_mbuf *pkt)
+static void learn_address(struct lane *lane, const struct rte_mbuf *pkt)
 {
 	const struct rte_ether_hdr *header = rte_pktmbuf_mtod(pkt, const struct rte_ether_hdr *);
 	uint64_t address = 0;
@@ -154,7 +154,7 @@ static void hear(struct lane *lane, const struct rte_mbuf *pkt)
 static inline void listen_to(struct lane *lane, const struct rte_mbuf *pkt)
 {
 	if (unlikely(__atomic_load_n(&lane->heard, __ATOMIC_RELAXED) == 0))
-		hear(lane, pkt);
+		learn_address(lane, pkt);
 }
 
 unsigned burst_vm_to_vf(const struct lane_work *work)
