@@ -2,7 +2,8 @@
  *
  * DPDK prints to a stdio stream, any thread at any time and often a line in several pieces; the
  * stream's lock, which stdio holds around each write, guards the line being put together. The
- * piece that begins a line decides its severity.
+ * piece that begins a line decides its severity, unless the line is known to be harmless
+ * (harmless.h).
  */
 #include "dpdk/log.h"
 
@@ -14,6 +15,7 @@
 #include <rte_log.h>
 
 #include "base/log.h"
+#include "dpdk/harmless.h"
 
 #define LINE_MAX_LEN 400 /* longer lines are cut into several */
 #define LINES_PER_S  20  /* of each severity */
@@ -37,9 +39,14 @@ static int severity_now(void)
 static void line_end(struct dpdk_log *log)
 {
 	log->line[log->len] = '\0';
-	if (log->len > 0 && log->severity <= log_get_level()) {
-		log_write_limited(&log->limits[log->severity], log->severity, "dpdk: %s",
-		                  log->line);
+	const struct dpdk_harmless *harmless = dpdk_harmless_find(log->line);
+	int severity = harmless != NULL ? harmless->severity : log->severity;
+
+	if (log->len > 0 && severity <= log_get_level()) {
+		log_write_limited(&log->limits[severity], severity, "dpdk: %s%s%s%s", log->line,
+		                  harmless != NULL ? " (" : "",
+		                  harmless != NULL ? harmless->why : "",
+		                  harmless != NULL ? ")" : "");
 	}
 	log->len = 0;
 }

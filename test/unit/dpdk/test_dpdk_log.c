@@ -1,4 +1,5 @@
-/* DPDK's lines in our log: whole ones, with their severity, and not too many. */
+/* DPDK's lines in our log: whole ones, with their severity or the one that they are worth, and not
+ * too many. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +125,83 @@ START_TEST(leaves_errno_alone)
 }
 END_TEST
 
+/* --- what looks like trouble ----------------------------------------------------------------- */
+
+static const char *line_now;
+
+static void an_error(void)
+{
+	rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, "%s\n", line_now);
+}
+
+static const char *shown(const char *line)
+{
+	line_now = line;
+	return capture(an_error);
+}
+
+START_TEST(puts_harmless_lines_in_their_place)
+{
+	/* as DPDK 22.11 and 24.11 say it */
+	static const char *const lines[] = {
+	        "tap_nl_dump_ext_ack(): Specified qdisc kind is unknown",
+	        "TAP: tap_nl_dump_ext_ack(): Specified qdisc kind is unknown",
+	        "qdisc_create_multiq(): Could not add multiq qdisc (2): No such file or directory",
+	        "TAP: eth_dev_tap_create(): wire0: failed to create multiq qdisc.",
+	        "eth_dev_tap_create():  Disabling rte flow support: No such file or directory(2)",
+	        "bond_ethdev_promiscuous_disable(2515) - Failed to disable promiscuous mode for "
+	        "port "
+	        "1: Operation not supported",
+	        "bond_mode_8023ad_unregister_lacp_mac(1153) - failed to disable allmulti mode for "
+	        "port 1: Operation not supported",
+	        "bond_ethdev_mode_set(1610) - Using mode 4, it is necessary to do TX burst and RX "
+	        "burst at least every 100ms.",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		ck_assert_str_eq(shown(lines[i]), "");
+		log_set_level(LOG_DEBUG);
+		ck_assert_ptr_nonnull(strstr(shown(lines[i]), "DEBUG dpdk: "));
+		log_set_level(LOG_INFO);
+		ck_assert_ptr_nonnull(strstr(text, lines[i]));
+		ck_assert_ptr_nonnull(strstr(text, " (harmless: "));
+	}
+}
+END_TEST
+
+START_TEST(waiting_for_a_guest_is_no_warning)
+{
+	shown("VHOST_CONFIG: (/run/0.sock) failed to connect: No such file or directory");
+	ck_assert_ptr_nonnull(strstr(text,
+	                             "INFO dpdk: VHOST_CONFIG: (/run/0.sock) failed to connect: "
+	                             "No such file or directory (normal until QEMU "));
+	shown("VHOST_CONFIG: (/run/0.sock) failed to connect: Connection refused");
+	ck_assert_ptr_nonnull(strstr(text, "INFO dpdk: "));
+}
+END_TEST
+
+START_TEST(what_is_like_them_stays_an_error)
+{
+	static const char *const lines[] = {
+	        "VHOST_CONFIG: (/run/0.sock) failed to connect: Permission denied",
+	        "bond_ethdev_promiscuous_disable(2515) - Failed to disable promiscuous mode for "
+	        "port "
+	        "1: Input/output error",
+	        "bond_ethdev_promiscuous_enable(2470) - Failed to enable promiscuous mode for port "
+	        "1: "
+	        "Operation not supported",
+	        "TAP: eth_dev_tap_create(): Remote feature requires flow support.",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		ck_assert_ptr_nonnull(strstr(shown(lines[i]), "ERROR dpdk: "));
+		ck_assert_ptr_nonnull(strstr(text, lines[i]));
+		ck_assert_ptr_null(strstr(text, "harmless"));
+		ck_assert_ptr_null(strstr(text, "normal"));
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -137,5 +215,8 @@ int main(void)
 	tcase_add_test(tcase, bears_long_and_odd_lines);
 	tcase_add_test(tcase, leaves_out_a_flood);
 	tcase_add_test(tcase, leaves_errno_alone);
+	tcase_add_test(tcase, puts_harmless_lines_in_their_place);
+	tcase_add_test(tcase, waiting_for_a_guest_is_no_warning);
+	tcase_add_test(tcase, what_is_like_them_stays_an_error);
 	return suite_main("dpdk_log", tcase);
 }
