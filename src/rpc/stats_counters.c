@@ -2,6 +2,7 @@
 #include "rpc/stats_counters.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "virtioforwarder.pb-c.h"
@@ -105,8 +106,8 @@ void stats_counters_lane(const struct stats_counters *fields, enum lane_directio
 		counter_set(message, fields->lane[direction][i],
 		            *lane_counter_of(counters, &lane_counter_table[i]));
 	for (size_t i = 0; i < STATS_RATES; i++)
-		*(float *)((char *)message + fields->rate[direction][i]->offset) =
-		        *(const float *)((const char *)rates + rate_table[i].offset);
+		memcpy((char *)message + fields->rate[direction][i]->offset,
+		       (const char *)rates + rate_table[i].offset, sizeof(float));
 }
 
 static void counts_set(const ProtobufCFieldDescriptor *const fields[VF_COUNTS],
