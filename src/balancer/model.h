@@ -15,6 +15,12 @@
 #define NONE       (-1) /* no seat, group or core */
 #define MODEL_KEYS (RELAYS_MAX * 2 * BALANCER_GROUPS_MAX)
 
+_Static_assert(BALANCER_NODES_MAX <= 32, "a NUMA node has its bit in a 32-bit word");
+_Static_assert(BALANCER_WORKERS_MAX <= INT16_MAX, "a seat's number fits 16 bits");
+_Static_assert(MODEL_KEYS <= INT16_MAX, "a group's number fits 16 bits");
+_Static_assert(GUEST_QUEUES_MAX <= BALANCER_GROUPS_MAX && VF_QUEUES_MAX <= BALANCER_GROUPS_MAX,
+               "each queue that a relay's direction may send to has a group");
+
 struct group {
 	uint64_t noise_squared;
 	uint32_t weight;  /* its load at home, on a whole CPU; orders groups */

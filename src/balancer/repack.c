@@ -12,6 +12,8 @@
 #define FILL_LIMIT    100 /* sets of groups that are looked at for one seat */
 #define STEPS_DOWN    8   /* limits between the hot core's heat and the target that are tried */
 
+_Static_assert(REPACK_GROUPS <= UINT8_MAX + 1, "a choice fits 8 bits");
+
 /* Which of the seats that have room for a group it is put on. */
 enum choice {
 	CHOOSE_OWN,   /* the one that it is on now, else as CHOOSE_LEAST */

@@ -33,6 +33,8 @@ struct balancer_lane {
 	uint32_t noise; /* how much the load varies by itself: see balancer_meter_add; 0 = exact */
 };
 
+_Static_assert(RELAYS_MAX <= UINT8_MAX + 1, "a relay's id fits 8 bits");
+
 struct balancer_worker {
 	int16_t node;      /* or BALANCER_ANY_NODE */
 	int16_t core;      /* workers with the same number are siblings; or BALANCER_OWN_CORE */

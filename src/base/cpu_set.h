@@ -9,12 +9,16 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 #define CPU_SET_SIZE 1024 /* CPUs 0 … 1023 can be named */
 
 struct cpu_set {
 	uint64_t words[CPU_SET_SIZE / 64];
 };
+
+_Static_assert(CPU_SET_SIZE % 64 == 0, "a set is whole words");
+_Static_assert(LCORES_MAX <= CPU_SET_SIZE, "a set holds every lcore");
 
 /* "1,2", "1-3,8" or a hexadecimal mask "0x6" of any length. Empty sets are refused. */
 int cpu_set_parse(const char *text, struct cpu_set *out, struct error *err);

@@ -11,6 +11,9 @@
 #define MTU_USUAL 2100 /* of a relay, as far as its VF can */
 #define MTU_JUMBO 9000 /* with --enable-jumbo */
 
+_Static_assert(RELAYS_MAX <= 64, "a relay has its bit in a 64-bit word");
+_Static_assert(2 * GUEST_QUEUES_MAX <= 64, "a guest's virtqueue has its bit in a 64-bit word");
+
 /* The number that a macro stands for, as a text. */
 #define LIMIT_TEXT(macro) LIMIT_TEXT_OF(macro)
 #define LIMIT_TEXT_OF(x)  #x

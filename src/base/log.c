@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define LINE_MAX_BYTES 2048 /* below PIPE_BUF: lines of several processes never mix in a pipe */
 #define STDOUT_WAIT_MS 100  /* how long a reader of our stdout may hold us up, once */
 
@@ -200,12 +202,9 @@ void log_write(int severity, const char *format, ...)
 
 bool log_limit_admit(struct log_limit *limit, unsigned *suppressed)
 {
-	struct timespec now;
-	uint64_t now_ms;
+	uint64_t now_ms = clock_now_ms();
 	bool admit;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	*suppressed = 0;
 	pthread_mutex_lock(&log_state.lock);
 	if (now_ms - limit->window_start_ms >= limit->interval_ms) {

@@ -7,13 +7,22 @@
 #include <string.h>
 #include <syslog.h>
 
+#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_version.h>
 
+#include "base/device_spec.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "dpdk/log.h"
+
+/* What base says of DPDK without knowing it. */
+_Static_assert(DEVICE_NAME_MAX == RTE_DEV_NAME_MAX_LEN,
+               "EAL's device names fit ours, and ours EAL's");
+_Static_assert(LCORES_MAX <= RTE_MAX_LCORE, "EAL knows each lcore that we admit");
 
 void dpdk_env_set_log_level(int syslog_level)
 {

@@ -7,11 +7,22 @@
 #include <sys/queue.h>
 
 #include <rte_errno.h>
+#include <rte_ether.h>
 
 #include "base/log.h"
 
-#define POOL_RESERVE       256 /* bursts on their way, drains, a guest's packets being copied */
 #define DISCARD_POOL_MBUFS 1023
+
+/* What base/sizes.h says of DPDK's structs without knowing them: where cache lines are longer, it
+ * is off by one. */
+_Static_assert(RTE_CACHE_LINE_SIZE != 64 ||
+                       RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mempool_objhdr)) +
+                                       RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mbuf) +
+                                                              POOL_MBUF_SIZE) ==
+                               SIZES_MBUF_BYTES,
+               "an mbuf takes so much in its pool");
+_Static_assert(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN == SIZES_FRAME_OVERHEAD,
+               "a frame is so much longer than its MTU");
 
 struct retired_pool {
 	SLIST_ENTRY(retired_pool) link;
@@ -27,15 +38,15 @@ static struct {
 
 unsigned pool_size(const struct pool_params *params)
 {
-	unsigned per_queue = params->ports * ((unsigned)params->rxd + params->txd) +
-	                     (unsigned)params->backlog * params->frame_mbufs;
+	const struct sizes_pool pool = {.queues = params->queues,
+	                                .ports = params->ports,
+	                                .rxd = params->rxd,
+	                                .txd = params->txd,
+	                                .backlog = params->backlog,
+	                                .frame_mbufs = params->frame_mbufs,
+	                                .n_workers = params->n_workers};
 
-	/* Lanes that send to one queue share a worker, so no more than these work at once. */
-	unsigned caches = RTE_MIN(params->n_workers, 2U * params->queues);
-
-	/* DPDK lets a cache grow to 1.5 times its size before it gives back. */
-	return params->queues * per_queue + POOL_RESERVE +
-	       caches * (POOL_CACHE_SIZE + POOL_CACHE_SIZE / 2);
+	return sizes_pool_mbufs(&pool);
 }
 
 struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, struct error *err)

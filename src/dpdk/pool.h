@@ -13,11 +13,12 @@
 #include <rte_mempool.h>
 
 #include "base/error.h"
+#include "base/sizes.h"
 
-/* One size fits all: a frame of MTU 2100 with two VLAN tags takes one mbuf, longer ones several. */
-#define POOL_DATA_ROOM  2176
+/* What rte_pktmbuf_pool_create is told; see base/sizes.h. */
+#define POOL_DATA_ROOM  SIZES_MBUF_DATA
 #define POOL_MBUF_SIZE  (POOL_DATA_ROOM + RTE_PKTMBUF_HEADROOM) /* 2304 */
-#define POOL_CACHE_SIZE 128 /* mbufs that a worker keeps: a few bursts */
+#define POOL_CACHE_SIZE SIZES_MBUF_CACHE
 
 struct pool_params {
 	unsigned relay_id;

@@ -1,17 +1,28 @@
 /* Waiting longer and longer. See backoff.h. */
 #include "event/backoff.h"
 
-static unsigned twice(unsigned ms)
+#include <stddef.h>
+
+static const struct backoff_waits usual = {
+        .first_ms = BACKOFF_FIRST_MS, .longest_ms = BACKOFF_LONGEST_MS, .well_ms = BACKOFF_WELL_MS};
+
+static const struct backoff_waits *waits_of(const struct backoff *backoff)
 {
-	return ms > BACKOFF_LONGEST_MS / 2 ? BACKOFF_LONGEST_MS : ms * 2;
+	return backoff->waits != NULL ? backoff->waits : &usual;
+}
+
+static unsigned twice(const struct backoff_waits *waits, unsigned ms)
+{
+	return ms > waits->longest_ms / 2 ? waits->longest_ms : ms * 2;
 }
 
 bool backoff_lost(struct backoff *backoff, uint64_t now_ms)
 {
+	const struct backoff_waits *waits = waits_of(backoff);
 	bool flaps = backoff->was_well && backoff->flap_ms > 0 &&
-	             now_ms - backoff->well_since_ms < BACKOFF_WELL_MS;
+	             now_ms - backoff->well_since_ms < waits->well_ms;
 
-	backoff->flap_ms = flaps ? twice(backoff->flap_ms) : BACKOFF_FIRST_MS;
+	backoff->flap_ms = flaps ? twice(waits, backoff->flap_ms) : waits->first_ms;
 	backoff->next_ms = backoff->flap_ms;
 	backoff->was_well = false;
 	return !flaps;
@@ -19,9 +30,10 @@ bool backoff_lost(struct backoff *backoff, uint64_t now_ms)
 
 unsigned backoff_wait_ms(struct backoff *backoff)
 {
-	unsigned wait_ms = backoff->next_ms > 0 ? backoff->next_ms : BACKOFF_FIRST_MS;
+	const struct backoff_waits *waits = waits_of(backoff);
+	unsigned wait_ms = backoff->next_ms > 0 ? backoff->next_ms : waits->first_ms;
 
-	backoff->next_ms = twice(wait_ms);
+	backoff->next_ms = twice(waits, wait_ms);
 	return wait_ms;
 }
 
@@ -29,4 +41,9 @@ void backoff_well(struct backoff *backoff, uint64_t now_ms)
 {
 	backoff->was_well = true;
 	backoff->well_since_ms = now_ms;
+}
+
+void backoff_reset(struct backoff *backoff)
+{
+	*backoff = (struct backoff){.waits = backoff->waits};
 }

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "event/loop.h"
 
 STAILQ_HEAD(job_list, job);
@@ -131,16 +131,9 @@ void job_thread_deliver(struct job_thread *thread)
 
 bool job_thread_drain(struct job_thread *thread, unsigned timeout_ms)
 {
-	struct timespec until;
+	struct timespec until = clock_after_ms(timeout_ms);
 	bool finished;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&thread->lock);
 	while (thread->unfinished > 0)
 		if (pthread_cond_timedwait(&thread->finished, &thread->lock, &until) == ETIMEDOUT)

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define SLOW_LOG_MS 60000
@@ -213,17 +213,9 @@ void loop_remove_zmq(struct loop *loop, void *zmq_socket)
 
 /* --- timers ----------------------------------------------------------------------------------- */
 
-static uint64_t clock_ms(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 uint64_t loop_now_ms(void)
 {
-	return clock_ms(CLOCK_MONOTONIC);
+	return clock_now_ms();
 }
 
 /* The parentheses keep the macro away. */
@@ -234,7 +226,7 @@ void(loop_timer_start)(struct loop *loop, struct loop_timer *timer, uint64_t del
 
 	loop_timer_stop(timer);
 	/* At least the next ms: a timer that restarts itself must not hold up the turn. */
-	timer->deadline_ms = loop_now_ms() + (delay_ms > 0 ? delay_ms : 1);
+	timer->deadline_ms = clock_now_ms() + (delay_ms > 0 ? delay_ms : 1);
 	timer->callback = callback;
 	timer->context = context;
 	timer->running = true;
@@ -287,10 +279,10 @@ void loop_task_cancel(struct loop *loop, struct loop_task *task)
 /* source is a copy: the callback may remove the original, or free the timer it is from. */
 static void run(struct loop *loop, struct loop_source source)
 {
-	uint64_t start_ms = loop_now_ms(), took_ms;
+	uint64_t start_ms = clock_now_ms(), took_ms;
 
 	source.callback(source.context);
-	took_ms = loop_now_ms() - start_ms;
+	took_ms = clock_now_ms() - start_ms;
 	if (took_ms <= loop->turn.longest_ms)
 		return;
 	loop->turn.longest_ms = took_ms;
@@ -299,31 +291,30 @@ static void run(struct loop *loop, struct loop_source source)
 
 static void turn_begin(struct loop *loop)
 {
-	loop->turn = (struct loop_turn){.start_ms = loop_now_ms(),
-	                                .start_cpu_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID)};
+	loop->turn =
+	        (struct loop_turn){.start_ms = clock_now_ms(), .start_cpu_ms = clock_thread_ms()};
 }
 
 static void turn_end(struct loop *loop)
 {
 	const struct loop_turn *turn = &loop->turn;
-	uint64_t took_ms = loop_now_ms() - turn->start_ms;
+	uint64_t took_ms = clock_now_ms() - turn->start_ms;
 
 	if (took_ms <= LOOP_SLOW_MS)
 		return;
-	log_write_limited(
-	        &loop->slow_log, LOG_WARNING,
-	        "the control thread was held up for %llu ms, %llu ms of them on its CPU, "
-	        "and answered nobody meanwhile; longest, %llu ms, by %s",
-	        (unsigned long long)took_ms,
-	        (unsigned long long)(clock_ms(CLOCK_THREAD_CPUTIME_ID) - turn->start_cpu_ms),
-	        (unsigned long long)turn->longest_ms,
-	        turn->longest_name != NULL ? turn->longest_name : "nothing of note");
+	log_write_limited(&loop->slow_log, LOG_WARNING,
+	                  "the control thread was held up for %llu ms, %llu ms of them on its CPU, "
+	                  "and answered nobody meanwhile; longest, %llu ms, by %s",
+	                  (unsigned long long)took_ms,
+	                  (unsigned long long)(clock_thread_ms() - turn->start_cpu_ms),
+	                  (unsigned long long)turn->longest_ms,
+	                  turn->longest_name != NULL ? turn->longest_name : "nothing of note");
 }
 
 /* Each timer that was due when the turn began, once. */
 static void run_timers(struct loop *loop)
 {
-	uint64_t now = loop_now_ms();
+	uint64_t now = clock_now_ms();
 	struct loop_timer *timer;
 
 	while ((timer = LIST_FIRST(&loop->timers)) != NULL && timer->deadline_ms <= now) {
@@ -371,7 +362,7 @@ static void run_tasks(struct loop *loop)
 static long next_timeout_ms(const struct loop *loop)
 {
 	const struct loop_timer *timer = LIST_FIRST(&loop->timers);
-	uint64_t now = loop_now_ms();
+	uint64_t now = clock_now_ms();
 
 	if (!TAILQ_EMPTY(&loop->tasks))
 		return 0;

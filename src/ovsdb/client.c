@@ -9,14 +9,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "event/backoff.h"
 
-#define ANSWER_MS        10000 /* for the table, after the request */
-#define RETRY_FIRST_MS   100U
-#define RETRY_LONGEST_MS 5000U
-#define READ_BYTES       ((size_t)64 << 10) /* a turn: other sources of the loop wait meanwhile */
-#define UNSENT_BYTES     ((size_t)64 << 10) /* answers that the socket has no room for yet */
+#define ANSWER_MS    10000              /* for the table, after the request */
+#define READ_BYTES   ((size_t)64 << 10) /* a turn: other sources of the loop wait meanwhile */
+#define UNSENT_BYTES ((size_t)64 << 10) /* answers that the socket has no room for yet */
+
+static const struct backoff_waits waits = {.first_ms = 100, .longest_ms = 5000, .well_ms = 5000};
 
 struct ovsdb_client {
 	const char *path;
@@ -26,9 +28,8 @@ struct ovsdb_client {
 	void *context;
 	int fd; /* -1: waiting for the next attempt */
 	struct session session;
-	uint64_t live_since_ms;
 	struct loop_timer timer; /* the next attempt, or the table is late */
-	unsigned retry_ms;
+	struct backoff backoff;
 	char said[ERROR_TEXT_MAX]; /* why there is no connection, as the log has it */
 	size_t n_unsent;
 	char unsent[UNSENT_BYTES];
@@ -37,7 +38,7 @@ struct ovsdb_client {
 
 static void on_retry(void *context);
 
-/* Until the next attempt. What the relays have they keep meanwhile. */
+/* Closes the connection until the next attempt. The relays keep what they have meanwhile. */
 static void disconnect(struct ovsdb_client *client, const char *why)
 {
 	if (client->fd >= 0) {
@@ -46,19 +47,15 @@ static void disconnect(struct ovsdb_client *client, const char *why)
 		client->fd = -1;
 		client->n_unsent = 0;
 	}
-	/* Not for a server that lets us in only to throw us out. */
-	if (client->session.live && loop_now_ms() - client->live_since_ms > RETRY_LONGEST_MS) {
-		client->retry_ms = RETRY_FIRST_MS;
+	/* A server that lets us in only to throw us out is no news. */
+	if (client->session.live && backoff_lost(&client->backoff, clock_now_ms()))
 		client->said[0] = '\0';
-	}
 	session_end(&client->session);
 	if (strcmp(client->said, why) != 0)
 		log_warn("OVSDB %s: %s; trying again, relays stay as they are", client->path, why);
 	snprintf(client->said, sizeof(client->said), "%s", why);
-	loop_timer_start(client->loop, &client->timer, client->retry_ms, on_retry, client);
-	client->retry_ms *= 2;
-	if (client->retry_ms > RETRY_LONGEST_MS)
-		client->retry_ms = RETRY_LONGEST_MS;
+	loop_timer_start(client->loop, &client->timer, backoff_wait_ms(&client->backoff), on_retry,
+	                 client);
 }
 
 /* Gives the socket what it takes of text at once. How much that was, or -errno. */
@@ -117,7 +114,7 @@ static int on_table(void *context, const json_t *updates, bool whole, struct err
 	if (rc < 0 || !whole)
 		return rc;
 	loop_timer_stop(&client->timer);
-	client->live_since_ms = loop_now_ms();
+	backoff_well(&client->backoff, clock_now_ms());
 	log_notice("OVSDB %s: connected; table Interface is watched", client->path);
 	return 0;
 }
@@ -201,7 +198,7 @@ struct ovsdb_client *ovsdb_client_create(const char *path, struct loop *loop, ov
 	client->context = context;
 	client->fd = -1;
 	client->session = (struct session){.send = on_send, .table = on_table, .context = client};
-	client->retry_ms = RETRY_FIRST_MS;
+	client->backoff.waits = &waits;
 	loop_timer_start(loop, &client->timer, 0, on_retry, client);
 	return client;
 }

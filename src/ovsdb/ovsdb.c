@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "event/backoff.h"
 #include "ovsdb/client.h"
 #include "ovsdb/rows.h"
 #include "sys/sysfs.h"
 
-#define RETRY_FIRST_MS   500U
-#define RETRY_LONGEST_MS 10000U
 #define RETRY_REMOVAL_MS 1000U
 #define LOOK_AGAIN_MS    5000U /* for devices that are not there yet */
 
@@ -27,9 +27,12 @@ struct slot {
 	struct device_spec device; /* that was wanted */
 	bool failed;
 	char why[ERROR_TEXT_MAX];
-	unsigned retry_ms;
+	struct backoff backoff;
 	uint64_t not_before_ms;
 };
+
+static const struct backoff_waits waits = {.first_ms = 500, .longest_ms = 10000};
+static const struct slot no_attempt = {.backoff = {.waits = &waits}};
 
 struct ovsdb {
 	struct control *control;
@@ -56,14 +59,11 @@ static void on_added(struct slot *slot, const struct outcome *outcome)
 {
 	slot->failed = outcome->reason != OUTCOME_OK;
 	if (outcome->reason == OUTCOME_OK) {
-		slot->retry_ms = 0;
+		backoff_reset(&slot->backoff);
 		slot->not_before_ms = 0;
 		return;
 	}
-	slot->retry_ms = slot->retry_ms == 0 ? RETRY_FIRST_MS : slot->retry_ms * 2;
-	if (slot->retry_ms > RETRY_LONGEST_MS)
-		slot->retry_ms = RETRY_LONGEST_MS;
-	slot->not_before_ms = loop_now_ms() + slot->retry_ms;
+	slot->not_before_ms = clock_now_ms() + backoff_wait_ms(&slot->backoff);
 	snprintf(slot->why, sizeof(slot->why), "%s", outcome->text);
 }
 
@@ -81,34 +81,35 @@ static void on_answer(void *context, const struct outcome *outcome)
 		on_added(&ovsdb->slots[id], outcome);
 	} else if (outcome->reason != OUTCOME_OK) {
 		log_warn("OVSDB: %s", outcome->text);
-		ovsdb->remove_not_before_ms = loop_now_ms() + RETRY_REMOVAL_MS;
+		ovsdb->remove_not_before_ms = clock_now_ms() + RETRY_REMOVAL_MS;
 	}
 	/* Not here: the answer may come from within the request. */
 	turn_after(ovsdb, 0);
 }
 
-static void lower(uint64_t *wait_ms, uint64_t until_ms, uint64_t now_ms)
+/* Shortens the wait to what ends at until_ms. */
+static void wait_at_most(uint64_t *wait_ms, uint64_t until_ms, uint64_t now_ms)
 {
 	if (until_ms - now_ms < *wait_ms)
 		*wait_ms = until_ms - now_ms;
 }
 
-/* Removes what is there and belongs elsewhere. Whether it has made a request; else *wait_ms is
- * lowered to when one is due. */
+/* Removes one device that is there and belongs elsewhere. True if it has made a request; else it
+ * shortens *wait_ms to when one is due. */
 static bool remove_one(struct ovsdb *ovsdb, const struct device_spec *const has[RELAYS_MAX],
-                       struct row *const wish[RELAYS_MAX], uint64_t *wait_ms)
+                       struct row *const wanted[RELAYS_MAX], uint64_t *wait_ms)
 {
-	uint64_t now = loop_now_ms();
+	uint64_t now = clock_now_ms();
 
 	for (unsigned id = 0; id < RELAYS_MAX; id++) {
 		struct vf_request request = {
 		        .origin = VF_ORIGIN_OVSDB, .relay_id = id, .conditional = true};
 
 		if (has[id] == NULL ||
-		    (wish[id] != NULL && device_spec_equal(has[id], &wish[id]->device)))
+		    (wanted[id] != NULL && device_spec_equal(has[id], &wanted[id]->device)))
 			continue;
 		if (now < ovsdb->remove_not_before_ms) {
-			lower(wait_ms, ovsdb->remove_not_before_ms, now);
+			wait_at_most(wait_ms, ovsdb->remove_not_before_ms, now);
 			continue;
 		}
 		log_info("OVSDB: relay %u shall not have %s any more", id, has[id]->name);
@@ -122,9 +123,9 @@ static bool remove_one(struct ovsdb *ovsdb, const struct device_spec *const has[
 
 /* Adds what is wanted; answers like remove_one. */
 static bool add_one(struct ovsdb *ovsdb, const struct device_spec *const has[RELAYS_MAX],
-                    struct row *const wish[RELAYS_MAX], uint64_t *wait_ms)
+                    struct row *const wanted[RELAYS_MAX], uint64_t *wait_ms)
 {
-	uint64_t now = loop_now_ms();
+	uint64_t now = clock_now_ms();
 
 	for (unsigned id = 0; id < RELAYS_MAX; id++) {
 		struct slot *slot = &ovsdb->slots[id];
@@ -133,23 +134,23 @@ static bool add_one(struct ovsdb *ovsdb, const struct device_spec *const has[REL
 		                             .has_device = true,
 		                             .conditional = true};
 
-		if (wish[id] == NULL || !device_spec_equal(&slot->device, &wish[id]->device))
-			*slot = (struct slot){0};
-		if (wish[id] == NULL ||
-		    (has[id] != NULL && !device_spec_equal(has[id], &wish[id]->device)))
+		if (wanted[id] == NULL || !device_spec_equal(&slot->device, &wanted[id]->device))
+			*slot = no_attempt;
+		if (wanted[id] == NULL ||
+		    (has[id] != NULL && !device_spec_equal(has[id], &wanted[id]->device)))
 			continue;
-		slot->device = wish[id]->device;
+		slot->device = wanted[id]->device;
 		if (!slot->failed && has[id] != NULL) {
-			row_say(wish[id], "");
+			row_report(wanted[id], "");
 			continue;
 		}
 		if (slot->failed)
-			row_say(wish[id], slot->why);
+			row_report(wanted[id], slot->why);
 		if (now < slot->not_before_ms) {
-			lower(wait_ms, slot->not_before_ms, now);
+			wait_at_most(wait_ms, slot->not_before_ms, now);
 			continue;
 		}
-		request.device = wish[id]->device;
+		request.device = wanted[id]->device;
 		ovsdb->asked = id;
 		ovsdb->removing = false;
 		control_add_vf(ovsdb->control, &request, on_answer, ovsdb);
@@ -163,7 +164,7 @@ static void reconcile(void *context)
 	struct ovsdb *ovsdb = context;
 	struct device_spec devices[RELAYS_MAX];
 	const struct device_spec *has[RELAYS_MAX];
-	struct row *wish[RELAYS_MAX];
+	struct row *wanted[RELAYS_MAX];
 	uint64_t wait_ms = UINT64_MAX;
 
 	if (!ovsdb->known || ovsdb->asked < RELAYS_MAX)
@@ -172,9 +173,9 @@ static void reconcile(void *context)
 		has[id] = control_vf_of_origin(ovsdb->control, id, VF_ORIGIN_OVSDB, &devices[id])
 		                  ? &devices[id]
 		                  : NULL;
-	if (!rows_choose(&ovsdb->rows, SYSFS_ROOT, has, wish))
+	if (!rows_choose(&ovsdb->rows, SYSFS_ROOT, has, wanted))
 		wait_ms = LOOK_AGAIN_MS;
-	if (remove_one(ovsdb, has, wish, &wait_ms) || add_one(ovsdb, has, wish, &wait_ms))
+	if (remove_one(ovsdb, has, wanted, &wait_ms) || add_one(ovsdb, has, wanted, &wait_ms))
 		return;
 	if (wait_ms < UINT64_MAX)
 		turn_after(ovsdb, wait_ms);

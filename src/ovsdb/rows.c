@@ -36,7 +36,7 @@ static struct row *row_find(const struct rows *rows, const char *uuid)
 	return NULL;
 }
 
-void row_say(struct row *row, const char *text)
+void row_report(struct row *row, const char *text)
 {
 	if (strcmp(row->said, text) == 0)
 		return;
@@ -175,11 +175,11 @@ static unsigned find_candidates(struct rows *rows, const char *sysfs,
 		struct error err;
 
 		if (row->content.fault[0] != '\0') {
-			row_say(row, row->content.fault);
+			row_report(row, row->content.fault);
 			continue;
 		}
 		if (row_resolve(row, sysfs, &err) < 0) {
-			row_say(row, err.text);
+			row_report(row, err.text);
 			*all_found = false;
 			continue;
 		}
@@ -191,48 +191,49 @@ static unsigned find_candidates(struct rows *rows, const char *sysfs,
 }
 
 /* The row that has been given the device, or NULL. */
-static const struct row *user_of(struct row *const wish[RELAYS_MAX],
-                                 const struct device_spec *device)
+static const struct row *owner_of(struct row *const wanted[RELAYS_MAX],
+                                  const struct device_spec *device)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
-		if (wish[i] != NULL && device_spec_equal(&wish[i]->device, device))
-			return wish[i];
+		if (wanted[i] != NULL && device_spec_equal(&wanted[i]->device, device))
+			return wanted[i];
 	return NULL;
 }
 
-static void choose(struct row *row, struct row *wish[RELAYS_MAX])
+/* Gives the row its relay, unless the relay or the device has been given to another one. */
+static void choose(struct row *row, struct row *wanted[RELAYS_MAX])
 {
 	unsigned id = row->content.relay_id;
-	const struct row *user = user_of(wish, &row->device);
+	const struct row *owner = owner_of(wanted, &row->device);
 	char text[ERROR_TEXT_MAX];
 
-	if (wish[id] != NULL)
+	if (wanted[id] != NULL)
 		snprintf(text, sizeof(text),
 		         "relay %u belongs to interface \"%s\" already; give this one another "
 		         "relay, or take external_ids:virtio_forwarder away from one of them",
-		         id, wish[id]->content.name);
-	else if (user != NULL)
+		         id, wanted[id]->content.name);
+	else if (owner != NULL)
 		snprintf(text, sizeof(text),
 		         "%s belongs to interface \"%s\" on relay %u already; a device serves one "
 		         "relay",
-		         row->device.name, user->content.name, user->content.relay_id);
+		         row->device.name, owner->content.name, owner->content.relay_id);
 	else
-		wish[id] = row;
-	if (wish[id] != row)
-		row_say(row, text);
+		wanted[id] = row;
+	if (wanted[id] != row)
+		row_report(row, text);
 }
 
 bool rows_choose(struct rows *rows, const char *sysfs,
-                 const struct device_spec *const has[RELAYS_MAX], struct row *wish[RELAYS_MAX])
+                 const struct device_spec *const has[RELAYS_MAX], struct row *wanted[RELAYS_MAX])
 {
 	struct candidate candidates[ROWS_MAX];
 	unsigned count;
 	bool all_found;
 
-	memset(wish, 0, RELAYS_MAX * sizeof(struct row *));
+	memset(wanted, 0, RELAYS_MAX * sizeof(struct row *));
 	count = find_candidates(rows, sysfs, has, candidates, &all_found);
 	qsort(candidates, count, sizeof(candidates[0]), compare);
 	for (unsigned i = 0; i < count; i++)
-		choose(candidates[i].row, wish);
+		choose(candidates[i].row, wanted);
 	return all_found;
 }

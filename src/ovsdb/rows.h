@@ -38,14 +38,14 @@ struct rows {
 int rows_apply(struct rows *rows, const json_t *updates, bool whole, struct error *err);
 void rows_clear(struct rows *rows);
 
-/* What is wrong about the row, "" when nothing is any more. Logs what has not been said. */
-void row_say(struct row *row, const char *text);
+/* Logs what is wrong about the row, "" when nothing is any more, unless the log has it already. */
+void row_report(struct row *row, const char *text);
 
-/* Which row gets which relay: wish[id] is the row, resolved, or NULL. Where several want the same
+/* Which row gets which relay: wanted[id] is the row, resolved, or NULL. Where several want the same
  * relay or device, the one that has it (has[id] is the device that OVSDB's side has there, NULL
  * without one) keeps it, else the first by name. Says of the others why not. False when devices are
  * still to be found: look again later. */
 bool rows_choose(struct rows *rows, const char *sysfs,
-                 const struct device_spec *const has[RELAYS_MAX], struct row *wish[RELAYS_MAX]);
+                 const struct device_spec *const has[RELAYS_MAX], struct row *wanted[RELAYS_MAX]);
 
 #endif

@@ -74,7 +74,7 @@ static char *flags_read(const char *proc)
 	return NULL;
 }
 
-static void check_instructions(struct preflight *p)
+static void check_instructions(struct picture *p)
 {
 	char missing[128] = "";
 	char *flags = flags_read(p->place->proc);
@@ -102,7 +102,7 @@ static void check_instructions(struct preflight *p)
 /* --- which CPUs ----------------------------------------------------------------------------- */
 
 /* The wanted CPUs, main lcore's included, that are not in `good`. */
-static bool find_outside(const struct preflight *p, const struct cpu_set *good, struct cpu_set *out)
+static bool find_outside(const struct picture *p, const struct cpu_set *good, struct cpu_set *out)
 {
 	*out = (struct cpu_set){0};
 	for (int cpu = cpu_set_next(&p->cpus, -1); cpu >= 0; cpu = cpu_set_next(&p->cpus, cpu)) {
@@ -114,7 +114,7 @@ static bool find_outside(const struct preflight *p, const struct cpu_set *good, 
 	return cpu_set_count(out) > 0;
 }
 
-static void check_online(struct preflight *p)
+static void check_online(struct picture *p)
 {
 	struct cpu_set online, outside;
 	char text[CPU_LIST_TEXT_MAX], all[CPU_LIST_TEXT_MAX];
@@ -131,7 +131,7 @@ static void check_online(struct preflight *p)
 	               cpu_set_format(&online, all, sizeof(all)));
 }
 
-static void check_allowed(struct preflight *p)
+static void check_allowed(struct picture *p)
 {
 	struct cpu_set online, outside, reported = {0};
 	char text[CPU_LIST_TEXT_MAX], all[CPU_LIST_TEXT_MAX];
@@ -156,7 +156,7 @@ static void check_allowed(struct preflight *p)
 	                        "CPUAffinity=)");
 }
 
-static void check_isolated(struct preflight *p)
+static void check_isolated(struct picture *p)
 {
 	char text[4096], names[CPU_LIST_TEXT_MAX];
 	struct cpu_set isolated = {0}, outside = {0};
@@ -185,7 +185,7 @@ static void check_isolated(struct preflight *p)
 }
 
 /* Workers that share a core, with each other or with the main lcore. */
-static void check_cores(struct preflight *p)
+static void check_cores(struct picture *p)
 {
 	struct cpu_set shared = {0};
 	char names[CPU_LIST_TEXT_MAX];
@@ -213,7 +213,7 @@ static void check_cores(struct preflight *p)
 	                        "(lscpu -e shows which)");
 }
 
-static void check_overlap(struct preflight *p)
+static void check_overlap(struct picture *p)
 {
 	if (p->main_cpu < 0 || !cpu_set_has(&p->cpus, (unsigned)p->main_cpu))
 		return;
@@ -224,7 +224,7 @@ static void check_overlap(struct preflight *p)
 	finding_remedy(finding, "map the main lcore or the worker to another CPU");
 }
 
-void check_cpus(struct preflight *p)
+void check_cpus(struct picture *p)
 {
 	check_instructions(p);
 	check_online(p);

@@ -9,24 +9,9 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "preflight/needs.h"
 #include "sys/pci_bind.h"
 #include "sys/sysfs.h"
-
-bool checked_vf_condemn(struct checked_vf *vf)
-{
-	bool first = !vf->unusable;
-
-	vf->unusable = true;
-	return first;
-}
-
-void checked_vf_label(const struct checked_vf *vf, char *out, size_t size)
-{
-	if (vf->relay >= 0)
-		snprintf(out, size, "relay %d's VF %s", vf->relay, vf->name);
-	else
-		snprintf(out, size, "VF %s", vf->name);
-}
 
 /* --- binding -------------------------------------------------------------------------------- */
 
@@ -48,7 +33,7 @@ static bool bind_would_help(const struct checked_vf *vf)
 	       (vf->verdict.state == PCI_UNBOUND || vf->verdict.state == PCI_KERNEL_DRIVER);
 }
 
-static void check_bound(struct preflight *p, struct checked_vf *vf)
+static void check_bound(struct picture *p, struct checked_vf *vf)
 {
 	const char *file = p->config->config_file;
 	char label[64];
@@ -70,7 +55,7 @@ static void check_bound(struct preflight *p, struct checked_vf *vf)
 }
 
 /* Entries of VIRTIOFWD_BIND_VFIO_PCI that mean no VFs, or too few. */
-static void check_bind_list(struct preflight *p)
+static void check_bind_list(struct picture *p)
 {
 	const char *text = p->config->bind_vfio_pci;
 	struct pci_address ignored[BIND_COUNT_MAX];
@@ -90,7 +75,7 @@ static void check_bind_list(struct preflight *p)
 }
 
 /* The PF in vfio's hands shares a secret with whoever may use its VFs. */
-static void check_token(struct preflight *p, struct checked_vf *vf)
+static void check_token(struct picture *p, struct checked_vf *vf)
 {
 	struct pci_function pf;
 	char label[64], pf_name[PCI_ADDRESS_TEXT_MAX];
@@ -112,7 +97,7 @@ static void check_token(struct preflight *p, struct checked_vf *vf)
 }
 
 /* Named once per PF: when its first VF comes by. */
-static void check_pf_up(struct preflight *p, const struct checked_vf *vf)
+static void check_pf_up(struct picture *p, const struct checked_vf *vf)
 {
 	const char *pf = vf->function.pf_netdev;
 	int64_t flags;
@@ -164,7 +149,7 @@ static bool cmdline_has(const char *proc, const char *word)
 }
 
 /* Whether the host's own devices see memory as it is. */
-static bool is_passthrough(const struct preflight *p)
+static bool is_passthrough(const struct picture *p)
 {
 	static const char *const words[] = {"iommu=pt", "iommu.passthrough=1",
 	                                    "iommu.passthrough=y", "iommu.passthrough=on"};
@@ -176,7 +161,7 @@ static bool is_passthrough(const struct preflight *p)
 	return false;
 }
 
-static bool group_translates(const struct preflight *p, const struct checked_vf *vf)
+static bool group_translates(const struct picture *p, const struct checked_vf *vf)
 {
 	char type[32];
 
@@ -188,7 +173,7 @@ static bool group_translates(const struct preflight *p, const struct checked_vf 
 	return strcmp(type, "identity") != 0;
 }
 
-static void report_iommu_off(struct preflight *p)
+static void report_iommu_off(struct picture *p)
 {
 	struct finding *finding = report_add(p->report, FINDING_VF, "iommu.off");
 
@@ -203,7 +188,7 @@ static void report_iommu_off(struct preflight *p)
 	               "enable_unsafe_noiommu_mode of vfio");
 }
 
-static void report_not_pt(struct preflight *p)
+static void report_not_pt(struct picture *p)
 {
 	struct finding *finding = report_add(p->report, FINDING_WARNING, "iommu.not_pt");
 
@@ -214,7 +199,7 @@ static void report_not_pt(struct preflight *p)
 }
 
 /* A device that reaches memory by physical addresses while the IOMMU expects others. */
-static void check_uio(struct preflight *p, struct checked_vf *vf)
+static void check_uio(struct picture *p, struct checked_vf *vf)
 {
 	char label[64];
 
@@ -230,11 +215,11 @@ static void check_uio(struct preflight *p, struct checked_vf *vf)
 }
 
 /* The service's sandbox leaves that right out unless it is asked for. */
-static void check_uio_rights(struct preflight *p, struct checked_vf *vf)
+static void check_uio_rights(struct picture *p, struct checked_vf *vf)
 {
 	char label[64];
 
-	if (!pci_driver_is_uio(vf->function.driver) || preflight_has_capability(p, CAP_SYS_ADMIN) ||
+	if (!pci_driver_is_uio(vf->function.driver) || picture_has_capability(p, CAP_SYS_ADMIN) ||
 	    !checked_vf_condemn(vf))
 		return;
 	checked_vf_label(vf, label, sizeof(label));
@@ -249,7 +234,7 @@ static void check_uio_rights(struct preflight *p, struct checked_vf *vf)
 	                        "first lines say");
 }
 
-static void check_iommu(struct preflight *p)
+static void check_iommu(struct picture *p)
 {
 	bool on = has_groups(p->place->sysfs), wanted = false, with_vfio = false;
 
@@ -276,7 +261,7 @@ static void check_iommu(struct preflight *p)
 
 /* --- NUMA ----------------------------------------------------------------------------------- */
 
-static void check_node(struct preflight *p, struct checked_vf *vf)
+static void check_node(struct picture *p, struct checked_vf *vf)
 {
 	int node = vf->function.numa_node;
 	char label[64];
@@ -300,7 +285,7 @@ static void check_node(struct preflight *p, struct checked_vf *vf)
 	               node);
 }
 
-void check_devices(struct preflight *p)
+void check_devices(struct picture *p)
 {
 	check_bind_list(p);
 	check_iommu(p);

@@ -1,7 +1,4 @@
 /* Hugepages: mounted, ours, enough of them on each node; and room for mappings.
- *
- * The estimate has dpdk/pool.h's arithmetic for relays with the rings and backlogs that control
- * gives them; how many queues a VF has is not known before it is attached.
  */
 #include "preflight/checks.h"
 
@@ -14,40 +11,15 @@
 
 #include "base/parse.h"
 #include "config/eal_args.h"
+#include "preflight/needs.h"
 #include "sys/sysfs.h"
 #include "sys/topology.h"
 
 #define MB (UINT64_C(1) << 20)
 
-#define MBUF_BYTES   2496 /* one in its pool */
-#define RING_SIZE    512  /* of a VF's queue, each way */
-#define BACKLOG      256
-#define POOL_RESERVE 256
-#define CACHE_MBUFS  192      /* that a worker may keep */
-#define POOL_FIXED   MB       /* a pool's own tables */
-#define JUMBO_MBUFS  5        /* of a frame of MTU_JUMBO */
-#define EAL_BYTES    (8 * MB) /* DPDK's own, and the pool for guests without a VF */
-#define MAPS_BASE    4096     /* mappings without hugepages: libraries, threads, guests' memory */
-#define MOUNTS_MAX   64
-
-unsigned preflight_queues(const struct config *config)
-{
-	unsigned workers = cpu_set_count(&config->worker_cpus);
-
-	if (config->max_queues > 0)
-		return config->max_queues;
-	return workers < VF_QUEUES_USUAL ? workers : VF_QUEUES_USUAL;
-}
-
-uint64_t preflight_relay_bytes(const struct config *config, unsigned queues)
-{
-	unsigned workers = cpu_set_count(&config->worker_cpus);
-	unsigned caches = workers < 2 * queues ? workers : 2 * queues;
-	uint64_t mbufs = queues * (2U * RING_SIZE + BACKLOG * (config->jumbo ? JUMBO_MBUFS : 1U)) +
-	                 POOL_RESERVE + caches * CACHE_MBUFS;
-
-	return mbufs * MBUF_BYTES + POOL_FIXED;
-}
+#define EAL_BYTES  (8 * MB) /* DPDK's own, and the pool for guests without a VF */
+#define MAPS_BASE  4096     /* mappings without hugepages: libraries, threads, guests' memory */
+#define MOUNTS_MAX 64
 
 /* --- mounts --------------------------------------------------------------------------------- */
 
@@ -153,7 +125,7 @@ static const struct mount *mount_find(const struct mount *mounts, size_t count, 
 	return NULL;
 }
 
-static void report_not_mounted(struct preflight *p, const char *wanted, const struct mount *other)
+static void report_not_mounted(struct picture *p, const char *wanted, const struct mount *other)
 {
 	struct finding *finding = report_add(p->report, FINDING_ERROR, "hugepages.not_mounted");
 	const char *directory = wanted[0] != '\0' ? wanted : "/dev/hugepages";
@@ -175,7 +147,7 @@ static void report_not_mounted(struct preflight *p, const char *wanted, const st
 }
 
 /* DPDK locks the directory once for each page size that it finds mounted on it. */
-static void check_twice(struct preflight *p, const struct mount *mounts, size_t count,
+static void check_twice(struct picture *p, const struct mount *mounts, size_t count,
                         const struct mount *used)
 {
 	size_t times = 0;
@@ -205,10 +177,10 @@ static void check_twice(struct preflight *p, const struct mount *mounts, size_t 
 	        used->directory);
 }
 
-static void check_mount_access(struct preflight *p, const struct mount *mount)
+static void check_mount_access(struct picture *p, const struct mount *mount)
 {
 	char culprit[FINDING_TEXT_MAX / 2];
-	int rc = preflight_self_access(p, mount->directory, W_OK | X_OK, culprit, sizeof(culprit));
+	int rc = picture_self_access(p, mount->directory, W_OK | X_OK, culprit, sizeof(culprit));
 
 	if (rc == 0 && !mount->read_only)
 		return;
@@ -228,8 +200,7 @@ static void check_mount_access(struct preflight *p, const struct mount *mount)
 /* --- pages ---------------------------------------------------------------------------------- */
 
 /* -1: nobody knows. node -1: the whole machine. */
-static int64_t pages_read(const struct preflight *p, int node, uint64_t page_bytes,
-                          const char *name)
+static int64_t pages_read(const struct picture *p, int node, uint64_t page_bytes, const char *name)
 {
 	unsigned long long kb = (unsigned long long)(page_bytes / 1024);
 	int64_t value;
@@ -243,7 +214,7 @@ static int64_t pages_read(const struct preflight *p, int node, uint64_t page_byt
 	return rc < 0 ? -1 : value;
 }
 
-static uint64_t free_bytes(const struct preflight *p, int node, uint64_t page_bytes)
+static uint64_t free_bytes(const struct picture *p, int node, uint64_t page_bytes)
 {
 	int64_t pages = pages_read(p, node, page_bytes, "free_hugepages");
 
@@ -279,9 +250,9 @@ static void remedy_pages(struct finding *finding, int node, uint64_t pages, uint
 }
 
 /* No memory for a single relay: nothing runs. */
-static bool check_total(struct preflight *p, uint64_t page_bytes)
+static bool check_total(struct picture *p, uint64_t page_bytes)
 {
-	uint64_t total = 0, least = EAL_BYTES + preflight_relay_bytes(p->config, 1);
+	uint64_t total = 0, least = EAL_BYTES + needs_relay_bytes(p->config, 1);
 	unsigned nodes = topology_node_count(p->place->sysfs);
 
 	for (unsigned node = 0; node < nodes && node < CHECKED_NODE_MAX; node++)
@@ -302,7 +273,7 @@ static bool check_total(struct preflight *p, uint64_t page_bytes)
 }
 
 /* Devices that take their memory on that node. */
-static unsigned count_vfs(const struct preflight *p, int node)
+static unsigned count_vfs(const struct picture *p, int node)
 {
 	unsigned n = node == 0 ? p->n_vdevs : 0;
 
@@ -312,7 +283,7 @@ static unsigned count_vfs(const struct preflight *p, int node)
 	return n;
 }
 
-static void condemn_node(struct preflight *p, int node)
+static void condemn_node(struct picture *p, int node)
 {
 	for (size_t i = 0; i < p->n_vfs; i++) {
 		if (p->vfs[i].function.numa_node == node)
@@ -320,12 +291,12 @@ static void condemn_node(struct preflight *p, int node)
 	}
 }
 
-static void check_node(struct preflight *p, int node, uint64_t page_bytes)
+static void check_node(struct picture *p, int node, uint64_t page_bytes)
 {
 	unsigned n = count_vfs(p, node);
-	uint64_t each = preflight_relay_bytes(p->config, preflight_queues(p->config));
+	uint64_t each = needs_relay_bytes(p->config, needs_queues(p->config));
 	uint64_t wanted = n * each + EAL_BYTES, have = free_bytes(p, node, page_bytes);
-	bool none = have < preflight_relay_bytes(p->config, 1);
+	bool none = have < needs_relay_bytes(p->config, 1);
 
 	if (n == 0 || have >= wanted)
 		return;
@@ -344,7 +315,7 @@ static void check_node(struct preflight *p, int node, uint64_t page_bytes)
 		condemn_node(p, node);
 }
 
-static void check_pages(struct preflight *p, uint64_t page_bytes)
+static void check_pages(struct picture *p, uint64_t page_bytes)
 {
 	unsigned nodes = topology_node_count(p->place->sysfs);
 
@@ -357,11 +328,10 @@ static void check_pages(struct preflight *p, uint64_t page_bytes)
 /* --- mappings ------------------------------------------------------------------------------- */
 
 /* Each hugepage is a mapping of its own. --legacy-mem maps all there are, twice for a moment. */
-static void check_maps(struct preflight *p, uint64_t page_bytes)
+static void check_maps(struct picture *p, uint64_t page_bytes)
 {
 	uint64_t relays = p->config->n_static_vfs > 0 ? p->config->n_static_vfs : RELAYS_MAX;
-	uint64_t bytes =
-	        relays * preflight_relay_bytes(p->config, preflight_queues(p->config)) + EAL_BYTES;
+	uint64_t bytes = relays * needs_relay_bytes(p->config, needs_queues(p->config)) + EAL_BYTES;
 	uint64_t wanted = MAPS_BASE + pages_for(bytes, page_bytes);
 	int64_t limit, reserved = pages_read(p, -1, page_bytes, "nr_hugepages");
 
@@ -380,7 +350,7 @@ static void check_maps(struct preflight *p, uint64_t page_bytes)
 	               (unsigned long long)(wanted > 65530 ? wanted : 65530));
 }
 
-void check_memory(struct preflight *p)
+void check_memory(struct picture *p)
 {
 	char wanted[PATH_MAX];
 	const struct mount *used;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "preflight/needs.h"
 #include "sys/accounts.h"
 #include "sys/pid_file.h"
 #include "sys/socket_file.h"
@@ -19,7 +20,7 @@
 
 /* --- its place ------------------------------------------------------------------------------ */
 
-static bool check_instance(struct preflight *p)
+static bool check_instance(struct picture *p)
 {
 	char path[PATH_MAX];
 	struct error err;
@@ -37,12 +38,12 @@ static bool check_instance(struct preflight *p)
 	return false;
 }
 
-static void check_pid_dir(struct preflight *p)
+static void check_pid_dir(struct picture *p)
 {
 	char part[PATH_MAX], culprit[FINDING_TEXT_MAX / 2];
 
 	if (path_existing_part(p->config->pid_dir, part, sizeof(part)) < 0 ||
-	    preflight_self_access(p, part, W_OK | X_OK, culprit, sizeof(culprit)) == 0)
+	    picture_self_access(p, part, W_OK | X_OK, culprit, sizeof(culprit)) == 0)
 		return;
 	struct finding *finding = report_add(p->report, FINDING_ERROR, "process.pid_dir");
 	finding_what(finding, "user %u may not make files in %s", (unsigned)p->place->self.uid,
@@ -53,7 +54,7 @@ static void check_pid_dir(struct preflight *p)
 	               "or start as root");
 }
 
-static void check_endpoint(struct preflight *p, const char *name, const char *endpoint)
+static void check_endpoint(struct picture *p, const char *name, const char *endpoint)
 {
 	enum socket_file_kind kind = SOCKET_FILE_NONE;
 	const char *path;
@@ -76,7 +77,7 @@ static void check_endpoint(struct preflight *p, const char *name, const char *en
 	               path);
 }
 
-static void check_group(struct preflight *p)
+static void check_group(struct picture *p)
 {
 	struct error err;
 	gid_t group;
@@ -92,7 +93,7 @@ static void check_group(struct preflight *p)
 	                        "group that getent knows");
 }
 
-static void check_endpoints(struct preflight *p)
+static void check_endpoints(struct picture *p)
 {
 	check_group(p);
 	check_endpoint(p, "zmq-port-control-ep", p->config->zmq_port_control_ep);
@@ -104,7 +105,7 @@ static void check_endpoints(struct preflight *p)
 /* --- its limits ----------------------------------------------------------------------------- */
 
 /* A hard limit as /proc/self/limits has it. UINT64_MAX: none, or nobody knows. */
-static uint64_t limit_read(const struct preflight *p, const char *name)
+static uint64_t limit_read(const struct picture *p, const char *name)
 {
 	char path[PATH_MAX], line[160], hard[32];
 	uint64_t value = UINT64_MAX;
@@ -122,11 +123,11 @@ static uint64_t limit_read(const struct preflight *p, const char *name)
 	return value;
 }
 
-static void check_open_files(struct preflight *p)
+static void check_open_files(struct picture *p)
 {
 	uint64_t limit = limit_read(p, "Max open files");
 
-	if (limit >= OPEN_FILES_LEAST || preflight_has_capability(p, CAP_SYS_RESOURCE))
+	if (limit >= OPEN_FILES_LEAST || picture_has_capability(p, CAP_SYS_RESOURCE))
 		return;
 	struct finding *finding = report_add(p->report, FINDING_WARNING, "limit.open_files");
 	finding_what(finding, "the process may open %llu files at most", (unsigned long long)limit);
@@ -137,7 +138,7 @@ static void check_open_files(struct preflight *p)
 }
 
 /* vfio pins what a device may reach, on its user's account. */
-static void check_memlock(struct preflight *p)
+static void check_memlock(struct picture *p)
 {
 	uint64_t limit = limit_read(p, "Max locked memory"), wanted;
 	unsigned with_vfio = 0;
@@ -145,8 +146,8 @@ static void check_memlock(struct preflight *p)
 	for (size_t i = 0; i < p->n_vfs; i++)
 		with_vfio += !pci_driver_is_uio(p->vfs[i].function.driver) &&
 		             !pci_driver_is_bifurcated(p->vfs[i].function.driver);
-	wanted = (with_vfio + 1) * preflight_relay_bytes(p->config, preflight_queues(p->config));
-	if (with_vfio == 0 || limit >= wanted || preflight_has_capability(p, CAP_IPC_LOCK))
+	wanted = (with_vfio + 1) * needs_relay_bytes(p->config, needs_queues(p->config));
+	if (with_vfio == 0 || limit >= wanted || picture_has_capability(p, CAP_IPC_LOCK))
 		return;
 	struct finding *finding = report_add(p->report, FINDING_ERROR, "limit.locked_memory");
 	finding_what(finding, "the process may lock %llu kB of memory, and some %llu MB are needed",
@@ -158,7 +159,7 @@ static void check_memlock(struct preflight *p)
 	               "the capability CAP_IPC_LOCK");
 }
 
-void check_process(struct preflight *p)
+void check_process(struct picture *p)
 {
 	if (check_instance(p)) {
 		check_pid_dir(p);

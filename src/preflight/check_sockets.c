@@ -19,8 +19,7 @@ struct peers {
 	char names[TEXT_MAX]; /* "user libvirt-qemu, group kvm" */
 };
 
-static void report_unknown(struct preflight *p, const char *id, const char *what,
-                           const char *option)
+static void report_unknown(struct picture *p, const char *id, const char *what, const char *option)
 {
 	struct finding *finding = report_add(p->report, FINDING_ERROR, id);
 
@@ -40,7 +39,7 @@ static void add_name(struct peers *peers, const char *kind, const char *name)
 	         kind, name);
 }
 
-static void find_peers(struct preflight *p, struct peers *peers)
+static void find_peers(struct picture *p, struct peers *peers)
 {
 	const char *owner = p->config->vhost_username, *group = p->config->vhost_groupname;
 	struct error err;
@@ -76,14 +75,14 @@ static bool peers_reach(const struct peers *peers, const char *path, int want, c
 }
 
 /* The daemon makes what is missing of the directory, for all to pass. */
-static void check_own(struct preflight *p, const char *part)
+static void check_own(struct picture *p, const char *part)
 {
 	char culprit[TEXT_MAX];
 	struct stat st;
 	bool is_directory = stat(part, &st) == 0 && S_ISDIR(st.st_mode);
 
 	if (is_directory &&
-	    preflight_self_access(p, part, W_OK | X_OK, culprit, sizeof(culprit)) == 0)
+	    picture_self_access(p, part, W_OK | X_OK, culprit, sizeof(culprit)) == 0)
 		return;
 	struct finding *finding = report_add(p->report, FINDING_ERROR, "sockets.not_writable");
 	if (is_directory)
@@ -97,7 +96,7 @@ static void check_own(struct preflight *p, const char *part)
 	                        "directory to the daemon's user");
 }
 
-static void report_unreachable(struct preflight *p, const struct peers *peers, const char *culprit)
+static void report_unreachable(struct picture *p, const struct peers *peers, const char *culprit)
 {
 	struct finding *finding = report_add(p->report, FINDING_ERROR, "sockets.unreachable");
 
@@ -110,7 +109,7 @@ static void report_unreachable(struct preflight *p, const struct peers *peers, c
 }
 
 /* The daemon serves, QEMU comes. */
-static void check_served(struct preflight *p, const struct peers *peers)
+static void check_served(struct picture *p, const struct peers *peers)
 {
 	char part[PATH_MAX], culprit[TEXT_MAX];
 
@@ -122,7 +121,7 @@ static void check_served(struct preflight *p, const struct peers *peers)
 }
 
 /* QEMU serves, the daemon comes: again and again, so that this may still become right. */
-static void check_awaited(struct preflight *p, const struct peers *peers)
+static void check_awaited(struct picture *p, const struct peers *peers)
 {
 	const char *path = p->config->vhost_path;
 	char culprit[TEXT_MAX];
@@ -143,7 +142,7 @@ static void check_awaited(struct preflight *p, const struct peers *peers)
 		               path);
 		return;
 	}
-	if (preflight_self_access(p, path, X_OK, culprit, sizeof(culprit)) < 0) {
+	if (picture_self_access(p, path, X_OK, culprit, sizeof(culprit)) < 0) {
 		finding = report_add(p->report, FINDING_ERROR, "sockets.closed_to_daemon");
 		finding_what(finding, "user %u cannot reach the sockets in %s: %s is closed to it",
 		             (unsigned)p->place->self.uid, path, culprit);
@@ -164,7 +163,7 @@ static void check_awaited(struct preflight *p, const struct peers *peers)
 	                        "--vhost-path (VIRTIOFWD_SOCKET_DIR)");
 }
 
-void check_sockets(struct preflight *p)
+void check_sockets(struct picture *p)
 {
 	struct peers peers;
 

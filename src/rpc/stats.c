@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "rpc/stats_codec.h"
 
 struct selection { /* relays asked for, in the order asked, each once */
@@ -43,14 +43,6 @@ struct stats {
 	LIST_HEAD(delayed_list, delayed) delayed;
 	struct stats_codec codec; /* for one answer at a time */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void add_workers(struct stats *stats)
 {
@@ -132,7 +124,7 @@ static void delayed_free(struct delayed *delayed)
 static void delayed_end(void *context)
 {
 	struct delayed *delayed = context;
-	double elapsed_s = (double)(now_ns() - delayed->start_ns) / 1e9;
+	double elapsed_s = (double)(clock_now_ns() - delayed->start_ns) / 1e9;
 
 	answer_send(delayed->stats, delayed->reply, &delayed->selection, delayed->baselines,
 	            elapsed_s);
@@ -158,7 +150,7 @@ static void delayed_begin(struct stats *stats, struct endpoint_reply *reply,
 	delayed->stats = stats;
 	delayed->reply = reply;
 	delayed->selection = *selection;
-	delayed->start_ns = now_ns();
+	delayed->start_ns = clock_now_ns();
 	for (unsigned i = 0; i < selection->count; i++) {
 		control_relay_read(stats->control, selection->ids[i], &relay);
 		delayed->baselines[i].vf_to_vm = relay.vf_to_vm.counters;

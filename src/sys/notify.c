@@ -3,11 +3,10 @@
 #include "sys/notify.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <time.h>
 
 #include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
 
 void notify_ready(void)
 {
@@ -16,28 +15,13 @@ void notify_ready(void)
 
 void notify_reloading(void)
 {
-	struct timespec now;
-
 	/* systemd 253 and later wants to know since when (Type=notify-reload). */
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-	                 (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_now_us());
 }
 
 void notify_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");
-}
-
-void notify_status(const char *format, ...)
-{
-	char text[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	(void)sd_notifyf(0, "STATUS=%s", text);
 }
 
 uint64_t notify_watchdog_interval_us(void)

@@ -9,7 +9,6 @@
 void notify_ready(void);
 void notify_reloading(void); /* notify_ready ends it */
 void notify_stopping(void);
-void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* How often at least notify_watchdog is expected; 0 = nobody waits for it. */
 uint64_t notify_watchdog_interval_us(void);

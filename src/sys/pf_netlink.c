@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define ANSWER_MAX (256 * 1024) /* some 250 VFs with 400 bytes each, and much to spare */
 
@@ -158,22 +159,14 @@ static int request_send(int fd, const char *netdev)
 	return n < 0 ? -errno : 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* One datagram from the kernel itself; others are passed over. Its length or -errno. */
 static ssize_t answer_receive(int fd, void *buffer, size_t size)
 {
-	int64_t deadline = now_ms() + PF_NETLINK_TIMEOUT_MS;
+	int64_t deadline = (int64_t)clock_now_ms() + PF_NETLINK_TIMEOUT_MS;
 
 	for (;;) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - (int64_t)clock_now_ms();
 		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof(from);
 

@@ -28,11 +28,11 @@ static bool is_text(const char *text, size_t size)
 static void examine(struct rows *rows)
 {
 	const struct device_spec *has[RELAYS_MAX] = {NULL};
-	struct row *wish[RELAYS_MAX];
+	struct row *wanted[RELAYS_MAX];
 	struct row *row;
 	unsigned count = 0;
 
-	rows_choose(rows, "/nowhere", has, wish);
+	rows_choose(rows, "/nowhere", has, wanted);
 	LIST_FOREACH (row, &rows->list, link) {
 		count++;
 		if (!is_text(row->uuid, sizeof(row->uuid)) ||
@@ -48,14 +48,14 @@ static void examine(struct rows *rows)
 		struct device_spec spec;
 		struct error err;
 
-		if (wish[i] == NULL)
+		if (wanted[i] == NULL)
 			continue;
-		if (wish[i]->content.relay_id != i || !wish[i]->resolved ||
-		    device_spec_parse(wish[i]->device.devargs, &spec, &err) < 0)
+		if (wanted[i]->content.relay_id != i || !wanted[i]->resolved ||
+		    device_spec_parse(wanted[i]->device.devargs, &spec, &err) < 0)
 			abort();
 		for (unsigned j = 0; j < i; j++)
-			if (wish[j] != NULL &&
-			    device_spec_equal(&wish[i]->device, &wish[j]->device))
+			if (wanted[j] != NULL &&
+			    device_spec_equal(&wanted[i]->device, &wanted[j]->device))
 				abort();
 	}
 }

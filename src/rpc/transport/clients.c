@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -245,7 +246,7 @@ static void connection_add(struct clients *clients, int fd)
 	}
 	connection->client = client;
 	connection->fd = fd;
-	connection->since_ms = loop_now_ms();
+	connection->since_ms = clock_now_ms();
 	LIST_INSERT_HEAD(&clients->buckets[(unsigned)fd % BUCKETS], connection, by_fd);
 	TAILQ_INSERT_TAIL(&client->connections, connection, by_use);
 	client->n_connections++;
@@ -311,7 +312,7 @@ struct connection *clients_sender(struct clients *clients, int fd)
 	if (connection == NULL)
 		return NULL;
 	connection->spoken = true;
-	connection->since_ms = loop_now_ms();
+	connection->since_ms = clock_now_ms();
 	connection->client->n_requests++;
 	TAILQ_REMOVE(&connection->client->connections, connection, by_use);
 	TAILQ_INSERT_TAIL(&connection->client->connections, connection, by_use);
@@ -344,7 +345,7 @@ void connection_release(struct connection *connection)
 static bool is_to_blame(const struct connection *connection, enum clients_blame blame,
                         const struct client *busiest)
 {
-	uint64_t age_ms = loop_now_ms() - connection->since_ms;
+	uint64_t age_ms = clock_now_ms() - connection->since_ms;
 
 	switch (blame) {
 	case CLIENTS_SILENT:

@@ -47,7 +47,8 @@ START_TEST(a_frame_of_mtu_2100_fits_one_buffer)
 	ck_assert_uint_eq(pool->size, pool_size(&usual));
 	ck_assert_uint_ge(rte_pktmbuf_data_room_size(pool),
 	                  2100 + RTE_ETHER_HDR_LEN + 8 + RTE_PKTMBUF_HEADROOM);
-	ck_assert_uint_eq(pool->elt_size + pool->header_size + pool->trailer_size, 2496);
+	ck_assert_uint_eq(pool->elt_size + pool->header_size + pool->trailer_size,
+	                  SIZES_MBUF_BYTES);
 	pool_retire(pool);
 	eal_rig_expect_usage(&before);
 }

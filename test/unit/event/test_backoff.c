@@ -68,6 +68,29 @@ START_TEST(forgets_after_a_good_while)
 }
 END_TEST
 
+START_TEST(waits_as_told)
+{
+	static const struct backoff_waits waits = {
+	        .first_ms = 500, .longest_ms = 1700, .well_ms = 5000};
+	struct backoff backoff = {.waits = &waits};
+
+	ck_assert_uint_eq(backoff_wait_ms(&backoff), 500);
+	ck_assert_uint_eq(backoff_wait_ms(&backoff), 1000);
+	ck_assert_uint_eq(backoff_wait_ms(&backoff), 1700);
+	ck_assert_uint_eq(backoff_wait_ms(&backoff), 1700);
+	backoff_reset(&backoff);
+	ck_assert_uint_eq(backoff_wait_ms(&backoff), 500);
+
+	backoff_lost(&backoff, 0);
+	backoff_well(&backoff, 0);
+	ck_assert(!backoff_lost(&backoff, 4999));
+	ck_assert_uint_eq(backoff_wait_ms(&backoff), 1000);
+	backoff_well(&backoff, 10000);
+	ck_assert(backoff_lost(&backoff, 15000));
+	ck_assert_uint_eq(backoff_wait_ms(&backoff), 500);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -77,5 +100,6 @@ int main(void)
 	tcase_add_test(tcase, waits_longer_with_each_loss);
 	tcase_add_test(tcase, failures_are_no_losses);
 	tcase_add_test(tcase, forgets_after_a_good_while);
+	tcase_add_test(tcase, waits_as_told);
 	return suite_main("backoff", tcase);
 }

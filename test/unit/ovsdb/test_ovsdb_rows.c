@@ -231,7 +231,7 @@ static void table(bool whole, const char *updates)
 }
 
 static const struct device_spec *has[RELAYS_MAX];
-static struct row *wish[RELAYS_MAX];
+static struct row *wanted[RELAYS_MAX];
 
 /* "3:net_null1=p …" */
 static const char *chosen(void)
@@ -240,12 +240,12 @@ static const char *chosen(void)
 	size_t used = 0;
 
 	text[0] = '\0';
-	ck_assert(rows_choose(&rows, "/nowhere", has, wish));
+	ck_assert(rows_choose(&rows, "/nowhere", has, wanted));
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
-		if (wish[i] != NULL)
+		if (wanted[i] != NULL)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u:%s=%s",
-			                         used > 0 ? " " : "", i, wish[i]->device.name,
-			                         wish[i]->content.name);
+			                         used > 0 ? " " : "", i, wanted[i]->device.name,
+			                         wanted[i]->content.name);
 	return text;
 }
 
@@ -373,9 +373,9 @@ START_TEST(rows_have_a_bound)
 	ck_assert_int_eq(apply(updates, true), 0);
 	ck_assert_uint_eq(rows.count, ROWS_MAX);
 	ck_assert(rows.overflow);
-	ck_assert(rows_choose(&rows, "/nowhere", has, wish));
+	ck_assert(rows_choose(&rows, "/nowhere", has, wanted));
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
-		ck_assert_ptr_nonnull(wish[i]);
+		ck_assert_ptr_nonnull(wanted[i]);
 	ck_assert_int_eq(apply(json("{}"), true), 0);
 	ck_assert(!rows.overflow);
 }

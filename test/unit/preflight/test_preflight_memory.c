@@ -5,6 +5,7 @@
 
 #include "dpdk/pool.h"
 #include "fake_machine.h"
+#include "preflight/needs.h"
 #include "suite.h"
 
 /* --- memory --------------------------------------------------------------------------------- */
@@ -125,8 +126,8 @@ START_TEST(the_estimate_is_the_pools)
 		                                   .backlog = 256,
 		                                   .frame_mbufs = jumbo ? 5 : 1,
 		                                   .n_workers = 3};
-		ck_assert_uint_eq(preflight_queues(&rig.cfg), 2);
-		ck_assert_uint_eq(preflight_relay_bytes(&rig.cfg, 2),
+		ck_assert_uint_eq(needs_queues(&rig.cfg), 2);
+		ck_assert_uint_eq(needs_relay_bytes(&rig.cfg, 2),
 		                  pool_size(&params) * UINT64_C(2496) + (1 << 20));
 	}
 }
