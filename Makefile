@@ -109,8 +109,8 @@ $(SCRIPT_PAGES): $(BUILD)/%.8: clients/%.py $(SCRIPT_MODULES) scripts/make-man-p
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) scripts/make-man-page $< > $@
 
-# A unit test, or a fuzz target, names the functions that it replaces in a line `WRAP: name name …`.
-wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | head -n 8),-Wl,--wrap=$(f))
+# The functions that a unit test, or a fuzz target, or a rig of its, replaces.
+wraps = $(shell test/unit/wraps $(1))
 $(BUILD)/unit/%: test/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
