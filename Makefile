@@ -59,9 +59,12 @@ UNIT_TESTS := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard test/un
 TOOLS   := $(patsubst test/tools/%.c,$(BUILD)/tools/%,$(sort $(wildcard test/tools/*.c)))
 BURST_COST := $(BUILD)/bench/burst_cost
 MAN_PAGE := $(BUILD)/virtio-forwarder.8
+SCRIPT_MODULES := clients/virtioforwarder_client.py clients/virtioforwarder_workers.py
+SCRIPTS := $(filter-out $(SCRIPT_MODULES),$(wildcard clients/virtioforwarder_*.py))
+SCRIPT_PAGES := $(SCRIPTS:clients/%.py=$(BUILD)/%.8)
 
 .PHONY: all
-all: $(BINARY) $(PROTO_PYTHON) $(MAN_PAGE)
+all: $(BINARY) $(PROTO_PYTHON) $(MAN_PAGE) $(SCRIPT_PAGES)
 
 # pkg-config once, not once an object; made again when a package changes its answer.
 $(BUILD)/flags.mk: Makefile $(BUNDLED_DPDK:=/recipe)
@@ -110,8 +113,12 @@ $(BINARY): $(MAIN_OBJECT) $(ARCHIVE)
 $(MAN_PAGE): doc/virtio-forwarder.8.in $(BINARY)
 	$(Q)$(BINARY) --man < $< > $@
 
-# A unit test, or a fuzz target, names the functions that it replaces in a line `WRAP: name name …`.
-wraps = $(foreach f,$(shell sed -n 's/.*WRAP: \([a-z0-9_ ]*\).*/\1/p' $(1) | head -n 8),-Wl,--wrap=$(f))
+$(SCRIPT_PAGES): $(BUILD)/%.8: clients/%.py $(SCRIPT_MODULES) scripts/make-man-page
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) scripts/make-man-page $< > $@
+
+# The functions that a unit test, or a fuzz target, or a rig of its, replaces.
+wraps = $(shell test/unit/wraps $(1))
 $(BUILD)/unit/%: test/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
@@ -294,8 +301,6 @@ datadir        ?= $(PREFIX)/share/virtio-forwarder
 docdir         ?= $(PREFIX)/share/doc/virtio-forwarder
 tmpfilesdir    ?= $(PREFIX)/lib/tmpfiles.d
 sysusersdir    ?= $(PREFIX)/lib/sysusers.d
-SCRIPT_MODULES := clients/virtioforwarder_client.py clients/virtioforwarder_workers.py
-SCRIPTS := $(filter-out $(SCRIPT_MODULES),$(wildcard clients/virtioforwarder_*.py))
 UNITS   := $(wildcard startup/*.service)
 # to $(1), with mode $(2), the files $(3)
 install_files = install -d $(DESTDIR)$(1) && install -m $(2) $(3) $(DESTDIR)$(1)
@@ -310,7 +315,7 @@ install: all
 	install -d $(DESTDIR)$(dir $(scriptslink))
 	test -e $(DESTDIR)$(scriptslink) || \
 		ln -srT $(DESTDIR)$(scriptsdir) $(DESTDIR)$(scriptslink)
-	$(call install_files,$(mandir)/man8,644,$(MAN_PAGE) $(wildcard doc/*.8))
+	$(call install_files,$(mandir)/man8,644,$(MAN_PAGE) $(SCRIPT_PAGES))
 	$(call install_files,$(unitdir),644,$(UNITS))
 	$(call install_files,$(datadir),644,startup/igb_uio.conf)
 	install -D -m 644 startup/virtio-forwarder.tmpfiles $(DESTDIR)$(tmpfilesdir)/virtio-forwarder.conf

@@ -46,11 +46,36 @@ def load_messages():
     return virtioforwarder_pb2
 
 
-def endpoint_default(name):
-    return f"ipc://{RUN_DIRECTORY}/{name}"
-
-
 # --- command line ---------------------------------------------------------------------------
+
+
+def make_parser(description, epilog):
+    """A parser of a script's options. Both texts are printed as they stand, and are the script's manual
+    page as well: what they look like is told in scripts/make-man-page."""
+    return argparse.ArgumentParser(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_endpoint_option(parser, option, service):
+    parser.add_argument(
+        option,
+        default=f"ipc://{RUN_DIRECTORY}/{service}",
+        metavar="ENDPOINT",
+        help="where the daemon listens; default: %(default)s",
+    )
+
+
+def add_test_options(parser):
+    parser.add_argument(
+        "--crash-after-send", action="store_true", help="test: go without waiting for the answer"
+    )
+    parser.add_argument(
+        "--send-garbage", action="store_true", help="test: send what is no message"
+    )
+
 
 _PCI = re.compile(
     r"(?:([0-9a-f]{1,8}):)?([0-9a-f]{1,2}):([0-9a-f]{1,2})\.([0-7])", re.IGNORECASE
@@ -162,6 +187,7 @@ def garbage():
 
 
 def parse(message_type, body):
+    """The message that an answer's bytes are."""
     from google.protobuf.message import DecodeError
 
     try:

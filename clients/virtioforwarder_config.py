@@ -1,31 +1,26 @@
 #!/usr/bin/python3
 """Print what virtio-forwarder is and what it was told: version, switches that are on, pins.
 
-The answer is printed in protobuf's text format; relay_cpu_map lists the relays that are pinned to
-CPUs, -1 being a direction that is not.
+Asks a running daemon that has the endpoint --zmq-config-ep, and prints the answer in protobuf's
+text format: its version, DPDK's, the switches that are on and work (features), and in relay_cpu_map
+the relays that are pinned to CPUs, by the configuration or since, -1 being a direction that is not.
 """
-
-import argparse
 
 import virtioforwarder_client as client
 
+EPILOG = """\
+Exit status:
+  0 when the daemon answered OK, 1 otherwise, 2 when the command line is wrong.
+
+See also:
+  virtio-forwarder(8), virtioforwarder_core_pinner(8)
+"""
+
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--config-ep",
-        default=client.endpoint_default("config"),
-        metavar="ENDPOINT",
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "--crash-after-send", action="store_true", help="test: go without waiting for the answer"
-    )
-    parser.add_argument(
-        "--send-garbage", action="store_true", help="test: send what is no message"
-    )
+    parser = client.make_parser(__doc__, EPILOG)
+    client.add_endpoint_option(parser, "--config-ep", "config")
+    client.add_test_options(parser)
     client.add_curve_options(parser)
     return parser.parse_args()
 

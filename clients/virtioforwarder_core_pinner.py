@@ -2,19 +2,32 @@
 """Pin virtio-forwarder's relays to worker CPUs, and show which worker serves what.
 
 Without arguments the map is printed: a column for each worker, under it the relays that it serves,
-left from VM to VF, right from VF to VM. What is pinned the balancer leaves alone.
-"""
+left from VM to VF, right from VF to VM. A relay whose queues several workers share stands under each
+of them.
 
-import argparse
+No packet is lost by a change. What is pinned the balancer leaves alone, until the pin is released or
+the daemon ends. The daemon must have the endpoint --zmq-core-sched-ep.
+"""
 
 import virtioforwarder_client as client
 import virtioforwarder_workers as workers
 
+EPILOG = """\
+Exit status:
+  0 when all was done, 1 when the daemon refused or did not answer within 2 seconds, 2 when the
+  command line is wrong.
+
+Examples:
+  virtioforwarder_core_pinner.py --virtio-cpu=3:1,2 --virtio-cpu=4:2
+  virtioforwarder_core_pinner.py --virtio-cpu=3:-1
+
+See also:
+  virtio-forwarder(8), virtioforwarder_core_scheduler(8), virtioforwarder_monitor_load(8)
+"""
+
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = client.make_parser(__doc__, EPILOG)
     workers.add_endpoint_options(parser)
     parser.add_argument(
         "--virtio-cpu",
@@ -24,14 +37,15 @@ def arguments():
         metavar="R:C1[,C2]",
         help="pin relay R: CPU C1 serves VF to VM and C2 VM to VF, in the order of the daemon's "
         "--virtio-cpu; one CPU serves both; -1 gives a direction back to the balancer. May be "
-        "repeated: all or nothing is done",
+        "repeated: if one relay or CPU does not exist, nothing is changed",
     )
     parser.add_argument("--print-core-map", action="store_true", help="print the map")
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="print how busy each worker is, what the balancer would move now and why, instead of "
-        "the map; nothing is moved",
+        help="a dry run of the daemon's balancer, whether it is switched on or not: print how busy "
+        "each worker is, which lanes pay for remote memory and how much, what the balancer would "
+        "move now and why, instead of the map; nothing is moved",
     )
     client.add_curve_options(parser)
     return parser.parse_args()

@@ -5,10 +5,12 @@ Each poll interval the load of every worker is measured (the time that each dire
 packets where the daemon does not tell that), relays' directions move from busy workers
 to idle ones if that is worth it, and each stays pinned where it was put. What others have pinned is
 left alone, and so is a direction whose queues several workers share. All pins of its own are
-released when this ends (on SIGTERM, SIGINT or SIGHUP).
+released when this ends (on SIGTERM, SIGINT or SIGHUP). Where it was killed otherwise its pins stay,
+and its successor takes them for somebody else's: release them with virtioforwarder_core_pinner(8),
+by its option --virtio-cpu=R:-1.
 
-The daemon balances by itself (VIO4WD_CORE_SCHED_ENABLE); this is for those who want to do it
-otherwise. Its service takes what is not given here from /etc/default/virtioforwarder.
+The daemon must have the endpoint --zmq-core-sched-ep. It balances by itself where its configuration
+says so (VIO4WD_CORE_SCHED_ENABLE); this is for those who want to do it otherwise.
 """
 
 import argparse
@@ -20,6 +22,21 @@ from collections import defaultdict, namedtuple
 
 import virtioforwarder_client as client
 import virtioforwarder_workers as workers
+
+EPILOG = """\
+Environment:
+  VIO4WD_CORE_SCHED_POLL_INTERVAL, VIO4WD_CORE_SCHED_SENSITIVITY, VIO4WD_CORE_SCHED_LOG_LEVEL,
+  VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT, VIRTIOFWD_ZMQ_STATS_EP and VIRTIOFWD_ZMQ_CORE_SCHED_EP take the
+  place of the defaults above, unless they are empty. The service vio4wd_core_scheduler reads them
+  from /etc/default/virtioforwarder.
+
+Exit status:
+  0 when it was told to end, 1 when the daemon did not answer within 2 seconds (and the measuring), 2
+  when the command line is wrong.
+
+See also:
+  virtio-forwarder(8), virtioforwarder_core_pinner(8)
+"""
 
 ERROR, NOTICE, INFO, DEBUG = 3, 5, 6, 7  # syslog's severities
 MEASURE_MAX_S = 10.0  # the daemon's longest delay
@@ -50,9 +67,7 @@ def variable(name, default=None):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = client.make_parser(__doc__, EPILOG)
     workers.add_endpoint_options(parser)
     for option, name in (("stats_ep", "STATS"), ("sched_ep", "CORE_SCHED")):
         parser.set_defaults(

@@ -4,10 +4,10 @@
 The bar is the share of its time that a worker has spent on packets in the last second: polling in
 vain is not load. Beside it stand the packets per second that it takes from VFs and guests; a direction
 that several workers serve counts for each of them alike. Of a daemon that does not measure its workers'
-time the bars are those rates, and the longest is the busiest worker's.
+time the bars are those rates, and the longest is the busiest worker's. The daemon must have the
+endpoint --zmq-core-sched-ep.
 """
 
-import argparse
 import signal
 import sys
 import time
@@ -15,13 +15,20 @@ import time
 import virtioforwarder_client as client
 import virtioforwarder_workers as workers
 
+EPILOG = """\
+Exit status:
+  0 after SIGINT or SIGTERM, 1 when the daemon did not answer within 2 seconds, 2 when the command line
+  is wrong.
+
+See also:
+  virtio-forwarder(8), virtioforwarder_core_pinner(8)
+"""
+
 BAR = 50
 
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = client.make_parser(__doc__, EPILOG)
     workers.add_endpoint_options(parser)
     parser.add_argument(
         "--poll-interval",

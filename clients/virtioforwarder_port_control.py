@@ -1,21 +1,45 @@
 #!/usr/bin/python3
 """Attach devices to virtio-forwarder's relays, and take them away.
 
-Silent, and status 0, when the daemon did it (or had done it already, with --conditional). Else the
-answer is printed and the status is 1. query_pci prints the device on a vhost-user socket.
+Asks a running daemon to change what is attached to a relay. The answer comes when the work is done,
+within 1.5 seconds. The operations:
+
+  add          attach a device to the relay --virtio-id
+  remove       take the device of the relay --virtio-id away; with a device given, only that one.
+               What Open vSwitch's database asks for is not the clients' to replace or remove: the
+               answer says so
+  add_sock     make a relay of a device and the vhost-user socket --vhost-path, only while the daemon
+               runs with --dynamic-sockets; add and remove are for a daemon that runs without. The
+               lowest idle relay is taken. The path is absolute, its directory is there, and nothing
+               but a socket stands in its place. If the device or the socket cannot be had, neither is
+               kept
+  remove_sock  end the relay that has the socket, the device, or both
+  query_pci    print the device on the socket --vhost-path: an upper-case PCI address, the name of a
+               virtual device, or an empty line when there is none
 """
 
-import argparse
-
 import virtioforwarder_client as client
+
+EPILOG = """\
+Exit status:
+  0, without output, when it is done, or was done already with --conditional. 1 otherwise: the daemon's
+  answer is printed, whose error_text says why and what would work; or a line on the standard error
+  output when no answer came within 2 seconds. 2 when the command line is wrong.
+
+Examples:
+  virtioforwarder_port_control.py add --pci-addr 0000:05:08.1 --virtio-id 1
+  virtioforwarder_port_control.py remove --virtio-id 1 --conditional
+  virtioforwarder_port_control.py query_pci --vhost-path /tmp/virtio-forwarder/virtio-forwarder1.sock
+
+See also:
+  virtio-forwarder(8), virtioforwarder_stats(8)
+"""
 
 OPERATIONS = ("add", "remove", "add_sock", "remove_sock", "query_pci")
 
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = client.make_parser(__doc__, EPILOG)
     parser.add_argument("op", metavar="OP", choices=OPERATIONS, help=", ".join(OPERATIONS))
     parser.add_argument(
         "--virtio-id", type=client.number, metavar="ID", help="relay, 0 to 63 (add, remove)"
@@ -26,35 +50,30 @@ def arguments():
         action="append",
         default=[],
         metavar="PCI",
-        help="VF, as in 0000:05:08.1 or 05:08.1; several make a bond",
+        help="VF, as in 0000:05:08.1 or 05:08.1; several, up to eight, make a bond",
     )
     parser.add_argument(
         "--device",
         action="append",
         default=[],
         metavar="DEVICE",
-        help="the same as a DPDK device string, as in net_tap0,iface=vf0",
+        help="the same as a DPDK device string, as in net_tap0,iface=vf0, or a PCI address",
     )
     parser.add_argument("--vhost-path", metavar="PATH", help="vhost-user socket (…_sock, query_pci)")
-    parser.add_argument("--name", help="name of a bond, net_bonding…")
+    parser.add_argument("--name", help="name of a bond; it begins with net_bonding")
     parser.add_argument(
-        "--mode", type=client.number, help="mode of a bond; 1, active-backup, by default"
+        "--mode",
+        type=client.number,
+        help="mode of a bond, as DPDK numbers them; 1, active-backup, by default",
     )
+    client.add_endpoint_option(parser, "--zmq_ep", "port_control")
     parser.add_argument(
-        "--zmq_ep",
-        default=client.endpoint_default("port_control"),
-        metavar="ENDPOINT",
-        help="default: %(default)s",
+        "--conditional",
+        action="store_true",
+        help="what is so already is no error: adding the device that is there, removing what is not. "
+        "Another device there always is one",
     )
-    parser.add_argument(
-        "--conditional", action="store_true", help="what is so already is no error"
-    )
-    parser.add_argument(
-        "--crash-after-send", action="store_true", help="test: go without waiting for the answer"
-    )
-    parser.add_argument(
-        "--send-garbage", action="store_true", help="test: send what is no message"
-    )
+    client.add_test_options(parser)
     client.add_curve_options(parser)
     return parser.parse_args()
 

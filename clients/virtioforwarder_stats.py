@@ -1,28 +1,64 @@
 #!/usr/bin/python3
 """Print what virtio-forwarder's relays do: states, counters since the daemon's start, rates.
 
-flat: a line of the form key=value each. protobuf: the whole answer in protobuf's text format, with
-the NIC's own losses, the link, each lane's CPU, and what lanes and workers cost.
+Asks a running daemon once, and prints for each relay its state, its counters since the start of the
+daemon, and rates per second. Any number of clients may ask at the same time.
+
+In the flat format each line is key=value, as in relay_2.vf_to_vm.cpu_1.pkts_rx_from_vf=1200. The part
+cpu_C is there while a CPU works for that direction. The directions are named vf_to_vm and vm_to_vf;
+their states are those of the end that they receive from:
+
+  DPDK_UNINIT, DPDK_ADDED, DPDK_READY  no device; a device without a guest; both
+  VIRTIO_UNINIT, VIRTIO_READY          no guest; a guest
+  ..._REMOVING1, ..._REMOVING2         an end that is leaving: while its traffic is being stopped, and
+                                       until it is freed
+
+Packets that could not be passed on are counted by cause: dropped_vm_queue_full and
+dropped_vf_queue_full when the target takes packets too slowly, dropped_vm_not_connected and
+dropped_vf_not_connected when there is none.
+
+The format protobuf is the whole answer in protobuf's text format, and has more: frames that were too
+short or too long (dropped_invalid), the NIC's own losses, its link, MTU, queues and MAC address, and,
+for each lane (one direction of one queue), its CPU and what --loads prints.
 """
 
-import argparse
-
 import virtioforwarder_client as client
+
+EPILOG = """\
+COUNTERS in virtio-forwarder(8) says what each counter means.
+
+Lanes, with --loads, as in relay_2.lane.vf_to_vm.0.load=0.12:
+  cpu          its CPU
+  load         the share of a CPU's time that its packets take, smoothed over some seconds
+  pkts         the packets that it has received
+  busy_cycles  the cycles that they took
+  targets      a bit for each queue that it sends to
+
+Workers, with --loads, as in worker.cpu_1.busy=0.4:
+  busy         the share of the last second that it was busy with packets; polling in vain is not
+  busy_cycles  its cycles in all
+  lanes        how many it serves
+  host_cpu, numa_node, shares_cpu
+               where it runs
+
+Cycles are those of a clock of cycles_per_s that never stops: where workers share a CPU, the time in
+which another one ran in the midst of one's work counts too.
+
+Exit status:
+  0; 1 when the daemon reports an error, which is printed, or when no answer came within 2 seconds
+  after the delay; 2 when the command line is wrong.
+
+See also:
+  virtio-forwarder(8), virtioforwarder_port_control(8)
+"""
 
 DIRECTIONS = ("vf_to_vm", "vm_to_vf")
 CONTRACT_END = 100  # fields from this number on are newer than the flat format
 
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--stats-ep",
-        default=client.endpoint_default("stats"),
-        metavar="ENDPOINT",
-        help="default: %(default)s",
-    )
+    parser = client.make_parser(__doc__, EPILOG)
+    client.add_endpoint_option(parser, "--stats-ep", "stats")
     parser.add_argument(
         "--include-inactive",
         action="store_true",
@@ -33,8 +69,8 @@ def arguments():
         type=client.number,
         default=200,
         metavar="MS",
-        help="measure the rates over so many ms, at most 10000; 0: the last second; "
-        "default: %(default)s",
+        help="measure the rates over so many ms from now on, at most 10000; with 0 the answer comes "
+        "at once, and the rates are those of the last second; default: %(default)s",
     )
     parser.add_argument(
         "--output-format",
@@ -48,7 +84,8 @@ def arguments():
     parser.add_argument(
         "--loads",
         action="store_true",
-        help="flat: what each lane (a direction of one queue) and each worker costs, too",
+        help="flat: what each lane (a direction of one queue) and each worker costs, too, after "
+        "everything else; see below",
     )
     client.add_curve_options(parser)
     return parser.parse_args()

@@ -13,13 +13,8 @@ _PIN = re.compile(r"([0-9]{1,9}):(-1|[0-9]{1,9})(?:,(-1|[0-9]{1,9}))?")
 
 
 def add_endpoint_options(parser):
-    for service in ("stats", "sched"):
-        parser.add_argument(
-            f"--{service}-ep",
-            default=client.endpoint_default("core_sched" if service == "sched" else service),
-            metavar="ENDPOINT",
-            help="default: %(default)s",
-        )
+    client.add_endpoint_option(parser, "--stats-ep", "stats")
+    client.add_endpoint_option(parser, "--sched-ep", "core_sched")
 
 
 def pin(text):
@@ -49,8 +44,17 @@ class Daemon:
         self.messages = client.load_messages()
 
     def _sched(self, request):
+        """The answer, whatever it says."""
         answer = client.exchange(self.args, self.args.sched_ep, request)
         return client.parse(self.messages.CoreSchedResponse, answer)
+
+    def _sched_op(self, name):
+        """The answer to a request that consists of its operation; an error when it is refused."""
+        op = self.messages.CoreSchedRequest.Op.Value(name)
+        response = self._sched(self.messages.CoreSchedRequest(op=op))
+        if response.status != self.messages.CoreSchedResponse.OK:
+            raise client.ClientError(f"{self.args.sched_ep} refuses: {response.error_text}")
+        return response
 
     def update(self, pins):
         """Pins: (relay, VF-to-VM CPU, VM-to-VF CPU). The answer."""
@@ -63,19 +67,11 @@ class Daemon:
 
     def workers(self):
         """The answer to GET_EAL_CORES: eal_cores, eal_core_nodes, pinned."""
-        op = self.messages.CoreSchedRequest.GET_EAL_CORES
-        response = self._sched(self.messages.CoreSchedRequest(op=op))
-        if response.status != self.messages.CoreSchedResponse.OK:
-            raise client.ClientError(f"{self.args.sched_ep} refuses: {response.error_text}")
-        return response
+        return self._sched_op("GET_EAL_CORES")
 
     def explain(self):
         """The balancer's dry run, as lines of text."""
-        op = self.messages.CoreSchedRequest.EXPLAIN
-        response = self._sched(self.messages.CoreSchedRequest(op=op))
-        if response.status != self.messages.CoreSchedResponse.OK:
-            raise client.ClientError(f"{self.args.sched_ep} refuses: {response.error_text}")
-        return response.explanation
+        return self._sched_op("EXPLAIN").explanation
 
     def stats(self, delay_ms=0):
         """The answer of the stats endpoint on all relays, with rates over that many ms."""

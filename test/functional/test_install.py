@@ -27,6 +27,38 @@ def test_scripts_are_where_callers_look(installed, directory):
     assert os.path.realpath(scripts).startswith(installed)
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_have_manual_pages(installed, script):
+    """They are made of --help: all of it is there, and man has nothing to complain of."""
+    name = f"virtioforwarder_{script}"
+    page = os.path.join(installed, f"usr/share/man/man8/{name}.8")
+    done = subprocess.run(
+        ["man", "--warnings", "--local-file", page],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MANWIDTH": "10000", "LC_ALL": "C.UTF-8"},
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    helped = subprocess.run(
+        [os.path.join(installed, f"usr/lib/virtio-forwarder/{name}.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "10000"},
+    )
+    text = " ".join(done.stdout.split())
+    for line in helped.stdout.splitlines()[1:]:
+        words = " ".join(line.split()).removesuffix(":")
+        heading = line.endswith(":") and line[0] != " "
+        if heading or line == helped.stdout.splitlines()[2]:  # and the line of the name
+            assert words.rstrip(".").lower() in text.lower() or "positional" in words
+        else:
+            assert words in text
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"):
+        assert f"\n{section}\n" in done.stdout
+    assert f"NAME {name}.py - " in text
+
+
 def test_an_edited_configuration_stays(installed):
     path = os.path.join(installed, "etc/default/virtioforwarder")
     with open(path, "a", encoding="utf-8") as file:

@@ -8,6 +8,7 @@ import pytest
 import zmq
 
 import wire_client as wire
+from patience import wait_for
 from wire_client import ADD, ADD_SOCK, ERROR, OK, QUERY_PCI, REMOVE, REMOVE_SOCK
 
 ADD_VF = "virtio_forwarder_add_vf2()"

@@ -1,5 +1,4 @@
 /* --bind and --unbind of VFs: which are bound, which are left alone, and what is given back.
- * WRAP: sysfs_write_text module_load
  */
 #include <check.h>
 #include <stdio.h>

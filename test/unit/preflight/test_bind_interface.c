@@ -1,5 +1,4 @@
 /* --bind of an interface's VFs: those that it has, and those that are made for it.
- * WRAP: sysfs_write_text module_load
  */
 #include <check.h>
 #include <stdio.h>

@@ -1,6 +1,4 @@
 /* One lane between a VF and a guest made of memory, for the tests of what a burst does.
- *
- * A test that includes this file names in its WRAP line what fake_path.h wants.
  */
 #ifndef BURST_RIG_H
 #define BURST_RIG_H

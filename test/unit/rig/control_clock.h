@@ -1,7 +1,7 @@
 /* A clock that the test turns, and clients who ask and are answered by it.
  *
- * A test that includes this file names in its WRAP lines: loop_timer_start loop_timer_stop; and
- * loop_now_ms, if what it tests asks for the time.
+ * A test of something that asks for the time wraps loop_now_ms, too.
+ * WRAP: loop_timer_start loop_timer_stop
  */
 #ifndef TEST_CONTROL_CLOCK_H
 #define TEST_CONTROL_CLOCK_H

@@ -1,9 +1,7 @@
 /* A control layer put together by hand: relays, workers that run only if a test runs them, guests
  * and VFs of memory. No EAL, no sockets, no devices.
  *
- * A test that includes this file names in its WRAP lines:
- * rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache
- * loop_task_raise
+ * WRAP: rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache loop_task_raise
  */
 #ifndef TEST_CONTROL_RIG_H
 #define TEST_CONTROL_RIG_H

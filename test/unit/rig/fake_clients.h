@@ -1,7 +1,4 @@
 /* Clients who ask control for VFs named "net_null0" and so on, by the test's clock.
- *
- * A test that includes this file names in its WRAP lines what control_rig.h and control_clock.h
- * want.
  */
 #ifndef FAKE_CLIENTS_H
 #define FAKE_CLIENTS_H

@@ -1,7 +1,7 @@
 /* Functions of DPDK's that fail when they are told to, and do their work otherwise.
  *
- * A test that includes this file names in its WRAP lines: rte_eth_dev_configure rte_eth_dev_start
- * rte_pktmbuf_pool_create, and those that it wraps with WRAP_INT itself.
+ * What a test adds with WRAP_INT it names itself.
+ * WRAP: rte_eth_dev_configure rte_eth_dev_start rte_pktmbuf_pool_create
  */
 #ifndef FAKE_FAILURES_H
 #define FAKE_FAILURES_H

@@ -1,6 +1,6 @@
 /* Helper threads whose jobs run when the test says so, and not before.
  *
- * A test that includes this file names in its WRAP lines: job_submit
+ * WRAP: job_submit
  */
 #ifndef FAKE_JOBS_H
 #define FAKE_JOBS_H

@@ -1,7 +1,7 @@
 /* The kernel as --bind and --unbind see it: a sysfs with a PF and its VFs, and what happens when it
  * is written to.
  *
- * A test that includes this file names in its WRAP line: sysfs_write_text module_load
+ * WRAP: sysfs_write_text module_load
  */
 #ifndef FAKE_KERNEL_H
 #define FAKE_KERNEL_H

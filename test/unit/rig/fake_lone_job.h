@@ -1,6 +1,6 @@
 /* A device thread that has one job at the most, and does it when the test says so.
  *
- * A test that includes this file names in its WRAP lines: job_submit
+ * WRAP: job_submit
  */
 #ifndef FAKE_LONE_JOB_H
 #define FAKE_LONE_JOB_H

@@ -2,7 +2,7 @@
  * queues, all without EAL. Every packet's end is accounted for: whoever takes one over ends it
  * here, fake_packets_live tells how many have not met theirs.
  *
- * A test that includes this file names rte_pktmbuf_free_bulk in its WRAP line.
+ * WRAP: rte_pktmbuf_free_bulk
  */
 #ifndef TEST_FAKE_PATH_H
 #define TEST_FAKE_PATH_H

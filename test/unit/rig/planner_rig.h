@@ -1,8 +1,7 @@
 /* A planner whose plans are checked twice: each as it stands, and each moment in between: what any
  * worker may still see must never let two of them share a lane or write to one queue.
  *
- * A test that includes this file names in its WRAP lines, besides those of control_rig.h:
- * plan_create worker_publish workers_synchronize
+ * WRAP: plan_create worker_publish workers_synchronize
  */
 #ifndef PLANNER_RIG_H
 #define PLANNER_RIG_H

@@ -1,9 +1,8 @@
 /* A control layer with dynamic sockets whose helper threads, VFs, guests and clock are the test's,
  * and the clients who ask it for pairs: nothing happens before the test says so.
  *
- * A test that includes this file names in its WRAP lines, besides those of control_rig.h and
- * control_clock.h: vf_attach vf_detach vf_health_read job_submit plan_create guest_open guest_close
- * guest_refuse guest_read
+ * WRAP: vf_attach vf_detach vf_health_read plan_create guest_open guest_close guest_refuse
+ * WRAP: guest_read
  */
 #ifndef RELAY_PAIR_RIG_H
 #define RELAY_PAIR_RIG_H

@@ -1,8 +1,7 @@
 /* A control layer whose device thread, VFs and clock are the test's, and the clients and the
  * operator who ask it for VFs: nothing happens before the test says so.
  *
- * A test that includes this file names in its WRAP lines, besides those of control_rig.h and
- * control_clock.h: vf_attach vf_detach vf_health_read job_submit plan_create
+ * WRAP: vf_attach vf_detach vf_health_read plan_create
  */
 #ifndef RELAY_VF_RIG_H
 #define RELAY_VF_RIG_H

@@ -1,5 +1,9 @@
 /* A made-up control, the rpc layer on top of it and a ZeroMQ client, all in one thread, for the
- * tests of the rpc layer. They have to wrap the functions of control that begin with __wrap_ here.
+ * tests of the rpc layer.
+ *
+ * WRAP: control_add_vf control_remove_vf control_dynamic_sockets control_relay_read
+ * WRAP: control_relay_rates control_rates_between control_add_sock control_remove_sock
+ * WRAP: control_lanes_read control_worker_count control_worker_read control_cycles_per_s
  */
 #ifndef RPC_RIG_H
 #define RPC_RIG_H

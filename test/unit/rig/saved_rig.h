@@ -1,10 +1,8 @@
 /* A control layer that saves its state in a real file, is killed and started again. The helper
  * threads' jobs, VFs, guests and the clock are the test's, and so are the clients.
  *
- * A test that includes this file names in its WRAP lines, besides those of control_rig.h and
- * control_clock.h: vf_attach vf_detach vf_health_read job_submit guest_open guest_close
- * guest_refuse guest_read job_thread_create job_thread_drain job_thread_destroy whole_file_write
- * socket_path_check
+ * WRAP: vf_attach vf_detach vf_health_read guest_open guest_close guest_refuse guest_read
+ * WRAP: job_thread_create job_thread_drain job_thread_destroy whole_file_write socket_path_check
  */
 #ifndef SAVED_RIG_H
 #define SAVED_RIG_H

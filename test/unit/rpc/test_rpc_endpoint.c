@@ -1,7 +1,4 @@
 /* Endpoints: their paths and addresses, and what clients may throw at them.
- * WRAP: control_add_vf control_remove_vf control_dynamic_sockets control_relay_read
- * WRAP: control_relay_rates control_rates_between control_add_sock control_remove_sock
- * WRAP: control_lanes_read control_worker_count control_worker_read control_cycles_per_s
  */
 #include <sys/socket.h>
 #include <sys/stat.h>

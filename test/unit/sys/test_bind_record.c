@@ -1,5 +1,4 @@
 /* The record of what --bind has bound, from which --unbind gives it back.
- * WRAP: sysfs_write_text module_load
  */
 #include <check.h>
 #include <stdio.h>
