@@ -43,6 +43,7 @@ struct config {
 	char *vhost_username, *vhost_groupname; /* NULL: the process's own */
 	char *vhost_path;                       /* directory of the sockets */
 	char *vhost_socket;                     /* pattern with exactly one %u */
+	char *guest_backend;                    /* the name of a kind of guest end */
 	struct cpu_pin pins[RELAYS_MAX];
 	size_t n_pins;
 	bool jumbo, mrgbuf, tso;

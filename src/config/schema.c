@@ -192,6 +192,15 @@ const struct schema_row schema[] = {
          .offset = AT(vhost_client),
          .help = "Connect to sockets that QEMU serves, and reconnect for ever, instead of serving "
                  "them."},
+        {.option = "guest-backend",
+         .variable = "VIRTIOFWD_GUEST_BACKEND",
+         .type = SCHEMA_CHOICE,
+         .need = NEED_VALUE,
+         .argument = "{dpdk}",
+         .absent = "dpdk",
+         .group = GROUP_SOCKETS,
+         .offset = AT(guest_backend),
+         .help = "What serves the guests' sockets and queues: dpdk is DPDK's vhost library."},
 
         /* Control endpoints */
         {.option = "zmq-port-control-ep",
@@ -459,6 +468,7 @@ bool schema_is_string(const struct schema_row *row)
 	case SCHEMA_ENDPOINT:
 	case SCHEMA_PATTERN:
 	case SCHEMA_TOKEN:
+	case SCHEMA_CHOICE:
 	case SCHEMA_BIND:
 		return true;
 	default:

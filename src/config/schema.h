@@ -23,6 +23,7 @@ enum schema_type {
 	SCHEMA_ENDPOINT,   /* char *: ipc:// or tcp:// */
 	SCHEMA_PATTERN,    /* char *: a file name with one %u */
 	SCHEMA_TOKEN,      /* char *: a UUID, "0" or "" */
+	SCHEMA_CHOICE,     /* char *: one of those that the row's argument lists, as {a,b} */
 	SCHEMA_BIND,       /* char *: a comma list of PCI addresses and network devices */
 	SCHEMA_BINARY,     /* no field: accepted, and compared with our own name */
 	SCHEMA_PINS,       /* list: pins, n_pins */

@@ -251,6 +251,23 @@ static int check_bind_list(const char *text, struct error *err)
 	return rc;
 }
 
+/* The choices are what the help shows: {a,b}. */
+static int check_choice(const struct schema_row *row, const char *text, struct error *err)
+{
+	const char *choices = row->argument + 1;
+	size_t length = strlen(text), end = strcspn(choices, "}");
+
+	for (const char *choice = choices; choice < choices + end;) {
+		size_t n = strcspn(choice, ",}");
+
+		if (n == length && memcmp(choice, text, n) == 0)
+			return 0;
+		choice += n + 1;
+	}
+	return error_set(err, EINVAL, "\"%.80s\" is none of those that there are: %.*s", text,
+	                 (int)end, choices);
+}
+
 static int check_string(const struct schema_row *row, const char *text, struct error *err)
 {
 	switch (row->type) {
@@ -258,6 +275,8 @@ static int check_string(const struct schema_row *row, const char *text, struct e
 		return check_path(text, err);
 	case SCHEMA_PATTERN:
 		return check_pattern(text, err);
+	case SCHEMA_CHOICE:
+		return check_choice(row, text, err);
 	case SCHEMA_BIND:
 		return check_bind_list(text, err);
 	case SCHEMA_ENDPOINT:

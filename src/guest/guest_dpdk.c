@@ -1,14 +1,14 @@
-/* The guest backend on DPDK's vhost library: the only file that knows it.
+/* The kind of guest end that DPDK's vhost library makes: the only file that knows it.
  *
  * One slot per relay, static, so that the library's callbacks need no lock to find it. The
- * callbacks run on the library's own thread (or in guest_close's): they store, post an event and
+ * callbacks run on the library's own thread (or in dpdk_close's): they store, post an event and
  * return, since the library holds locks around them. destroy_device alone waits, for the workers
  * to leave the queues; the library holds none of their locks then.
  *
  * What this backend cannot survive is the library's trust in its peers: see the manual's section
  * on limits.
  */
-#include "guest/guest.h"
+#include "guest/kind.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -60,9 +60,7 @@ struct vhost_guest {
 
 static struct {
 	struct vhost_guest slots[RELAYS_MAX];
-	struct workers *workers;
-	guest_event_fn on_event;
-	void *context;
+	struct guest_user user;
 } backend;
 
 static unsigned slot_id(const struct vhost_guest *slot)
@@ -72,7 +70,7 @@ static unsigned slot_id(const struct vhost_guest *slot)
 
 static void slot_post(const struct vhost_guest *slot)
 {
-	backend.on_event(backend.context, slot_id(slot));
+	backend.user.on_event(backend.user.context, slot_id(slot));
 }
 
 /* --- the workers' side ------------------------------------------------------------------- */
@@ -286,7 +284,7 @@ static void on_destroy_device(int vid)
 	if (slot == NULL)
 		return;
 	atomic_store(&slot->vid, -1);
-	workers_synchronize(backend.workers);
+	workers_synchronize(backend.user.workers);
 	slot_post(slot);
 }
 
@@ -317,11 +315,9 @@ static const struct rte_vhost_device_ops callbacks = {
 
 /* --- the interface ----------------------------------------------------------------------- */
 
-void guest_backend_init(struct workers *workers, guest_event_fn on_event, void *context)
+static void dpdk_init(const struct guest_user *user)
 {
-	backend.workers = workers;
-	backend.on_event = on_event;
-	backend.context = context;
+	backend.user = *user;
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct vhost_guest *slot = &backend.slots[i];
 
@@ -333,7 +329,7 @@ void guest_backend_init(struct workers *workers, guest_event_fn on_event, void *
 	}
 }
 
-struct guest *guest_get(unsigned relay_id)
+static struct guest *dpdk_get(unsigned relay_id)
 {
 	return &backend.slots[relay_id].guest;
 }
@@ -373,7 +369,33 @@ static int register_socket(const struct guest_params *params, struct error *err)
 	return 0;
 }
 
-int guest_open(const struct guest_params *params, struct error *err)
+static void dpdk_refuse(unsigned relay_id)
+{
+	struct vhost_guest *slot = &backend.slots[relay_id];
+	int open = SLOT_OPEN;
+
+	atomic_compare_exchange_strong(&slot->phase, &open, SLOT_REFUSING);
+	atomic_store(&slot->vid, -1);
+}
+
+static void dpdk_close(unsigned relay_id)
+{
+	struct vhost_guest *slot = &backend.slots[relay_id];
+
+	if (atomic_load(&slot->phase) == SLOT_CLOSED)
+		return;
+	/* The library does not tell of the connection's end here, and may hand its number to
+	 * another socket's before it returns: what it then says of that must not be ours. No worker
+	 * is in the queues any more, so the device's end need not be heard either. */
+	atomic_store(&slot->connection, -1);
+	rte_vhost_driver_unregister(slot->path);
+	atomic_store(&slot->vid, -1);
+	atomic_store(&slot->running, 0);
+	atomic_store(&slot->connection, -1); /* of one who had just been let in */
+	atomic_store(&slot->phase, SLOT_CLOSED);
+}
+
+static int dpdk_open(const struct guest_params *params, struct error *err)
 {
 	struct vhost_guest *slot = &backend.slots[params->relay_id];
 
@@ -398,40 +420,14 @@ int guest_open(const struct guest_params *params, struct error *err)
 	}
 	if (!params->client &&
 	    socket_file_give(params->path, params->owner, params->group, 0660, err) < 0) {
-		guest_refuse(params->relay_id);
-		guest_close(params->relay_id);
+		dpdk_refuse(params->relay_id);
+		dpdk_close(params->relay_id);
 		return -1;
 	}
 	return 0;
 }
 
-void guest_refuse(unsigned relay_id)
-{
-	struct vhost_guest *slot = &backend.slots[relay_id];
-	int open = SLOT_OPEN;
-
-	atomic_compare_exchange_strong(&slot->phase, &open, SLOT_REFUSING);
-	atomic_store(&slot->vid, -1);
-}
-
-void guest_close(unsigned relay_id)
-{
-	struct vhost_guest *slot = &backend.slots[relay_id];
-
-	if (atomic_load(&slot->phase) == SLOT_CLOSED)
-		return;
-	/* The library does not tell of the connection's end here, and may hand its number to
-	 * another socket's before it returns: what it then says of that must not be ours. No worker
-	 * is in the queues any more, so the device's end need not be heard either. */
-	atomic_store(&slot->connection, -1);
-	rte_vhost_driver_unregister(slot->path);
-	atomic_store(&slot->vid, -1);
-	atomic_store(&slot->running, 0);
-	atomic_store(&slot->connection, -1); /* of one who had just been let in */
-	atomic_store(&slot->phase, SLOT_CLOSED);
-}
-
-void guest_unlink(unsigned relay_id)
+static void dpdk_unlink(unsigned relay_id)
 {
 	struct vhost_guest *slot = &backend.slots[relay_id];
 
@@ -439,7 +435,7 @@ void guest_unlink(unsigned relay_id)
 		unlink(slot->path);
 }
 
-void guest_read(unsigned relay_id, struct guest_state *out)
+static void dpdk_read(unsigned relay_id, struct guest_state *out)
 {
 	struct vhost_guest *slot = &backend.slots[relay_id];
 	uint64_t running = atomic_load(&slot->running);
@@ -460,3 +456,14 @@ void guest_read(unsigned relay_id, struct guest_state *out)
 			out->tx_queues |= 1U << queue;
 	}
 }
+
+const struct guest_kind guest_kind_dpdk = {
+        .name = "dpdk",
+        .init = dpdk_init,
+        .get = dpdk_get,
+        .open = dpdk_open,
+        .refuse = dpdk_refuse,
+        .close = dpdk_close,
+        .unlink = dpdk_unlink,
+        .read = dpdk_read,
+};

@@ -152,13 +152,15 @@ int relays_listen(struct relays *relays)
 	if (relays->event_fd < 0 ||
 	    loop_add_fd(relays->loop, relays->event_fd, LOOP_READABLE, on_events, relays) < 0)
 		return -ENOMEM;
-	guest_backend_init(relays->workers, on_guest_event, relays);
 	vf_events_init(on_vf_event, relays);
 	return 0;
 }
 
 int relays_open(struct relays *relays, struct error *err)
 {
+	if (guest_init(relays->config->guest_backend, relays->workers, on_guest_event, relays,
+	               err) < 0)
+		return -err->code;
 	return guest_life_start(relays, err);
 }
 

@@ -116,6 +116,10 @@ static const struct value_case cases[] = {
         {"vhost-username", "libvirt-qemu", "libvirt-qemu", NULL},
         {"vhost-groupname", "kvm", "kvm", NULL},
         {"vhostuser-client", "y", yes, NULL},
+        {"guest-backend", "dpdk", "dpdk", NULL},
+        {"guest-backend", "dpd", NULL, "those that there are: dpdk"},
+        {"guest-backend", "dpdk2", NULL, "\"dpdk2\" is none of those"},
+        {"guest-backend", "dpdk}", NULL, "those that there are: dpdk"},
         {"zmq-port-control-ep", "ipc:///tmp/pc", "ipc:///tmp/pc", NULL},
         {"zmq-port-control-ep", "tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555", NULL},
         {"zmq-port-control-ep", "tcp://[::1]:5555", "tcp://[::1]:5555", NULL},
@@ -388,9 +392,9 @@ START_TEST(has_the_contracts_names)
 	        "VIO4WD_CORE_SCHED_LOG_LEVEL "
 	        "VIO4WD_CORE_SCHED_POLL_INTERVAL VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT "
 	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_SYNC_MAC "
-	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR ";
+	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND ";
 	static const char ours[] = "config no-huge eal max-queues sync-mac check json bind unbind "
-	                           "zmq-group zmq-curve-dir core-sched-sensitivity "
+	                           "zmq-group zmq-curve-dir guest-backend core-sched-sensitivity "
 	                           "core-sched-poll-interval core-sched-loglevel "
 	                           "core-sched-global-numa-opt ";
 	const char *at = options;
@@ -423,6 +427,7 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert(!cfg->huge_dir_given && !cfg->log_level_given);
 	ck_assert_str_eq(cfg->vhost_path, "/tmp");
 	ck_assert_str_eq(cfg->vhost_socket, "virtio-forwarder%u.sock");
+	ck_assert_str_eq(cfg->guest_backend, "dpdk");
 	ck_assert_ptr_null(cfg->ovsdb_sock);
 	ck_assert_ptr_null(cfg->zmq_config_ep);
 	ck_assert_ptr_null(cfg->zmq_port_control_ep);

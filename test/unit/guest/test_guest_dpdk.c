@@ -365,6 +365,8 @@ static struct guest_state state_of(unsigned relay_id)
 
 static void set_up(void)
 {
+	struct error err;
+
 	log_open(LOG_TO_STDOUT, LOG_CRIT, "test");
 	memset(devices, 0, sizeof(devices));
 	memset(sockets, 0, sizeof(sockets));
@@ -373,7 +375,7 @@ static void set_up(void)
 	takes = UINT16_MAX;
 	start_fails = give_fails = false;
 	while_unregistering = NULL;
-	guest_backend_init((struct workers *)devices, on_event, sockets);
+	ck_assert_int_eq(guest_init("dpdk", (struct workers *)devices, on_event, sockets, &err), 0);
 	for (unsigned i = 0; i < 4; i++)
 		open_relay(i);
 }

@@ -1,0 +1,74 @@
+/* The kinds of guest ends, and the calls that go to the one that was chosen; see guest.h. Nothing
+ * here is in the packets' way: plans hold the burst operations themselves. The choice is made at
+ * the start, before there are other threads, and stays.
+ */
+#include "guest/guest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct guest_kind *const kinds[] = {&guest_kind_dpdk};
+
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* guest_init: wo, all else: ro. Before that, one of whom nothing is open yet. */
+static const struct guest_kind *chosen = &guest_kind_dpdk;
+
+static int refuse_kind(const char *kind, struct error *err)
+{
+	char names[128] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < N_KINDS && length < sizeof(names); i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+		                           i > 0 ? ", " : "", kinds[i]->name);
+	return error_set(err, EINVAL, "there is no guest backend \"%.40s\"; there is: %s", kind,
+	                 names);
+}
+
+int guest_init(const char *kind, struct workers *workers, guest_event_fn on_event, void *context,
+               struct error *err)
+{
+	const struct guest_user user = {
+	        .workers = workers, .on_event = on_event, .context = context};
+
+	for (size_t i = 0; i < N_KINDS; i++) {
+		if (strcmp(kinds[i]->name, kind) != 0)
+			continue;
+		chosen = kinds[i];
+		chosen->init(&user);
+		return 0;
+	}
+	return refuse_kind(kind, err);
+}
+
+struct guest *guest_get(unsigned relay_id)
+{
+	return chosen->get(relay_id);
+}
+
+int guest_open(const struct guest_params *params, struct error *err)
+{
+	return chosen->open(params, err);
+}
+
+void guest_refuse(unsigned relay_id)
+{
+	chosen->refuse(relay_id);
+}
+
+void guest_close(unsigned relay_id)
+{
+	chosen->close(relay_id);
+}
+
+void guest_unlink(unsigned relay_id)
+{
+	chosen->unlink(relay_id);
+}
+
+void guest_read(unsigned relay_id, struct guest_state *out)
+{
+	chosen->read(relay_id, out);
+}

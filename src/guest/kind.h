@@ -1,0 +1,65 @@
+/* What a kind of guest end is: a table of operations, with a file each (guest_<kind>.c) that knows
+ * how guests' queues are served; and what goes in and out of it. For guest.c, which has chosen one,
+ * and for the kinds themselves; others see it through guest.h.
+ *
+ * What the operations do, and on which threads, is said in guest.h, where each has its function.
+ */
+#ifndef GUEST_KIND_H
+#define GUEST_KIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "datapath/end.h"
+
+struct workers;
+
+#define GUEST_PATH_MAX 108 /* sun_path, NUL included */
+
+struct guest_params {
+	unsigned relay_id;
+	char path[GUEST_PATH_MAX]; /* of the vhost-user socket */
+	bool client;               /* connect, and reconnect for ever; else serve */
+	bool mrgbuf;               /* offer VIRTIO_NET_F_MRG_RXBUF */
+	uid_t owner;               /* of a socket we serve; (uid_t)-1 = leave */
+	gid_t group;               /* (gid_t)-1 = leave */
+};
+
+struct guest_state {
+	bool connected;     /* a front end is connected and its driver has set up queue pair 0 */
+	uint32_t rx_queues; /* bit q: the guest receives on pair q; one that pauses is there */
+	uint32_t tx_queues; /* bit q: the guest sends on pair q; likewise */
+	int numa_node;      /* of the guest's memory, -1 = unknown */
+	bool mergeable;     /* VIRTIO_NET_F_MRG_RXBUF was negotiated */
+	uint64_t features;  /* all that was negotiated, 0 while not connected */
+	unsigned sessions;  /* how often a guest has come; tells a reconnect from no change */
+};
+
+/* Something about this relay's guest has changed: read again. Called on any thread; must not
+ * block or fail. */
+typedef void (*guest_event_fn)(void *context, unsigned relay_id);
+
+/* Who uses the guests. Both pointers outlive the process's last guest. */
+struct guest_user {
+	struct workers *workers;
+	guest_event_fn on_event;
+	void *context;
+};
+
+struct guest_kind {
+	const char *name; /* as --guest-backend says it */
+	void (*init)(const struct guest_user *user);
+	struct guest *(*get)(unsigned relay_id);
+	int (*open)(const struct guest_params *params, struct error *err);
+	void (*refuse)(unsigned relay_id);
+	void (*close)(unsigned relay_id);
+	void (*unlink)(unsigned relay_id);
+	void (*read)(unsigned relay_id, struct guest_state *out);
+};
+
+extern const struct guest_kind guest_kind_dpdk; /* DPDK's vhost library */
+
+#endif
