@@ -186,10 +186,10 @@ static int lane_make(const struct variant *variant)
 /* Every packet came in, and went out or was dropped: else the figures are of something else. */
 static bool all_moved(const struct variant *variant, uint64_t wanted)
 {
-	struct lane_counters c;
+	struct lane_counters c = {0};
 	bool nobody = strstr(variant->name, "nobody") != NULL;
 
-	lane_counters_read(&lane, &c);
+	lane_counters_add(&c, &lane.counters);
 	return given == wanted && c.rx_pkts == wanted && c.rx_bytes == wanted * FRAME_LEN &&
 	       lane_held(&lane) == 0 && taken == (nobody ? 0 : wanted) &&
 	       c.tx_pkts == (nobody ? 0 : wanted) && c.dropped_absent_pkts == (nobody ? wanted : 0);
