@@ -22,9 +22,12 @@ struct frame {
 	uint32_t length;
 };
 
+/* Called millions of times, for which libcheck's assertions are too slow: it notes down each one
+ * that holds. */
 static void put(struct frame *frame, const void *data, uint32_t length)
 {
-	ck_assert_uint_le(frame->length + length, FRAME_MAX);
+	if (frame->length + length > FRAME_MAX)
+		ck_abort_msg("FRAME_MAX is too low");
 	memcpy(&frame->data[frame->length], data, length);
 	frame->length += length;
 }
