@@ -151,6 +151,30 @@ START_TEST(all_but_one_stalled_leave_it_some)
 }
 END_TEST
 
+/* All of its queues pause, and none counts as gone. */
+START_TEST(a_guest_that_pauses)
+{
+	give_room(PLENTY);
+	guest.paused = true;
+	vf_rx->waiting = 2 * LANE_BURST;
+	pass_in_order();
+	pass_in_order();
+	for (int i = 0; i < 10; i++)
+		ck_assert_uint_eq(pass_in_order(), 0);
+	ck_assert_uint_eq(lane_held(&lane), 2 * LANE_BURST);
+	vf_rx->waiting = 100 * FLOWS;
+	while (vf_rx->waiting > 0)
+		pass_in_order();
+	uint64_t dropped = 2 * LANE_BURST + 100 * FLOWS - lane_held(&lane);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, dropped);
+	guest.paused = false;
+	pass_in_order();
+	ck_assert_uint_eq(lane_held(&lane), 0);
+	ck_assert_uint_eq(lane.counters.tx_pkts, 2 * LANE_BURST + 100 * FLOWS - dropped);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, 0);
+}
+END_TEST
+
 static uint32_t length_long_at_times(uint32_t seq)
 {
 	return seq % 11 == 0 ? 2000 : 1514;
@@ -205,6 +229,7 @@ START_TEST(always_balances)
 			guest.rx[q].burst_max = fake_random(&random) % 8;
 		}
 		guest.absent = fake_random(&random) % 50 == 0;
+		guest.paused = fake_random(&random) % 20 == 0;
 		pass_in_order();
 		if (fake_random(&random) % 30 == 0)
 			lane_aim(&lane, QUEUES);
@@ -223,6 +248,7 @@ int main(void)
 	tcase_add_test(tcase, one_flow_fills_one_queue);
 	tcase_add_test(tcase, a_stalled_queue_holds_up_nobody);
 	tcase_add_test(tcase, all_but_one_stalled_leave_it_some);
+	tcase_add_test(tcase, a_guest_that_pauses);
 	tcase_add_test(tcase, oversize_blocks_no_queue);
 	tcase_add_test(tcase, aimed_anew);
 	tcase_add_loop_test(tcase, always_balances, 0, 20);

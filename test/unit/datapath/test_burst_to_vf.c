@@ -209,6 +209,27 @@ START_TEST(to_vf_drops_what_cannot_be_padded)
 }
 END_TEST
 
+/* A guest that pauses sends nothing meanwhile; what it sent before goes on to the VF. */
+START_TEST(to_vf_guest_pauses)
+{
+	guest_tx->waiting = 2 * LANE_BURST;
+	vf_tx->room = 10;
+	pass();
+	guest.paused = true;
+	vf_tx->room = PLENTY;
+	ck_assert_uint_eq(pass(), LANE_BURST - 10);
+	ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(vf_tx->pkts, LANE_BURST);
+	guest.paused = false;
+	ck_assert_uint_eq(pass(), LANE_BURST);
+	work.run = burst_vm_to_nobody;
+	guest.paused = true;
+	guest_tx->waiting = 1;
+	ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, 0);
+}
+END_TEST
+
 START_TEST(from_vm_to_nobody)
 {
 	work.run = burst_vm_to_nobody;
@@ -339,6 +360,7 @@ int main(void)
 	tcase_add_test(tcase, to_vf_bad_lengths);
 	tcase_add_test(tcase, to_vf_pads_with_zeros);
 	tcase_add_test(tcase, to_vf_drops_what_cannot_be_padded);
+	tcase_add_test(tcase, to_vf_guest_pauses);
 	tcase_add_test(tcase, from_vm_to_nobody);
 	tcase_add_test(tcase, hears_a_source_when_asked);
 	tcase_add_test(tcase, hears_nothing_of_sources_that_cannot_be);

@@ -144,6 +144,97 @@ START_TEST(to_vm_guest_gone)
 }
 END_TEST
 
+/* A queue that pauses has not gone: all is kept that a full queue's lane would keep, nothing counts
+ * as not connected, and then it goes on with the oldest. */
+START_TEST(to_vm_pause_loses_nothing)
+{
+	guest_rx->room = PLENTY;
+	guest.paused = true;
+	vf_rx->waiting = 5 * LANE_BURST;
+	vf_rx->length = length_mixed;
+	for (unsigned i = 1; i <= 5; i++) {
+		ck_assert_uint_eq(pass(), LANE_BURST);
+		ck_assert_uint_eq(lane.backlog.count, i * LANE_BURST);
+	}
+	for (int i = 0; i < 100; i++)
+		ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(lane.backlog.count, 5 * LANE_BURST);
+
+	guest.paused = false;
+	ck_assert_uint_eq(pass(), 5 * LANE_BURST);
+	ck_assert_uint_eq(guest_rx->pkts, 5 * LANE_BURST);
+	ck_assert_uint_eq(guest_rx->bytes, vf_rx->bytes);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts + lane.counters.dropped_absent_pkts, 0);
+}
+END_TEST
+
+/* It is bounded, and the newest are lost: as if the queue were full. */
+START_TEST(to_vm_long_pause)
+{
+	guest_rx->room = 10;
+	vf_rx->waiting = LANE_BURST;
+	pass();
+	guest.paused = true;
+	vf_rx->waiting = 20 * LANE_BURST;
+	for (int i = 0; i < 20; i++)
+		pass();
+	ck_assert_uint_eq(lane.backlog.count, LANE_BACKLOG_VF_TO_VM);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts,
+	                  21 * LANE_BURST - 10 - LANE_BACKLOG_VF_TO_VM);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, 0);
+	guest.paused = false;
+	guest_rx->room = PLENTY;
+	pass();
+	ck_assert_uint_eq(guest_rx->next_seq[0], 10 + LANE_BACKLOG_VF_TO_VM);
+}
+END_TEST
+
+/* A frame that will not fit is found out by a queue that refuses it, not by one that pauses. */
+START_TEST(to_vm_pause_spares_long_frames)
+{
+	vf_rx->waiting = LANE_BURST;
+	vf_rx->length = length_2000_third;
+	guest.paused = true;
+	pass();
+	guest.paused = false;
+	guest_rx->room = 3;
+	ck_assert_uint_eq(pass(), 3 + 1); /* full, at the long one: as ever */
+	guest.paused = true;
+	for (int i = 0; i < 10; i++)
+		ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST - 4);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 1);
+
+	/* At the front of what waits. */
+	guest.absent = true;
+	pass();
+	guest.absent = false;
+	vf_rx->next_seq = 3;
+	vf_rx->waiting = 1;
+	pass();
+	for (int i = 0; i < 10; i++)
+		ck_assert_uint_eq(pass(), 0);
+	ck_assert_uint_eq(lane.backlog.count, 1);
+	guest.paused = false;
+	guest_rx->room = PLENTY;
+	ck_assert_uint_eq(pass(), 1);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 1);
+}
+END_TEST
+
+/* Nobody is left to wait for, whatever was before. */
+START_TEST(to_vm_pause_ends_in_absence)
+{
+	guest.paused = true;
+	vf_rx->waiting = LANE_BURST;
+	pass();
+	guest.absent = true;
+	pass();
+	ck_assert_uint_eq(lane.backlog.count, 0);
+	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, LANE_BURST);
+}
+END_TEST
+
 START_TEST(to_vm_oversize_does_not_block)
 {
 	vf_rx->waiting = LANE_BURST;
@@ -217,6 +308,8 @@ START_TEST(to_vm_always_balances)
 		guest_rx->burst_max = fake_random(&random) % 3 == 0 ? 32 : 0;
 		guest_rx->longest = fake_random(&random) % 3 == 0 ? 1514 : 0;
 		guest.absent = fake_random(&random) % 50 == 0;
+		guest.paused = fake_random(&random) % 20 == 0;
+		uint64_t absent = lane.counters.dropped_absent_pkts;
 		unsigned done = pass();
 
 		fake_expect(lane.backlog.count <= LANE_BACKLOG_VF_TO_VM);
@@ -225,6 +318,7 @@ START_TEST(to_vm_always_balances)
 		fake_expect(lane.counters.tx_pkts == guest_rx->pkts);
 		fake_expect(lane.counters.tx_bytes == guest_rx->bytes);
 		fake_expect(vf_rx->next_seq - taken <= LANE_BURST);
+		fake_expect(guest.absent || lane.counters.dropped_absent_pkts == absent);
 		if (guest_rx->pkts > sent)
 			fake_expect(done > 0);
 	}
@@ -244,6 +338,10 @@ int main(void)
 	tcase_add_test(tcase, to_vm_catches_up_in_one_pass);
 	tcase_add_test(tcase, to_vm_drops_nothing_that_was_not_refused);
 	tcase_add_test(tcase, to_vm_guest_gone);
+	tcase_add_test(tcase, to_vm_pause_loses_nothing);
+	tcase_add_test(tcase, to_vm_long_pause);
+	tcase_add_test(tcase, to_vm_pause_spares_long_frames);
+	tcase_add_test(tcase, to_vm_pause_ends_in_absence);
 	tcase_add_test(tcase, to_vm_oversize_does_not_block);
 	tcase_add_test(tcase, to_vm_mergeable_guest_waits_for_buffers);
 	tcase_add_test(tcase, to_vm_small_frames_wait_however_long);
