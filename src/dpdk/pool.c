@@ -10,6 +10,7 @@
 #include <rte_ether.h>
 
 #include "base/log.h"
+#include "datapath/lane.h"
 
 #define DISCARD_POOL_MBUFS 1023
 
@@ -21,6 +22,7 @@ _Static_assert(RTE_CACHE_LINE_SIZE != 64 ||
                                                               POOL_MBUF_SIZE) ==
                                SIZES_MBUF_BYTES,
                "an mbuf takes so much in its pool");
+_Static_assert(LANE_BACKLOG_VF_TO_VM == SIZES_BACKLOG, "a lane to a guest holds back so much");
 _Static_assert(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN == SIZES_FRAME_OVERHEAD,
                "a frame is so much longer than its MTU");
 

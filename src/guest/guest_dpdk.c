@@ -20,6 +20,7 @@
 
 #include <rte_vhost.h>
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "datapath/worker.h"
@@ -102,7 +103,7 @@ static inline void hush(struct vhost_guest *slot, int vid, uint16_t virtqueue)
 static int vhost_receive(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
                          struct rte_mbuf **pkts, uint16_t n)
 {
-	struct vhost_guest *slot = (struct vhost_guest *)guest;
+	struct vhost_guest *slot = CONTAINER_OF(guest, struct vhost_guest, guest);
 	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
 
 	if (unlikely(vid < 0))
@@ -127,7 +128,7 @@ static inline bool offers_more_than_it_has(struct vhost_guest *slot, int vid, ui
 /* The library copies: what it has taken is done with. */
 static int vhost_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct vhost_guest *slot = (struct vhost_guest *)guest;
+	struct vhost_guest *slot = CONTAINER_OF(guest, struct vhost_guest, guest);
 	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
 	uint16_t sent;
 

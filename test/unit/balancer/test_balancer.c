@@ -309,7 +309,7 @@ int main(void)
 {
 	TCase *tcase = tcase_create("all");
 
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 240); /* a busy machine */
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, small_worlds_come_within_5_percent_of_the_optimum);
 	tcase_add_test(tcase, small_traces_stay_within_5_percent_of_the_optimum);

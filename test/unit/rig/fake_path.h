@@ -16,6 +16,7 @@
 
 #include <rte_ethdev.h>
 
+#include "base/container_of.h"
 #include "datapath/backlog.h"
 #include "datapath/burst.h"
 #include "datapath/end.h"
@@ -85,7 +86,7 @@ static inline struct rte_mbuf *fake_packet_of_flow(unsigned flow, uint32_t seq, 
 
 static inline struct fake_packet *fake_packet_of(struct rte_mbuf *mbuf)
 {
-	struct fake_packet *packet = (struct fake_packet *)mbuf;
+	struct fake_packet *packet = CONTAINER_OF(mbuf, struct fake_packet, mbuf);
 
 	fake_expect(packet->magic == FAKE_MAGIC);
 	return packet;
@@ -226,7 +227,7 @@ struct fake_guest {
 static inline int fake_guest_receive(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
                                      struct rte_mbuf **pkts, uint16_t n)
 {
-	struct fake_guest *fake = (struct fake_guest *)guest;
+	struct fake_guest *fake = CONTAINER_OF(guest, struct fake_guest, guest);
 
 	(void)pool;
 	if (atomic_load_explicit(&fake->absent, memory_order_relaxed))
@@ -240,7 +241,7 @@ static inline int fake_guest_receive(struct guest *guest, uint16_t queue, struct
 static inline int fake_guest_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts,
                                   uint16_t n)
 {
-	struct fake_guest *fake = (struct fake_guest *)guest;
+	struct fake_guest *fake = CONTAINER_OF(guest, struct fake_guest, guest);
 
 	uint16_t taken;
 
