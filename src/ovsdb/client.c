@@ -18,7 +18,11 @@
 #define READ_BYTES   ((size_t)64 << 10) /* a turn: other sources of the loop wait meanwhile */
 #define UNSENT_BYTES ((size_t)64 << 10) /* answers that the socket has no room for yet */
 
-static const struct backoff_waits waits = {.first_ms = 100, .longest_ms = 5000, .well_ms = 5000};
+static const struct backoff_waits waits = {.first_ms = 100, .longest_ms = 5000};
+
+/* A connection that has lived so long was a good one: only after such a one are the waits short
+ * again. */
+#define LIVED_MS 5000
 
 struct ovsdb_client {
 	const char *path;
@@ -30,6 +34,7 @@ struct ovsdb_client {
 	struct session session;
 	struct loop_timer timer; /* the next attempt, or the table is late */
 	struct backoff backoff;
+	uint64_t live_since_ms;
 	char said[ERROR_TEXT_MAX]; /* why there is no connection, as the log has it */
 	size_t n_unsent;
 	char unsent[UNSENT_BYTES];
@@ -48,8 +53,10 @@ static void disconnect(struct ovsdb_client *client, const char *why)
 		client->n_unsent = 0;
 	}
 	/* A server that lets us in only to throw us out is no news. */
-	if (client->session.live && backoff_lost(&client->backoff, clock_now_ms()))
+	if (client->session.live && clock_now_ms() - client->live_since_ms > LIVED_MS) {
+		backoff_reset(&client->backoff);
 		client->said[0] = '\0';
+	}
 	session_end(&client->session);
 	if (strcmp(client->said, why) != 0)
 		log_warn("OVSDB %s: %s; trying again, relays stay as they are", client->path, why);
@@ -114,7 +121,7 @@ static int on_table(void *context, const json_t *updates, bool whole, struct err
 	if (rc < 0 || !whole)
 		return rc;
 	loop_timer_stop(&client->timer);
-	backoff_well(&client->backoff, clock_now_ms());
+	client->live_since_ms = clock_now_ms();
 	log_notice("OVSDB %s: connected; table Interface is watched", client->path);
 	return 0;
 }
