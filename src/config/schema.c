@@ -86,8 +86,7 @@ const struct schema_row schema[] = {
          .argument = "DEVICE=RELAY",
          .group = GROUP_DEVICES,
          .help = "Attach a VF at start; may be repeated. DEVICE is a PCI address (0000:05:08.1) or "
-                 "a "
-                 "DPDK device string (net_tap0,iface=vf0), RELAY 0 to 63."},
+                 "a DPDK device string (net_tap0,iface=vf0), RELAY 0 to 63."},
         {.option = "enable-jumbo",
          .letter = 'J',
          .variable = "VIRTIOFWD_JUMBO",
@@ -298,8 +297,7 @@ const struct schema_row schema[] = {
          .group = GROUP_BALANCER,
          .offset = AT(core_sched_sensitivity),
          .help = "Carry out a round of moves only if it takes away at least this share of the "
-                 "busiest "
-                 "worker's excess over the mean."},
+                 "busiest worker's excess over the mean."},
         {.option = "core-sched-poll-interval",
          .variable = "VIO4WD_CORE_SCHED_POLL_INTERVAL",
          .type = SCHEMA_FRACTION,
@@ -388,8 +386,7 @@ const struct schema_row schema[] = {
          .argument = "ARGS",
          .group = GROUP_PROCESS,
          .help = "Further arguments for DPDK's EAL, separated by blanks, quoted as in a shell; may "
-                 "be "
-                 "repeated. --lcores there says on which CPU each lcore runs."},
+                 "be repeated. --lcores there says on which CPU each lcore runs."},
         {.variable = "VIRTIOFWD_BINARY",
          .type = SCHEMA_BINARY,
          .need = NEED_VALUE,

@@ -40,8 +40,7 @@ static bool lcore_shares_cpu(unsigned lcore, const struct cpu_set *lcores)
 	rte_cpuset_t own = rte_lcore_cpuset(lcore);
 	unsigned other;
 
-	RTE_LCORE_FOREACH(other)
-	{
+	RTE_LCORE_FOREACH (other) {
 		rte_cpuset_t theirs = rte_lcore_cpuset(other);
 		rte_cpuset_t both;
 

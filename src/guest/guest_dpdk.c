@@ -50,7 +50,7 @@ struct vhost_guest {
 	_Atomic int connection;    /* library's vid of the connected front end, -1 = none */
 	_Atomic int vid;           /* the same once its device runs; workers: ro */
 	_Atomic uint64_t running;  /* bit v: virtqueue v runs */
-	_Atomic uint64_t quiet;    /* bit v: the guest was told not to kick virtqueue v */
+	_Atomic uint64_t spared;   /* bit v: the guest was told not to kick virtqueue v */
 	_Atomic uint64_t features; /* negotiated; library thread: wo */
 	_Atomic int numa_node;     /* of the guest's memory; library thread: wo */
 	/* Entries of virtqueue v, 0 = not told; library thread: wo, none while it runs */
@@ -88,15 +88,15 @@ static inline uint16_t virtqueue_from_guest(uint16_t queue)
 
 /* Once per virtqueue that has come up: we poll, so the guest may spare itself the kicks. Done
  * here because a worker may, while the library's callbacks run with the queue's lock held. */
-static inline void hush(struct vhost_guest *slot, int vid, uint16_t virtqueue)
+static inline void spare_kicks(struct vhost_guest *slot, int vid, uint16_t virtqueue)
 {
 	uint64_t bit = 1ULL << virtqueue;
 
-	if (likely(atomic_load_explicit(&slot->quiet, memory_order_relaxed) & bit))
+	if (likely(atomic_load_explicit(&slot->spared, memory_order_relaxed) & bit))
 		return;
 	if (!(atomic_load_explicit(&slot->running, memory_order_acquire) & bit))
 		return;
-	atomic_fetch_or(&slot->quiet, bit);
+	atomic_fetch_or(&slot->spared, bit);
 	rte_vhost_enable_guest_notification(vid, virtqueue, 0);
 }
 
@@ -108,7 +108,7 @@ static int vhost_receive(struct guest *guest, uint16_t queue, struct rte_mempool
 
 	if (unlikely(vid < 0))
 		return END_GONE;
-	hush(slot, vid, virtqueue_from_guest(queue));
+	spare_kicks(slot, vid, virtqueue_from_guest(queue));
 	return rte_vhost_dequeue_burst(vid, virtqueue_from_guest(queue), pool, pkts, n);
 }
 
@@ -134,7 +134,7 @@ static int vhost_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkt
 
 	if (unlikely(vid < 0))
 		return END_GONE;
-	hush(slot, vid, virtqueue_to_guest(queue));
+	spare_kicks(slot, vid, virtqueue_to_guest(queue));
 	if (unlikely(offers_more_than_it_has(slot, vid, virtqueue_to_guest(queue))))
 		return 0;
 	sent = rte_vhost_enqueue_burst(vid, virtqueue_to_guest(queue), pkts, n);
@@ -236,7 +236,7 @@ static int on_new_connection(int vid)
 			return -1;
 		}
 		atomic_store(&slot->running, 0);
-		atomic_store(&slot->quiet, 0);
+		atomic_store(&slot->spared, 0);
 		for (size_t v = 0; v < RTE_DIM(slot->ring_size); v++)
 			atomic_store(&slot->ring_size[v], 0);
 		return 0;
@@ -251,7 +251,7 @@ static void on_destroy_connection(int vid)
 	if (slot == NULL) /* was turned away */
 		return;
 	atomic_store(&slot->running, 0);
-	atomic_store(&slot->quiet, 0);
+	atomic_store(&slot->spared, 0);
 	atomic_store(&slot->connection, -1);
 	slot_post(slot);
 }
@@ -271,7 +271,7 @@ static int on_new_device(int vid)
 	rte_vhost_get_negotiated_features(vid, &features);
 	atomic_store(&slot->features, features);
 	atomic_store(&slot->numa_node, rte_vhost_get_numa_node(vid));
-	atomic_store(&slot->quiet, 0);
+	atomic_store(&slot->spared, 0);
 	atomic_fetch_add(&slot->sessions, 1);
 	atomic_store_explicit(&slot->vid, vid, memory_order_release);
 	slot_post(slot);
@@ -297,7 +297,7 @@ static int on_vring_state_changed(int vid, uint16_t virtqueue, int enable)
 	if (slot == NULL || virtqueue >= 2 * GUEST_QUEUES_MAX)
 		return 0; /* queues beyond the ones we serve are never polled */
 	bit = 1ULL << virtqueue;
-	atomic_fetch_and(&slot->quiet, ~bit);
+	atomic_fetch_and(&slot->spared, ~bit);
 	if (enable && atomic_load(&slot->ring_size[virtqueue]) > 0)
 		atomic_fetch_or(&slot->running, bit);
 	else

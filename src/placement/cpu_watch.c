@@ -22,10 +22,8 @@ struct cpu_watch {
 static void tell_displaced(const struct worker *worker, int reason)
 {
 	log_warn("worker %u may not run on CPU %u any more (%s): it was unplugged or taken out of "
-	         "the "
-	         "cpuset; the worker goes on more slowly on other CPUs. Bring the CPU back, or "
-	         "restart "
-	         "with other --cpus",
+	         "the cpuset; the worker goes on more slowly on other CPUs. Bring the CPU back, or "
+	         "restart with other --cpus",
 	         worker->lcore, worker->cpu, strerror(reason));
 }
 

@@ -225,8 +225,7 @@ static void explain_remote_lanes(const struct balancer_snapshot *snapshot, line_
 			continue;
 		snprintf(text, sizeof(text),
 		         "relay %u %s lane %u on worker %u: remote memory costs it %u %% (VF on "
-		         "NUMA "
-		         "node %d, guest's memory on %d)",
+		         "NUMA node %d, guest's memory on %d)",
 		         lane->relay, lane->direction == LANE_VF_TO_VM ? "vf_to_vm" : "vm_to_vf",
 		         lane->index, snapshot->workers[lane->worker].lcore, cost, lane->vf_node,
 		         lane->guest_node);
