@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "loop_clock.h"
 #include "rpc/transport/memory_guard.h"
 #include "suite.h"
 
