@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "fake_tree.h"
+#include "loop_clock.h"
 #include "ovsdb/ovsdb.h"
 #include "suite.h"
 
