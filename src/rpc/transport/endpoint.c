@@ -62,7 +62,6 @@ struct endpoint {
 	struct clients *clients;
 	struct incoming incoming;
 	struct binding binding;
-	struct endpoint_counts counts;
 	struct log_limit log_limit;
 	unsigned held; /* replies that the service holds */
 	SLIST_HEAD(endpoint_reply_list, endpoint_reply) free_replies;
@@ -91,7 +90,6 @@ static void answer_send(struct endpoint *endpoint, const struct envelope *envelo
 	zmq_msg_t body;
 
 	if (zmq_msg_init_size(&body, protobuf_c_message_get_packed_size(answer)) < 0) {
-		endpoint->counts.undelivered++;
 		log_write_limited(&endpoint->log_limit, LOG_WARNING,
 		                  "%s: no memory for an answer: dropped", endpoint->service->name);
 		return;
@@ -101,12 +99,10 @@ static void answer_send(struct endpoint *endpoint, const struct envelope *envelo
 	/* Only the first frame can meet a client that has gone (EHOSTUNREACH) or whose queue is
 	 * full (EAGAIN): then nothing of the message has been sent. */
 	if (!envelope_send(endpoint, envelope) ||
-	    zmq_msg_send(&body, endpoint->socket, ZMQ_DONTWAIT) < 0) {
-		endpoint->counts.undelivered++;
+	    zmq_msg_send(&body, endpoint->socket, ZMQ_DONTWAIT) < 0)
 		log_write_limited(
 		        &endpoint->log_limit, LOG_INFO, "%s: an answer was dropped, its client %s",
 		        endpoint->service->name, errno == EAGAIN ? "does not read" : "has gone");
-	}
 	zmq_msg_close(&body);
 }
 
@@ -170,10 +166,6 @@ static void unpack_free(void *arena, void *memory)
 static void request_refuse(struct endpoint *endpoint, const struct envelope *envelope,
                            enum endpoint_refusal refusal, const char *why)
 {
-	if (refusal == ENDPOINT_BUSY)
-		endpoint->counts.busy++;
-	else
-		endpoint->counts.malformed++;
 	log_write_limited(&endpoint->log_limit, LOG_WARNING, "%s: a request was refused: %s",
 	                  endpoint->service->name, why);
 	endpoint->service->refuse(reply_hold(endpoint, &endpoint->refused, envelope, NULL), refusal,
@@ -208,7 +200,6 @@ static void request_handle(struct endpoint *endpoint, const struct envelope *env
 		               "the frame holds no message of this service, or one that lacks "
 		               "required fields; see virtioforwarder.proto");
 	} else {
-		endpoint->counts.requests++;
 		SLIST_REMOVE_HEAD(&endpoint->free_replies, link);
 		endpoint->service->request(endpoint->service_context,
 		                           reply_hold(endpoint, reply, envelope, connection),
@@ -422,9 +413,4 @@ bool endpoint_has_keys(const struct endpoint *endpoint)
 struct clients *endpoint_clients(struct endpoint *endpoint)
 {
 	return endpoint->clients;
-}
-
-void endpoint_counts_read(const struct endpoint *endpoint, struct endpoint_counts *out)
-{
-	*out = endpoint->counts;
 }

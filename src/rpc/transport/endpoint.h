@@ -51,13 +51,6 @@ struct arena;
 ProtobufCMessage *endpoint_request_unpack(const struct endpoint_service *service,
                                           struct arena *arena, const void *bytes, size_t size);
 
-struct endpoint_counts {
-	uint64_t requests; /* well-formed ones */
-	uint64_t malformed;
-	uint64_t busy;        /* refused, too many were waiting */
-	uint64_t undelivered; /* answers whose client had gone or does not read */
-};
-
 /* address is "ipc://<absolute path>" or "tcp://<address>:<port>". NULL with err filled. */
 struct endpoint *endpoint_open(void *zmq_context, const char *address,
                                const struct endpoint_access *access,
@@ -73,7 +66,6 @@ unsigned endpoint_reply_share(const struct endpoint_reply *reply);
 void endpoint_answer(struct endpoint_reply *reply, const ProtobufCMessage *answer);
 void endpoint_drop(struct endpoint_reply *reply);
 
-void endpoint_counts_read(const struct endpoint *endpoint, struct endpoint_counts *out);
 struct clients *endpoint_clients(struct endpoint *endpoint);
 bool endpoint_has_keys(const struct endpoint *endpoint); /* is tcp, for clients with keys */
 
