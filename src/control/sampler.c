@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "base/log.h"
 #include "dpdk/pool.h"
@@ -48,10 +48,7 @@ struct sampler {
 
 static double now_s(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+	return (double)clock_now_ns() * 1e-9;
 }
 
 static float rate(uint64_t before, uint64_t after, double elapsed_s)
@@ -118,7 +115,7 @@ static struct sampler *sampler_of_job(struct job *job)
 /* Those for whom there is no time left are asked first the next time. */
 static void ask_hosts(struct sampler *sampler)
 {
-	uint64_t until_ms = loop_now_ms() + ASK_HOSTS_MS;
+	uint64_t until_ms = clock_now_ms() + ASK_HOSTS_MS;
 	unsigned first = 0;
 
 	while (first < sampler->n_entries &&
@@ -129,7 +126,7 @@ static void ask_hosts(struct sampler *sampler)
 
 		if (entry->question == VF_HOST_NO_QUESTION)
 			continue;
-		if (loop_now_ms() > until_ms) {
+		if (clock_now_ms() > until_ms) {
 			entry->host = (struct vf_host){.pf_up = true, .incomplete = true};
 			continue;
 		}

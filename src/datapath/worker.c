@@ -15,6 +15,7 @@
 #include <rte_lcore.h>
 #include <rte_pause.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* The longest sleep of a worker that has nothing to poll: a lost wake-up costs no more. */
@@ -266,14 +267,6 @@ const struct plan *worker_publish(struct worker *worker, const struct plan *plan
 	return before == &empty_plan ? NULL : before;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Names those that have not got to the token yet. */
 static void warn_of_late_ones(const struct workers *workers, uint64_t token)
 {
@@ -291,7 +284,7 @@ void workers_synchronize(struct workers *workers)
 {
 	/* start and check, not rte_rcu_qsbr_synchronize: they are inline, so that thread
 	 * sanitizers see them. */
-	uint64_t token, warn_at = now_ms() + 1000;
+	uint64_t token, warn_at = clock_now_ms() + 1000;
 	unsigned looks = 0;
 
 	pthread_mutex_lock(&workers->synchronizing);
@@ -303,7 +296,7 @@ void workers_synchronize(struct workers *workers)
 			continue;
 		}
 		nap();
-		if (now_ms() < warn_at)
+		if (clock_now_ms() < warn_at)
 			continue;
 		warn_of_late_ones(workers, token);
 		warn_at += 1000;

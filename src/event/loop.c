@@ -213,11 +213,6 @@ void loop_remove_zmq(struct loop *loop, void *zmq_socket)
 
 /* --- timers ----------------------------------------------------------------------------------- */
 
-uint64_t loop_now_ms(void)
-{
-	return clock_now_ms();
-}
-
 /* The parentheses keep the macro away. */
 void(loop_timer_start)(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
                        loop_fn callback, void *context)

@@ -83,8 +83,6 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t dela
                       loop_fn callback, void *context);
 void loop_timer_stop(struct loop_timer *timer); /* harmless when it does not run */
 
-uint64_t loop_now_ms(void); /* clock_now_ms, as the loop's users have called it */
-
 /* --- tasks ------------------------------------------------------------------------------------ */
 
 /* Before anything else is done with the task. Called as loop_task_init, which gives the name, a

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -211,7 +212,7 @@ static void submit(struct relay *relay, uint64_t now_ms)
 static void on_listen(void *context)
 {
 	struct relays *relays = context;
-	uint64_t now_ms = loop_now_ms();
+	uint64_t now_ms = clock_now_ms();
 
 	for (unsigned i = 0; i < RELAYS_MAX && !relays->quiesced; i++) {
 		struct relay *relay = &relays->relay[i];

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "base/log.h"
 #include "relay/vf_life.h"
@@ -35,7 +36,7 @@ static void on_retry(void *context)
 /* When the first of those that are absent is due. */
 static void retry_later(struct relay *relay)
 {
-	uint64_t now_ms = loop_now_ms(), due_ms = UINT64_MAX;
+	uint64_t now_ms = clock_now_ms(), due_ms = UINT64_MAX;
 
 	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++)
 		if (!relay->vf_end.vf.members[i].present)
@@ -63,7 +64,7 @@ static void member_is_lost(struct relay *relay, unsigned index, uint64_t now_ms)
 /* Which of the absent, and of the lost, are due. */
 static unsigned members_wanted(struct relay *relay, unsigned lost)
 {
-	uint64_t now_ms = loop_now_ms();
+	uint64_t now_ms = clock_now_ms();
 	unsigned wanted = 0;
 
 	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++) {
@@ -81,7 +82,7 @@ static unsigned members_wanted(struct relay *relay, unsigned lost)
 /* After a try of those that were wanted. */
 static void members_tried(struct relay *relay, unsigned wanted)
 {
-	uint64_t now_ms = loop_now_ms();
+	uint64_t now_ms = clock_now_ms();
 
 	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++) {
 		struct backoff *backoff = &relay->vf_end.mending.backoff[i];

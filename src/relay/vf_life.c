@@ -11,11 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "base/log.h"
+#include "base/sizes.h"
 #include "config/config.h"
 
-#define VF_RING_SIZE      512 /* descriptors */
 #define VF_QUEUES_DEFAULT 4
 
 /* Trials of an attach, and what is between them: together less than WAITER_MS, and longer than a
@@ -77,7 +78,7 @@ struct vf_params vf_life_params(struct relay *relay)
 	        .relay_id = relay->id,
 	        .max_queues = (uint16_t)queues,
 	        .mtu = config->jumbo ? 9000 : 2100,
-	        .ring_size = VF_RING_SIZE,
+	        .ring_size = SIZES_RING,
 	        .backlog = LANE_BACKLOG_VF_TO_VM,
 	        .n_workers = (uint16_t)workers,
 	        .no_huge = config->no_huge,
@@ -217,7 +218,7 @@ void vf_life_return(struct relay *relay)
 
 	log_warn("relay %u: %s was reset by its PF or has left the machine; attaching it anew",
 	         relay->id, end->device.name);
-	if (!backoff_lost(&end->backoff, loop_now_ms()))
+	if (!backoff_lost(&end->backoff, clock_now_ms()))
 		log_notice("relay %u: %s goes again and again; it is attached later each time, "
 		           "until it stays",
 		           relay->id, end->device.name);
@@ -317,7 +318,7 @@ static void announce(struct relay *relay)
 {
 	struct vf_end *end = &relay->vf_end;
 
-	backoff_well(&end->backoff, loop_now_ms());
+	backoff_well(&end->backoff, clock_now_ms());
 	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
 	           end->device.name, end->vf.port_id, end->vf.n_queues, end->vf.mtu,
 	           end->vf.numa_node);

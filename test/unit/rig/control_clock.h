@@ -1,6 +1,6 @@
 /* A clock that the test turns, and clients who ask and are answered by it.
  *
- * A test of something that asks for the time wraps loop_now_ms, too.
+ * A test of something that asks for the time wraps clock_now_ms, too.
  * WRAP: loop_timer_start loop_timer_stop
  */
 #ifndef TEST_CONTROL_CLOCK_H
@@ -27,9 +27,9 @@ static unsigned n_timers;
 void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
                              loop_fn callback, void *context);
 void __wrap_loop_timer_stop(struct loop_timer *timer);
-uint64_t __wrap_loop_now_ms(void);
+uint64_t __wrap_clock_now_ms(void);
 
-uint64_t __wrap_loop_now_ms(void)
+uint64_t __wrap_clock_now_ms(void)
 {
 	return clock_ms;
 }
