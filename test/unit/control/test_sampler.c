@@ -1,10 +1,7 @@
 /* What is asked of VFs and their PFs each second: PFs that answer slowly hold nobody else up, and
  * each has its turn.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_health_read vf_host_read pool_reclaim job_submit */
-/* WRAP: loop_timer_start loop_timer_stop loop_now_ms */
+/* WRAP: vf_health_read vf_host_read pool_reclaim job_submit clock_now_ms */
 #include <check.h>
 
 #include "control_clock.h"

@@ -1,8 +1,6 @@
 /* The watchdog's looks at the workers: fed while all go on, asleep or not, and silent, with one
  * line in the log, when one does not.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
 /* WRAP: notify_watchdog_interval_us notify_watchdog loop_timer_start log_write */
 #include <check.h>
 

@@ -1,7 +1,6 @@
 /* The backlog's ring, and a lane's memory.
  */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_pktmbuf_free_bulk */
 #include <check.h>
 
 #include "datapath/backlog.h"

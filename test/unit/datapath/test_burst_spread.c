@@ -2,7 +2,6 @@
  * a queue that stalls holds up nobody else.
  */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_pktmbuf_free_bulk */
 #include <check.h>
 
 #include "burst_rig.h"

@@ -2,7 +2,6 @@
  * whose addresses are heard.
  */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_pktmbuf_free_bulk */
 #include <check.h>
 
 #include "burst_rig.h"

@@ -1,6 +1,5 @@
 /* The burst functions that read a VF: order, bounds, and where every packet and byte ends up. */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_pktmbuf_free_bulk */
 #include <check.h>
 
 #include "burst_rig.h"

@@ -1,11 +1,6 @@
 /* What outlives the daemon: which VFs and pins are restored, and what becomes of those that cannot
  * be.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop */
-/* WRAP: guest_open guest_close guest_refuse guest_read job_thread_create job_thread_drain */
-/* WRAP: job_thread_destroy whole_file_write socket_path_check */
 #include <check.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -1,9 +1,4 @@
 /* What outlives the daemon: when it is written, and when clients are answered. */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop */
-/* WRAP: guest_open guest_close guest_refuse guest_read job_thread_create job_thread_drain */
-/* WRAP: job_thread_destroy whole_file_write socket_path_check */
 #include <check.h>
 
 #include "saved_rig.h"

@@ -1,6 +1,4 @@
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: sched_getaffinity sched_setaffinity loop_timer_start loop_timer_stop */
+/* WRAP: sched_getaffinity sched_setaffinity */
 /* Workers that lose their CPU, and get it back. The kernel is a table here. */
 #include <check.h>
 #include <errno.h>

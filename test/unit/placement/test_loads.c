@@ -1,7 +1,5 @@
 /* What lanes and workers cost, as it is sampled and told.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
 #include <check.h>
 
 #include "control_rig.h"

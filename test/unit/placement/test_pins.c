@@ -1,8 +1,6 @@
 /* Pins: what an update refuses, that it then changes nothing, and that lanes are where they are
  * pinned when it returns.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
 #include "control_rig.h"
 #include "rpc/contract.h"
 #include "suite.h"

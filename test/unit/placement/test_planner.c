@@ -1,8 +1,5 @@
 /* From relays to plans: which lanes there are, what each does, and which worker has it. */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: plan_create worker_publish workers_synchronize */
 #include <check.h>
 
 #include "planner_rig.h"

@@ -2,9 +2,6 @@
  * lanes hold, and changes in any order, under traffic too.
  */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: plan_create worker_publish workers_synchronize */
 #include <check.h>
 #include <pthread.h>
 #include <unistd.h>

@@ -1,10 +1,8 @@
 /* PFs and what is heard of them: events, events that were lost, and what the PFs answer then. The
  * kernel is the test's.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: link_watch_open link_watch_next loop_add_fd_named loop_remove_fd job_submit loop_timer_stop
- */
+/* WRAP: link_watch_open link_watch_next loop_add_fd_named loop_remove_fd job_submit */
+/* WRAP: loop_timer_stop */
 #include <check.h>
 #include <unistd.h>
 

@@ -1,8 +1,4 @@
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_mac_set job_submit loop_timer_start loop_timer_stop loop_now_ms log_write
- */
-/* WRAP: log_write_limited */
+/* WRAP: vf_mac_set loop_timer_start loop_timer_stop clock_now_ms log_write log_write_limited */
 /* The guest's MAC address as control sees to it: what is learnt, when the device thread is asked,
  * and how little a hostile guest can make of it. Lanes, clock and device thread are the test's.
  */
@@ -24,14 +20,14 @@ static loop_fn on_timer;
 static unsigned n_warnings, n_notices;
 static char last_line[1024];
 
-uint64_t __wrap_loop_now_ms(void);
+uint64_t __wrap_clock_now_ms(void);
 void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
                              loop_fn callback, void *context);
 void __wrap_loop_timer_stop(struct loop_timer *timer);
 void __wrap_log_write(int severity, const char *format, ...);
 void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...);
 
-uint64_t __wrap_loop_now_ms(void)
+uint64_t __wrap_clock_now_ms(void)
 {
 	return clock_ms;
 }

@@ -1,11 +1,6 @@
 /* Dynamic sockets: what each ADD_SOCK and REMOVE_SOCK is answered, and in which order the two ends
  * come and go.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
- */
-/* WRAP: guest_open guest_close guest_refuse guest_read */
 #include <check.h>
 
 #include "relay_pair_rig.h"

@@ -1,11 +1,6 @@
 /* Dynamic sockets, several requests at once: who joins whom, who is refused, and that any order of
  * requests, jobs and time ends well.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
- */
-/* WRAP: guest_open guest_close guest_refuse guest_read */
 #include <check.h>
 #include <stdlib.h>
 

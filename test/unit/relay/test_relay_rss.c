@@ -1,9 +1,7 @@
 /* A VF's RSS table as control has it follow the guest's queues: when the device thread is asked,
  * and for what. The device thread is the test's: nothing happens before it says so.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_rss_spread job_submit */
+/* WRAP: vf_rss_spread */
 #include <check.h>
 
 #include "control_rig.h"

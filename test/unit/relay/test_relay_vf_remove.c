@@ -1,10 +1,6 @@
 /* A VF is removed from a relay: what each request is answered, and when, and that nothing of what
  * it counted or held is lost.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop plan_create
- */
 #include <check.h>
 
 #include "relay_vf_rig.h"

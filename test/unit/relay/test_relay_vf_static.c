@@ -1,10 +1,6 @@
 /* Static VFs that are not there at the start: when they are attached, and to whom they give way.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
-/* WRAP: vf_attach vf_detach vf_health_read job_submit loop_timer_start loop_timer_stop loop_now_ms
- */
-/* WRAP: plan_create */
+/* WRAP: clock_now_ms */
 #include <check.h>
 
 #include "relay_vf_rig.h"

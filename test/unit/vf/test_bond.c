@@ -1,6 +1,5 @@
-/* WRAP: rte_eth_dev_configure rte_eth_dev_start rte_eth_dev_default_mac_addr_set */
-/* WRAP: rte_pktmbuf_pool_create rte_eth_bond_create rte_eth_bond_slave_add workers_synchronize */
-/* WRAP: rte_eth_bond_mac_address_set */
+/* WRAP: rte_eth_dev_default_mac_addr_set rte_eth_bond_create rte_eth_bond_slave_add */
+/* WRAP: workers_synchronize rte_eth_bond_mac_address_set */
 /* Bonds on DPDK's software devices: what they are made of, that all of it is undone whichever step
  * fails, and members that go and come. */
 #include <check.h>

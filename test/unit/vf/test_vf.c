@@ -1,5 +1,4 @@
-/* WRAP: rte_eth_dev_configure rte_eth_rx_queue_setup rte_eth_tx_queue_setup rte_eth_dev_start */
-/* WRAP: rte_pktmbuf_pool_create rte_eth_dev_set_mtu rte_eth_dev_stop */
+/* WRAP: rte_eth_rx_queue_setup rte_eth_tx_queue_setup rte_eth_dev_set_mtu rte_eth_dev_stop */
 /* The VF end on DPDK's software devices: what it sets up, what it says when it cannot, and that
  * nothing is left behind, whichever step fails. */
 #include <check.h>

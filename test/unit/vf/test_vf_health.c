@@ -1,10 +1,7 @@
 /* What VFs tell of themselves when they stop telling: one that its PF has reset does not answer,
  * and what it has counted before must not vanish from the statistics, or come back.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_lcore_is_enabled rte_get_main_lcore guest_get pool_flush_cache */
-/* WRAP: loop_task_raise */
 /* WRAP: rte_eth_stats_get rte_eth_link_get_nowait job_submit vf_detach pool_reclaim */
-/* WRAP: loop_timer_start loop_timer_stop */
 #include <check.h>
 #include <errno.h>
 #include <string.h>
