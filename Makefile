@@ -74,7 +74,7 @@ $(BUILD)/flags.mk: Makefile $(BUNDLED_DPDK:=/recipe)
 	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PACKAGES))"; \
 	   echo "PKG_LIBS := $$($(if $(BUNDLED_DPDK),pkg-config --static --libs libdpdk && )pkg-config \
 		--libs $(PACKAGES))" | tr '\n' ' '; echo; } > $@
-NO_BUILD := help deps demo bundled check-bundled check check-full check-all check-vm check-deb check-distros rpm deb \
+NO_BUILD := help deps demo bench bench-scale bench-instructions fuzz bundled check-bundled check check-full check-all check-vm check-deb check-distros rpm deb \
 	clean distclean format lint check-format check-scripts
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/flags.mk
@@ -248,13 +248,20 @@ check-bundled: bundled
 # BENCH_FLAGS are theirs, such as BENCH_FLAGS='--cells=vf-to-vm-64-* --peers=ovs'.
 .PHONY: bench bench-scale bench-instructions
 BENCH_FLAGS ?=
-bench: all
+install_bench = scripts/install-build-deps --check --bench >/dev/null 2>&1 || scripts/install-build-deps --bench
+bench:
+	@$(install_bench)
+	@$(parallel_make) all
 	test/bench/bench.py $(BENCH_FLAGS)
 
-bench-scale: all tools
+bench-scale:
+	@$(install_bench)
+	@$(parallel_make) all tools
 	test/bench/bench_scale.py $(BENCH_FLAGS)
 
-bench-instructions: $(BURST_COST)
+bench-instructions:
+	@$(install_bench)
+	@$(parallel_make) $(BURST_COST)
 	test/bench/count_instructions.py $(BENCH_FLAGS)
 
 # --- keeping it clean -------------------------------------------------------------------------
@@ -401,7 +408,7 @@ $(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(ARCHIVE)
 
 .PHONY: fuzz
 fuzz:
-	@command -v clang > /dev/null || { echo "fuzzing takes clang: install it first" >&2; exit 1; }
+	@scripts/install-build-deps --check --fuzz >/dev/null 2>&1 || scripts/install-build-deps --fuzz
 	@$(parallel_make) CC=clang WARNINGS= BUILD=$(FUZZ_BUILD) \
 		SANITIZE=fuzzer-no-link,address $(FUZZ_ONLY:%=$(FUZZ_BUILD)/fuzz_%)
 	@for name in $(FUZZ_ONLY); do \

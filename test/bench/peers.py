@@ -178,10 +178,8 @@ class Ovs(Forwarder):
                    if not shutil.which(name)]
         if not absent:
             return None
-        return (f"{', '.join(absent)}: neither installed nor below build/packages. Debian has them in "
-                "openvswitch-common, which may be installed, and in openvswitch-switch and "
-                "openvswitch-switch-dpdk, which would start a service: unpack these two with "
-                "`apt-get download` and `dpkg-deb -x … build/packages`")
+        return (f"{', '.join(absent)}: neither installed nor below build/packages, where "
+                "`scripts/install-build-deps --bench` puts them")
 
     def others(self):
         return [self.database]
