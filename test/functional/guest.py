@@ -128,6 +128,15 @@ class SeqGuest:
             time.sleep(0.005)
         return limit.spent
 
+    def wait_all_flows(self, more, timeout=10.0):
+        """Until that many packets more of each flow have come back."""
+        limit = Within(timeout * self.slower)
+        goals = [flow["received"] + more for flow in self.stats()["flows"]]
+        while not all(flow["received"] >= goal
+                      for flow, goal in zip(self.stats()["flows"], goals, strict=True)):
+            assert not limit.over(), f"{self.name}: a flow stands still for {limit}: {self.stats()}"
+            time.sleep(0.005)
+
     def finish(self, timeout=20.0):
         """Ends it in order; its last counters."""
         self.process.send_signal(signal.SIGTERM)

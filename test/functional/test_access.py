@@ -11,14 +11,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GROUP, OTHER = 54321, 54322
 NOBODY = 65534
 
+# Who may not come in is cut off, or not let through to the socket at all: then nobody will answer.
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[2])
 import wire_client as wire
-try:
-    print(wire.stats(sys.argv[1], [0]).status)
-except wire.NoAnswer:
-    print("nothing")
+import zmq
+TURNED_AWAY = (zmq.EVENT_CLOSED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+               | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+client = wire.Client(sys.argv[1])
+end = client.socket.get_monitor_socket(TURNED_AWAY)
+client.send(wire.stats_request([0]))
+limit = wire.Within(10)
+while not limit.over():
+    if client.socket.poll(50):
+        print(wire.Record(client.receive(), wire.STATS_RESPONSE).status)
+        break
+    if end.poll(0) and not client.socket.poll(0):
+        print("nothing")
+        break
+client.socket.disable_monitor()
+end.close()
+client.__exit__()
 """
 
 
