@@ -23,13 +23,14 @@ from netns import Netns  # noqa: E402
 from ovsdb import Ovsdb  # noqa: E402
 
 
-def quick_or_all(few, many):
-    """A parameter of torture: how often, in `make check` and in its full count."""
-    return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
+def quick_or_all(few, many, *marks):
+    """A parameter of torture: how often, in `make check` (with these marks too) and in its full count."""
+    return [pytest.param(few, marks=[pytest.mark.quick, *marks]), pytest.param(many, marks=pytest.mark.slow)]
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: torture in its full count, or some other long run")
+    config.addinivalue_line("markers", "slow: torture in its full count: for `make check-full`")
+    config.addinivalue_line("markers", "long: left to `make check-more`, as it takes longest")
     config.addinivalue_line("markers", "quick: what a slow test does in its full count")
     config.addinivalue_line("markers", "alone: measures the machine or takes all of it, so that no "
                                        "other test may run beside it")

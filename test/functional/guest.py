@@ -9,7 +9,7 @@ import threading
 import time
 
 import patience
-from patience import ROOT, Within
+from patience import ROOT, Within, wait_for
 
 SEQGUEST = os.path.join(ROOT, "build", "tools", "seqguest")
 
@@ -128,14 +128,12 @@ class SeqGuest:
             time.sleep(0.005)
         return limit.spent
 
-    def wait_all_flows(self, more, timeout=10.0):
-        """Until that many packets more of each flow have come back."""
-        limit = Within(timeout * self.slower)
-        goals = [flow["received"] + more for flow in self.stats()["flows"]]
-        while not all(flow["received"] >= goal
-                      for flow, goal in zip(self.stats()["flows"], goals, strict=True)):
-            assert not limit.over(), f"{self.name}: a flow stands still for {limit}: {self.stats()}"
-            time.sleep(0.005)
+    def reset(self):
+        """Begins to count anew, when nothing is under way."""
+        self.command("stop")
+        wait_for(lambda: self.stats()["outstanding"] == 0, 20)
+        self.command("reset")
+        self.command("start")
 
     def finish(self, timeout=20.0):
         """Ends it in order; its last counters."""

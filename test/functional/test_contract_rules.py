@@ -143,7 +143,7 @@ def makes_a_bond(op, devices, name):
     return op in (ADD, ADD_SOCK) and len(devices) > 1 and name == BOND
 
 
-@pytest.mark.parametrize("present", [None, HERE])
+@pytest.mark.parametrize("present", [None, pytest.param(HERE, marks=pytest.mark.long)])
 def test_add_and_remove(daemon, present):
     daemon.start()
     daemon.add(OTHER_RELAY, ELSEWHERE)

@@ -17,7 +17,7 @@ def counters(state):
 
 
 @RINGS
-@pytest.mark.parametrize("times", quick_or_all(20, 200))
+@pytest.mark.parametrize("times", quick_or_all(10, 200))
 def test_removed_and_added_under_traffic(daemon, guest, bystander, times, packed):
     daemon.start("--enable-mrgbuf", "--max-queues=2")
     daemon.add_ring(1)

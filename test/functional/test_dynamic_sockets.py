@@ -391,7 +391,7 @@ def serving_guest(guest, path):
 
 
 @pytest.mark.parametrize("mode", ["server", "client"])
-@pytest.mark.parametrize("rounds", quick_or_all(20, 200))
+@pytest.mark.parametrize("rounds", quick_or_all(10, 200))
 def test_torture(daemon, guest, rounds, mode):
     """Pairs with a live guest come and go; the one beside them loses nothing, and nothing is left
     of them.

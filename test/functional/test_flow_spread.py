@@ -17,14 +17,6 @@ def used(report):
     return sum(count > 0 for count in report["rx_on_queue"])
 
 
-def reset(guest):
-    """Begins to count anew, when nothing is under way."""
-    guest.command("stop")
-    wait_for(lambda: guest.stats()["outstanding"] == 0, 20)
-    guest.command("reset")
-    guest.command("start")
-
-
 def start(daemon, vf_queues):
     # As many rings as there are lcores make up a net_ring.
     daemon.lcores = lcores(*range(1, vf_queues + 1))
@@ -39,7 +31,7 @@ def test_each_flow_has_a_queue(daemon, guest, vf_queues, guest_queues, packed):
     one = guest(daemon.socket_path(0), queues=guest_queues, flows=FLOWS, packed=packed)
     wait_for(lambda: daemon.relay(0).vhost.queues == guest_queues)
     assert daemon.relay(0).vf.queues == vf_queues
-    reset(one)  # what came while the queues were being switched on
+    one.reset()  # what came while the queues were being switched on
     one.wait_received(4000, 20)
     report = one.stats()
     assert used(report) == guest_queues, report["rx_on_queue"]
@@ -54,7 +46,7 @@ def test_a_stalled_queue_holds_up_its_own_flows_only(daemon, guest):
     one = guest(daemon.socket_path(0), queues=4, flows=FLOWS, queue_size=64, timeout=600)
     wait_for(lambda: daemon.relay(0).vhost.queues == 4)
     one.wait_received(2000, 20)
-    reset(one)
+    one.reset()
     one.wait_received(1000, 20)
     of_queue = one.stats()["rx_on_queue"]
     one.command("stall 2")
@@ -87,7 +79,7 @@ def test_queues_come_and_go(daemon, guest, times):
     for queues in (8, 3, 5, 1, 2, 8) * times:
         one.command(f"queues {queues}")
         wait_for(lambda: daemon.relay(0).vhost.queues == queues)
-        reset(one)
+        one.reset()
         one.wait_received(1000, 20)
         report = one.stats()
         assert used(report) == queues, (queues, report["rx_on_queue"])

@@ -270,6 +270,7 @@ def test_a_message_that_never_ends(running, size):
 # --- answers -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer's heap tells nothing")
 def test_slow_readers(running):
     """They ask and ask and read nothing."""

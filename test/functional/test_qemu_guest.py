@@ -118,7 +118,7 @@ def bulk(guest, *options):
 
 
 @pytest.mark.parametrize("ring,packed", [
-    (256, False), (1024, True), pytest.param(512, True, marks=pytest.mark.slow),
+    pytest.param(256, False, marks=pytest.mark.long), (1024, True), pytest.param(512, True, marks=pytest.mark.slow),
     pytest.param(1024, False, marks=pytest.mark.slow)])
 def test_traffic(world, iperf3, ring, packed):
     world.start()
@@ -135,6 +135,7 @@ def test_traffic(world, iperf3, ring, packed):
     assert relay.vf_to_vm.bytes_tx_to_vm > to_guest
 
 
+@pytest.mark.long
 def test_guest_without_mergeable_buffers(world, iperf3):
     world.start()
     guest = world.guest(mrg=False)
@@ -144,6 +145,7 @@ def test_guest_without_mergeable_buffers(world, iperf3):
     assert bulk(guest, "--reverse") > BULK
 
 
+@pytest.mark.long
 def test_guest_reboots_dies_and_returns(world):
     world.start()
     guest = world.guest()
@@ -169,6 +171,7 @@ def test_guest_reboots_dies_and_returns(world):
     world.ping_both_ways(guest)
 
 
+@pytest.mark.long
 def test_memory_is_plugged_in(world):
     world.start()
     guest = world.guest()
@@ -184,7 +187,7 @@ def test_memory_is_plugged_in(world):
 
 
 @pytest.mark.parametrize("packed, steps", [
-    pytest.param(False, (1, 4, 2), marks=pytest.mark.quick),
+    pytest.param(False, (1, 4, 2), marks=[pytest.mark.quick, pytest.mark.long]),
     *[pytest.param(packed, (1, 4, 2, 3, 1, 4), marks=pytest.mark.slow) for packed in (False, True)],
 ], ids=["some", "split", "packed"])
 def test_queues_are_enabled_and_disabled(world, iperf3, packed, steps):
@@ -198,6 +201,7 @@ def test_queues_are_enabled_and_disabled(world, iperf3, packed, steps):
         assert bulk(guest, "--parallel 4", "--reverse") > BULK
 
 
+@pytest.mark.long
 def test_vf_comes_and_goes(world):
     world.start()
     guest = world.guest()
@@ -213,7 +217,8 @@ def test_vf_comes_and_goes(world):
         world.ping_both_ways(guest)
 
 
-@pytest.mark.parametrize("server", [True, False], ids=["qemu-serves", "daemon-serves"])
+@pytest.mark.parametrize("server", [True, pytest.param(False, marks=pytest.mark.long)],
+                         ids=["qemu-serves", "daemon-serves"])
 def test_daemon_is_killed_and_restarted(world, server):
     mode = ["--vhostuser-client"] if server else []
     guest = world.guest(server=server)

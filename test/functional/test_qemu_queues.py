@@ -59,7 +59,7 @@ def used(guest, before):
     return sum(count - before[queue] >= PINGS for queue, count in received(guest).items())
 
 
-@pytest.mark.parametrize("steps", quick_or_all((32, 5), (32, 5, 1, 32)), ids=["some", "all"])
+@pytest.mark.parametrize("steps", quick_or_all((32, 5), (32, 5, 1, 32), pytest.mark.long), ids=["some", "all"])
 def test_32_pairs_and_any_number_of_them_enabled(world, steps):
     world.start()
     guest = world.guest(queues=32, cpus=2)

@@ -125,7 +125,7 @@ def test_an_identical_add_once_after_a_restart(daemon):
     expect_error(request(daemon, ADD, 3, "net_null3"), OCCUPIED, "virtio_forwarder_add_vf2()")
 
 
-@pytest.mark.parametrize("most", quick_or_all(70, 200))
+@pytest.mark.parametrize("most", quick_or_all(70, 200, pytest.mark.long))
 def test_killed_at_any_moment(daemon, most):
     """Whatever was answered is there after the restart; what was not, is or is not."""
     rng = random.Random(7)
