@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "config/address.h"
 #include "rpc/transport/curve_keys.h"
+#include "rpc/transport/uninterrupted.h"
 #include "rpc/transport/zap.h"
 #include "sys/open_files.h"
 
@@ -116,7 +117,7 @@ int binding_make(struct binding *binding, void *socket, const char *address,
 		rc = error_set(err, EINVAL,
 		               "endpoint %s: ipc://PATH or tcp://127.0.0.1:PORT is wanted",
 		               address);
-	if (rc == 0 && zmq_bind(socket, address) < 0)
+	if (rc == 0 && UNINTERRUPTED(zmq_bind(socket, address)) < 0)
 		rc = error_set(err, errno, "endpoint %s: %s; choose another endpoint", address,
 		               zmq_strerror(errno));
 	if (rc < 0)

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "event/loop.h"
+#include "rpc/transport/uninterrupted.h"
 
 #define BUCKETS       256   /* of the connections by descriptor */
 #define SILENT_MS     15000 /* longer than any answer takes, a statistics' delay included */
@@ -269,11 +270,12 @@ static bool event_receive(const struct clients *clients, uint16_t *event, uint32
 	uint8_t bytes[sizeof(*event) + sizeof(*value)];
 	char address[256];
 
-	if (zmq_recv(clients->monitor, bytes, sizeof(bytes), ZMQ_DONTWAIT) != (int)sizeof(bytes))
+	if (UNINTERRUPTED(zmq_recv(clients->monitor, bytes, sizeof(bytes), ZMQ_DONTWAIT)) !=
+	    (int)sizeof(bytes))
 		return false;
 	memcpy(event, bytes, sizeof(*event));
 	memcpy(value, bytes + sizeof(*event), sizeof(*value));
-	zmq_recv(clients->monitor, address, sizeof(address), ZMQ_DONTWAIT);
+	(void)UNINTERRUPTED(zmq_recv(clients->monitor, address, sizeof(address), ZMQ_DONTWAIT));
 	return true;
 }
 
@@ -427,7 +429,7 @@ struct clients *clients_create(void *zmq_context, void *socket, const char *name
 	    zmq_setsockopt(clients->monitor, ZMQ_RCVHWM, &(int){0}, sizeof(int)) < 0 ||
 	    zmq_setsockopt(clients->monitor, ZMQ_LINGER, &(int){0}, sizeof(int)) < 0 ||
 	    zmq_socket_monitor(socket, address, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) < 0 ||
-	    zmq_connect(clients->monitor, address) < 0) {
+	    UNINTERRUPTED(zmq_connect(clients->monitor, address)) < 0) {
 		error_set(err, errno, "endpoint %s: %s", name, zmq_strerror(errno));
 		if (clients->monitor != NULL)
 			zmq_close(clients->monitor);

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "rpc/transport/arena.h"
+#include "rpc/transport/uninterrupted.h"
 
 #define FRAMES_PER_TURN     48 /* 16 messages of REQ sockets; then others get their turn */
 #define UNPACK_MEMORY_MAX   (4 * 1024 * 1024)
@@ -76,12 +77,24 @@ static bool envelope_send(struct endpoint *endpoint, const struct envelope *enve
 	const uint8_t *bytes = envelope->bytes;
 
 	for (unsigned i = 0; i < envelope->n_frames; i++) {
-		if (zmq_send(endpoint->socket, bytes, envelope->sizes[i],
-		             ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+		if (UNINTERRUPTED(zmq_send(endpoint->socket, bytes, envelope->sizes[i],
+		                           ZMQ_SNDMORE | ZMQ_DONTWAIT)) < 0)
 			return false;
 		bytes += envelope->sizes[i];
 	}
-	return zmq_send(endpoint->socket, NULL, 0, ZMQ_SNDMORE | ZMQ_DONTWAIT) == 0;
+	return UNINTERRUPTED(zmq_send(endpoint->socket, NULL, 0, ZMQ_SNDMORE | ZMQ_DONTWAIT)) == 0;
+}
+
+static const char *why_dropped(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return "its client does not read";
+	case EHOSTUNREACH:
+		return "its client has gone";
+	default:
+		return zmq_strerror(error);
+	}
 }
 
 static void answer_send(struct endpoint *endpoint, const struct envelope *envelope,
@@ -99,10 +112,9 @@ static void answer_send(struct endpoint *endpoint, const struct envelope *envelo
 	/* Only the first frame can meet a client that has gone (EHOSTUNREACH) or whose queue is
 	 * full (EAGAIN): then nothing of the message has been sent. */
 	if (!envelope_send(endpoint, envelope) ||
-	    zmq_msg_send(&body, endpoint->socket, ZMQ_DONTWAIT) < 0)
-		log_write_limited(
-		        &endpoint->log_limit, LOG_INFO, "%s: an answer was dropped, its client %s",
-		        endpoint->service->name, errno == EAGAIN ? "does not read" : "has gone");
+	    UNINTERRUPTED(zmq_msg_send(&body, endpoint->socket, ZMQ_DONTWAIT)) < 0)
+		log_write_limited(&endpoint->log_limit, LOG_INFO, "%s: an answer was dropped: %s",
+		                  endpoint->service->name, why_dropped(errno));
 	zmq_msg_close(&body);
 }
 
@@ -255,7 +267,7 @@ static bool frame_receive(struct endpoint *endpoint)
 	zmq_msg_t frame;
 
 	zmq_msg_init(&frame);
-	if (zmq_msg_recv(&frame, endpoint->socket, ZMQ_DONTWAIT) < 0) {
+	if (UNINTERRUPTED(zmq_msg_recv(&frame, endpoint->socket, ZMQ_DONTWAIT)) < 0) {
 		zmq_msg_close(&frame);
 		return false;
 	}

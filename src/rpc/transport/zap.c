@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 #include "base/log.h"
+#include "rpc/transport/uninterrupted.h"
 
 #define ADDRESS        "inproc://zeromq.zap.01"
 #define VERSION_1      "1.0"
@@ -56,7 +57,8 @@ static bool question_receive(struct zap *zap, unsigned *n_frames)
 	*n_frames = 0;
 	while (more) {
 		struct frame spare, *frame = *n_frames < FRAMES ? &zap->frames[*n_frames] : &spare;
-		int size = zmq_recv(zap->socket, frame->bytes, sizeof(frame->bytes), ZMQ_DONTWAIT);
+		int size = UNINTERRUPTED(
+		        zmq_recv(zap->socket, frame->bytes, sizeof(frame->bytes), ZMQ_DONTWAIT));
 
 		if (size < 0)
 			return false;
@@ -79,16 +81,21 @@ static bool is_admitted(const struct zap *zap, unsigned n_frames)
 	       curve_keys_admit(zap->keys, zap->frames[ASKED_KEY].bytes);
 }
 
+static void frame_send(const struct zap *zap, const void *bytes, size_t size, int more)
+{
+	(void)UNINTERRUPTED(zmq_send(zap->socket, bytes, size, more | ZMQ_DONTWAIT));
+}
+
 static void answer_send(const struct zap *zap, unsigned n_frames, bool admitted)
 {
 	const struct frame none = {0}, *id = n_frames > ASKED_ID ? &zap->frames[ASKED_ID] : &none;
 
-	zmq_send(zap->socket, VERSION_1, strlen(VERSION_1), ZMQ_SNDMORE | ZMQ_DONTWAIT);
-	zmq_send(zap->socket, id->bytes, id->size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-	zmq_send(zap->socket, admitted ? "200" : "400", 3, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-	zmq_send(zap->socket, NULL, 0, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-	zmq_send(zap->socket, NULL, 0, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-	zmq_send(zap->socket, NULL, 0, ZMQ_DONTWAIT);
+	frame_send(zap, VERSION_1, strlen(VERSION_1), ZMQ_SNDMORE);
+	frame_send(zap, id->bytes, id->size, ZMQ_SNDMORE);
+	frame_send(zap, admitted ? "200" : "400", 3, ZMQ_SNDMORE);
+	frame_send(zap, NULL, 0, ZMQ_SNDMORE);
+	frame_send(zap, NULL, 0, ZMQ_SNDMORE);
+	frame_send(zap, NULL, 0, 0);
 }
 
 static void refusal_log(struct zap *zap, unsigned n_frames)
@@ -130,7 +137,7 @@ struct zap *zap_start(void *zmq_context, struct loop *loop, const struct curve_k
 	zap->socket = zmq_socket(zmq_context, ZMQ_REP);
 	if (zap->socket == NULL ||
 	    zmq_setsockopt(zap->socket, ZMQ_LINGER, &(int){0}, sizeof(int)) < 0 ||
-	    zmq_bind(zap->socket, ADDRESS) < 0 ||
+	    UNINTERRUPTED(zmq_bind(zap->socket, ADDRESS)) < 0 ||
 	    loop_add_zmq(loop, zap->socket, zap_turn, zap) < 0) {
 		error_set(err, errno, "cannot check clients' keys: %s", zmq_strerror(errno));
 		zap_stop(zap);

@@ -1,11 +1,27 @@
 /* Endpoints: their paths and addresses, and what clients may throw at them.
  */
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "rpc_rig.h"
 #include "suite.h"
+
+/* Takes the place of libc's for libzmq too. So many looks of the test's own thread at one
+ * descriptor, which do not wait, are still to be interrupted, as by a signal. */
+static int interruptions;
+
+int poll(struct pollfd *fds, nfds_t n_fds, int timeout_ms)
+{
+	if (interruptions > 0 && n_fds == 1 && timeout_ms == 0 && gettid() == getpid()) {
+		interruptions--;
+		errno = EINTR;
+		return -1;
+	}
+	return (int)syscall(SYS_poll, fds, n_fds, timeout_ms);
+}
 
 START_TEST(malformed_messages_are_answered)
 {
@@ -132,6 +148,34 @@ START_TEST(waiting_requests_are_bounded)
 }
 END_TEST
 
+/* Each client gets its own answers, and all of them, whatever signals come meanwhile. */
+START_TEST(signals_lose_no_answers)
+{
+	Virtioforwarder__PortControlRequest request = request_make(OP(ADD));
+	void *other = client_open(rig.port_control_ep, ZMQ_DEALER);
+
+	fake.park = true;
+	rig.socket = client_open(rig.port_control_ep, ZMQ_DEALER);
+	for (unsigned i = 0; i < 10; i++) {
+		message_send(rig.socket, &request.base);
+		message_send(other, &request.base);
+		while (fake.n_parked < 2)
+			turn(rig.socket, 1);
+		usleep(5000); /* ZeroMQ looks about once a ms */
+		interruptions = 3;
+		fake_answer_parked();
+		ck_assert_int_lt(interruptions, 3);
+		interruptions = 0;
+		answer_take();
+		expect_ok();
+		protobuf_c_message_free_unpacked(
+		        message_receive(other, &virtioforwarder__port_control_response__descriptor),
+		        NULL);
+	}
+	zmq_close(other);
+}
+END_TEST
+
 START_TEST(answers_outlive_clients_and_endpoints)
 {
 	Virtioforwarder__PortControlRequest request = request_make(OP(ADD));
@@ -235,6 +279,7 @@ int main(void)
 	tcase_add_test(tcase, hostile_sizes_are_bounded);
 	tcase_add_test(tcase, envelopes_come_back_as_they_were);
 	tcase_add_test(tcase, waiting_requests_are_bounded);
+	tcase_add_test(tcase, signals_lose_no_answers);
 	tcase_add_test(tcase, answers_outlive_clients_and_endpoints);
 	tcase_add_test(tcase, addresses_are_checked);
 	tcase_add_test(tcase, sockets_have_the_right_mode);
