@@ -391,7 +391,7 @@ def serving_guest(guest, path):
 
 
 @pytest.mark.parametrize("mode", ["server", "client"])
-@pytest.mark.parametrize("rounds", quick_or_all(10, 200))
+@pytest.mark.parametrize("rounds", quick_or_all(12, 200))
 def test_torture(daemon, guest, rounds, mode):
     """Pairs with a live guest come and go; the one beside them loses nothing, and nothing is left
     of them.
@@ -425,7 +425,7 @@ def test_torture(daemon, guest, rounds, mode):
             one.kill9()
             os.unlink(path)
             one = serving_guest(guest, path)
-        if n == 10:
+        if n == 8:
             baseline = daemon.settled_fds(), daemon.threads(), daemon.heap_kb()
     fds, threads, heap = baseline
     assert daemon.settled_fds() == fds and daemon.threads() == threads
