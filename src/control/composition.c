@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_mempool.h>
+
 #include "base/log.h"
 #include "config/config.h"
 #include "dpdk/env.h"

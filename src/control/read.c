@@ -111,7 +111,7 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->has_rss = relay->vf_end.vf.has_rss;
 	out->rss_queues = relay->vf_end.rss.vf_queues > 0 ? relay->vf_end.rss.vf_queues
 	                                                  : relay->vf_end.vf.n_queues;
-	memcpy(out->mac, relay->vf_end.vf.mac.addr_bytes, sizeof(out->mac));
+	memcpy(out->mac, relay->vf_end.vf.mac.ether_addr_octet, sizeof(out->mac));
 	read_members(relay, out);
 }
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 #include <rte_common.h>
-#include <rte_mbuf.h>
+
+struct rte_mbuf;
 
 #define LANE_BURST 32U /* packets taken from a source at once */
 

@@ -4,8 +4,6 @@
 #ifndef DATAPATH_BURST_H
 #define DATAPATH_BURST_H
 
-#include <rte_mbuf.h>
-
 #include "datapath/plan.h"
 
 /* Each takes at most LANE_BURST packets from the source, after the lane's backlog has had its

@@ -7,6 +7,7 @@
  * packet memory was measured for that before the guest was known.
  */
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
 #include "datapath/backlog.h"

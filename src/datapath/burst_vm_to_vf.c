@@ -10,6 +10,8 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
 
 #include "datapath/backlog.h"
 #include "datapath/burst.h"

@@ -19,14 +19,15 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include <rte_mbuf.h>
-#include <rte_mempool.h>
-
 /* There is nobody at this end any more: what was to be sent will not get there. */
 #define END_GONE (-ENOTCONN)
 /* This queue cannot be used just now, and nothing is lost for it: keep the packets, bounded as if
  * the queue were full, and try again at the next pass. */
 #define END_PAUSED (-EAGAIN)
+
+/* DPDK's own headers take a compiler half a second: files that look into these include them. */
+struct rte_mbuf;
+struct rte_mempool;
 
 struct guest;
 

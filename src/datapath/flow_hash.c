@@ -11,6 +11,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 #include <rte_ether.h>
+#include <rte_mbuf.h>
 
 #define MACS_LEN      (2 * RTE_ETHER_ADDR_LEN)
 #define TAGS_MAX      2

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include <rte_mbuf.h>
+struct rte_mbuf;
 
 /* Bytes from the frame's start that are looked at, however long it is and however many segments
  * it has: so one flow's packets are all read alike. Two tags, an IPv6 header and 194 bytes of

@@ -9,7 +9,6 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
-#include <rte_mbuf.h>
 
 #include "base/limits.h"
 #include "datapath/backlog.h"

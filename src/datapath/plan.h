@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_mempool.h>
-
 #include "datapath/end.h"
 #include "datapath/lane.h"
 

@@ -14,6 +14,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_pause.h>
+#include <rte_rcu_qsbr.h>
 
 #include "base/clock.h"
 #include "base/log.h"

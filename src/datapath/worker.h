@@ -14,12 +14,12 @@
 #include <stdint.h>
 
 #include <rte_common.h>
-#include <rte_rcu_qsbr.h>
 
 #include "base/cpu_set.h"
 #include "base/error.h"
 #include "datapath/plan.h"
 
+struct rte_rcu_qsbr;
 struct workers;
 
 struct worker {

@@ -9,11 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_mbuf.h>
-#include <rte_mempool.h>
+#include <rte_config.h>
 
 #include "base/error.h"
 #include "base/sizes.h"
+
+struct rte_mempool;
 
 /* What rte_pktmbuf_pool_create is told; see base/sizes.h. */
 #define POOL_DATA_ROOM  SIZES_MBUF_DATA

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_mbuf.h>
 #include <rte_vhost.h>
 
 #include "base/container_of.h"

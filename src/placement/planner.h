@@ -4,13 +4,13 @@
 #ifndef PLACEMENT_PLANNER_H
 #define PLACEMENT_PLANNER_H
 
-#include <rte_mempool.h>
 
 #include "base/text.h"
 #include "placement/loads.h"
 #include "relay/relay.h"
 
 struct planner;
+struct rte_mempool;
 
 /* discard_pool takes guests' packets while there is no VF. All arguments outlive it. NULL + errno.
  */

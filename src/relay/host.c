@@ -134,7 +134,7 @@ bool host_told(struct relay *relay, const struct vf_host *host, enum vf_host_que
 		           relay->vf_end.device.name);
 		return true;
 	}
-	if (rte_is_zero_ether_addr(&host->mac) || vf_mac_equal(&before.mac, &host->mac) ||
+	if (vf_mac_is_zero(&host->mac) || vf_mac_equal(&before.mac, &host->mac) ||
 	    vf_has_mac(&relay->vf_end.vf, &host->mac))
 		return false;
 	log_notice("relay %u: the host gives %s the MAC address %s", relay->id,

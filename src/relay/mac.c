@@ -36,12 +36,12 @@
 /* What was declined is asked for again, since the operator may have followed the advice. */
 #define DECLINED_AGAIN_MS 60000U
 
-static struct rte_ether_addr address_of(uint64_t heard)
+static struct ether_addr address_of(uint64_t heard)
 {
-	struct rte_ether_addr mac = {0};
+	struct ether_addr mac = {{0}};
 
-	for (int i = RTE_ETHER_ADDR_LEN - 1; i >= 0; i--, heard >>= 8)
-		mac.addr_bytes[i] = (uint8_t)heard;
+	for (int i = ETH_ALEN - 1; i >= 0; i--, heard >>= 8)
+		mac.ether_addr_octet[i] = (uint8_t)heard;
 	return mac;
 }
 
@@ -117,7 +117,7 @@ static void read_lanes(struct relay *relay, uint64_t now_ms)
 	for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++) {
 		uint64_t heard =
 		        __atomic_exchange_n(&relay->lanes.vm_to_vf[i].heard, 0, __ATOMIC_RELAXED);
-		struct rte_ether_addr address = address_of(heard);
+		struct ether_addr address = address_of(heard);
 
 		if (heard == 0)
 			continue;
@@ -143,7 +143,7 @@ static void read_lanes(struct relay *relay, uint64_t now_ms)
 static bool is_due(const struct relay *relay, uint64_t now_ms)
 {
 	const struct vf_mac *mac = &relay->vf_end.mac;
-	struct rte_ether_addr wanted = address_of(mac->guest);
+	struct ether_addr wanted = address_of(mac->guest);
 
 	if (mac->busy || mac->guest == 0 || relay->vf_end.phase != VF_ATTACHED ||
 	    vf_has_mac(&relay->vf_end.vf, &wanted))
@@ -158,7 +158,7 @@ static bool is_due(const struct relay *relay, uint64_t now_ms)
 /* Another relay whose guest uses the same address, and whose VF has it: NULL = none. */
 static const struct relay *find_user(const struct relay *relay)
 {
-	const struct rte_ether_addr mac = address_of(relay->vf_end.mac.guest);
+	const struct ether_addr mac = address_of(relay->vf_end.mac.guest);
 
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		const struct relay *other = &relay->relays->relay[i];
@@ -176,7 +176,7 @@ static const struct relay *find_user(const struct relay *relay)
 /* No guest takes another's address away. */
 static void refuse_used(struct relay *relay, const struct relay *user)
 {
-	const struct rte_ether_addr mac = address_of(relay->vf_end.mac.guest);
+	const struct ether_addr mac = address_of(relay->vf_end.mac.guest);
 	char text[VF_MAC_TEXT_MAX];
 
 	if (relay->vf_end.mac.warned)
@@ -192,7 +192,7 @@ static void refuse_used(struct relay *relay, const struct relay *user)
 static void submit(struct relay *relay, uint64_t now_ms)
 {
 	struct vf_mac *mac = &relay->vf_end.mac;
-	struct rte_ether_addr wanted = address_of(mac->guest);
+	struct ether_addr wanted = address_of(mac->guest);
 
 	if (mac->hold_ms == 0 || now_ms - mac->asked_ms >= HOLD_FORGET_MS)
 		mac->hold_ms = HOLD_FIRST_MS;
@@ -243,13 +243,13 @@ void mac_stop(struct relays *relays)
 	loop_timer_stop(&relays->mac_timer);
 }
 
-bool mac_read(const struct relay *relay, uint8_t out[RTE_ETHER_ADDR_LEN])
+bool mac_read(const struct relay *relay, uint8_t out[ETH_ALEN])
 {
-	const struct rte_ether_addr mac = address_of(relay->vf_end.mac.guest);
+	const struct ether_addr mac = address_of(relay->vf_end.mac.guest);
 
 	if (!relay->guest_end.guest.connected || relay->vf_end.mac.guest == 0 ||
 	    relay->vf_end.mac.session != relay->guest_end.guest.sessions)
 		return false;
-	memcpy(out, mac.addr_bytes, sizeof(mac.addr_bytes));
+	memcpy(out, mac.ether_addr_octet, sizeof(mac.ether_addr_octet));
 	return true;
 }

@@ -9,6 +9,6 @@
 void mac_start(struct relays *relays);
 void mac_stop(struct relays *relays);
 /* The address that the guest uses; false while there is no guest, or nothing was heard of it. */
-bool mac_read(const struct relay *relay, uint8_t out[RTE_ETHER_ADDR_LEN]);
+bool mac_read(const struct relay *relay, uint8_t out[ETH_ALEN]);
 
 #endif

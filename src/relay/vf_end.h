@@ -130,7 +130,7 @@ struct vf_mending {
 struct vf_mac {
 	struct job job; /* the device thread's while busy, as are vf to why */
 	struct vf vf;   /* in and out */
-	struct rte_ether_addr wanted;
+	struct ether_addr wanted;
 	bool may_program;
 	enum vf_mac_outcome outcome;
 	struct error why;

@@ -21,7 +21,7 @@
 #define DRAIN_BURST     32
 #define DRAIN_PER_QUEUE 65536 /* a device under fire never runs empty */
 
-static int start(struct vf *vf, const struct rte_ether_addr *pf_mac, const struct vf_params *params,
+static int start(struct vf *vf, const struct ether_addr *pf_mac, const struct vf_params *params,
                  struct error *err)
 {
 	if (vf->n_members > 0 && bond_check_memory(vf, params, err) < 0)
@@ -68,7 +68,7 @@ static int unprobe(struct vf *vf, struct error *err)
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
               struct error *err)
 {
-	const struct rte_ether_addr pf_mac = vf_reception_read_pf_mac(spec);
+	const struct ether_addr pf_mac = vf_reception_read_pf_mac(spec);
 	struct error ignored;
 
 	*vf = (struct vf){.spec = *spec};

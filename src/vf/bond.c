@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "dpdk/compat.h"
+#include "vf/dpdk_mac.h"
 #include "vf/events.h"
 #include "vf/probe.h"
 #include "vf/quirks.h"
@@ -262,10 +263,17 @@ int bond_check_memory(const struct vf *vf, const struct vf_params *params, struc
 	              vf->spec.name);
 }
 
-int bond_set_mac(const struct vf *vf, struct rte_ether_addr *mac)
+/* The ordinary call leaves the members as they are. */
+static int set_mac(uint16_t port_id, struct rte_ether_addr *mac)
 {
-	/* The ordinary call leaves the members as they are. */
-	return rte_eth_bond_mac_address_set(vf->port_id, mac);
+	return rte_eth_bond_mac_address_set(port_id, mac);
+}
+
+int bond_set_mac(const struct vf *vf, const struct ether_addr *mac)
+{
+	struct rte_ether_addr wanted = mac_to_dpdk(mac);
+
+	return set_mac(vf->port_id, &wanted);
 }
 
 void bond_renew_reception(const struct vf *vf)
@@ -273,7 +281,7 @@ void bond_renew_reception(const struct vf *vf)
 	struct rte_ether_addr mac;
 
 	if (rte_eth_macaddr_get(vf->port_id, &mac) == 0)
-		(void)bond_set_mac(vf, &mac);
+		(void)set_mac(vf->port_id, &mac);
 	if (rte_eth_promiscuous_get(vf->port_id) == 1) {
 		(void)rte_eth_promiscuous_disable(vf->port_id);
 		(void)rte_eth_promiscuous_enable(vf->port_id);

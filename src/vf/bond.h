@@ -4,9 +4,8 @@
 #ifndef VF_BOND_H
 #define VF_BOND_H
 
+#include <net/ethernet.h>
 #include <stdint.h>
-
-#include <rte_ether.h>
 
 #include "base/bond_spec.h"
 #include "base/device_spec.h"
@@ -30,7 +29,7 @@ int bond_unprobe(struct vf *vf, struct error *err);
 int bond_check_memory(const struct vf *vf, const struct vf_params *params, struct error *err);
 
 /* The bond's default address, and so that of its members, as its mode has it. 0 or -errno. */
-int bond_set_mac(const struct vf *vf, struct rte_ether_addr *mac);
+int bond_set_mac(const struct vf *vf, const struct ether_addr *mac);
 
 /* Gives the members anew what the bond receives: its address, promiscuity and multicast, as its
  * mode has it. */

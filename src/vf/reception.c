@@ -19,9 +19,8 @@
 #include "sys/pf_netlink.h"
 #include "sys/sysfs.h"
 #include "vf/bond.h"
+#include "vf/dpdk_mac.h"
 #include "vf/quirks.h"
-
-static const struct rte_ether_addr no_mac;
 
 /* What a VF's PF says of it. */
 struct consent {
@@ -53,15 +52,15 @@ static struct consent consent_read(const struct device_spec *spec)
 	return consent;
 }
 
-static bool pf_holds(const struct consent *consent, const struct rte_ether_addr *mac)
+static bool pf_holds(const struct consent *consent, const struct ether_addr *mac)
 {
 	return consent->seen && memcmp(consent->vf.mac, mac, sizeof(*mac)) == 0;
 }
 
-struct rte_ether_addr vf_reception_read_pf_mac(const struct device_spec *spec)
+struct ether_addr vf_reception_read_pf_mac(const struct device_spec *spec)
 {
 	struct consent consent = consent_read(spec);
-	struct rte_ether_addr mac = {0};
+	struct ether_addr mac = {{0}};
 
 	if (consent.seen)
 		memcpy(&mac, consent.vf.mac, sizeof(mac));
@@ -97,16 +96,17 @@ static bool promiscuity_wanted(const struct vf *vf, const struct consent *consen
 	return consent->vf.trusted;
 }
 
-int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsigned relay_id)
+int vf_reception_open(struct vf *vf, const struct ether_addr *pf_mac, unsigned relay_id)
 {
-	int rc = rte_eth_macaddr_get(vf->port_id, &vf->mac);
+	struct rte_ether_addr mac;
+	int rc = rte_eth_macaddr_get(vf->port_id, &mac);
 
 	if (rc != 0)
 		return rc;
-	vf->first_mac = vf->mac;
+	vf->mac = vf->first_mac = mac_of_dpdk(&mac);
 	/* The PF may have held an address that an earlier driver of the VF chose, and forgets that
 	 * one when the VF is reset: then the VF comes with another. */
-	vf->mac_by_host = !vf_mac_equal(pf_mac, &no_mac) && vf_mac_equal(pf_mac, &vf->mac);
+	vf->mac_by_host = !vf_mac_is_zero(pf_mac) && vf_mac_equal(pf_mac, &vf->mac);
 
 	struct consent consent = consent_read(&vf->spec);
 	if (consent.seen && consent.vf.has_link && consent.vf.link == PF_VF_LINK_DOWN)
@@ -140,14 +140,14 @@ static bool receives_any(const struct vf *vf, const struct consent *consent)
 }
 
 /* Sets the default address. 0 when the VF has it, and *known when there is no doubt about that. */
-static int set_default_mac(const struct vf *vf, const struct rte_ether_addr *mac,
+static int set_default_mac(const struct vf *vf, const struct ether_addr *mac,
                            const struct vf_quirks *quirks, bool *known)
 {
-	struct rte_ether_addr wanted = *mac, before;
+	struct rte_ether_addr wanted = mac_to_dpdk(mac), before;
 	int rc = rte_eth_macaddr_get(vf->port_id, &before);
 
 	if (rc == 0)
-		rc = vf->n_members > 0 ? bond_set_mac(vf, &wanted)
+		rc = vf->n_members > 0 ? bond_set_mac(vf, mac)
 		                       : rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
 	if (rc != 0 || !quirks->hides_refusals)
 		return rc;
@@ -162,14 +162,15 @@ static int set_default_mac(const struct vf *vf, const struct rte_ether_addr *mac
 
 /* Adds the address, or, with a driver that has no additional ones, replaces the default address:
  * a driver may take the old one away before it learns that its PF does not want the new one. */
-static int program_mac(struct vf *vf, const struct rte_ether_addr *mac,
-                       const struct vf_quirks *quirks, bool *known)
+static int program_mac(struct vf *vf, const struct ether_addr *mac, const struct vf_quirks *quirks,
+                       bool *known)
 {
-	struct rte_ether_addr extra = *mac;
+	struct rte_ether_addr extra = mac_to_dpdk(&vf->extra_mac);
 
-	if (!vf_mac_equal(&vf->extra_mac, &no_mac))
-		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &vf->extra_mac);
-	vf->extra_mac = no_mac;
+	if (!vf_mac_is_zero(&vf->extra_mac))
+		(void)rte_eth_dev_mac_addr_remove(vf->port_id, &extra);
+	vf->extra_mac = (struct ether_addr){{0}};
+	extra = mac_to_dpdk(mac);
 	int rc = rte_eth_dev_mac_addr_add(vf->port_id, &extra, 0);
 	*known = !quirks->many_pfs;
 	if (rc == 0)
@@ -183,7 +184,7 @@ static int program_mac(struct vf *vf, const struct rte_ether_addr *mac,
 }
 
 /* What the operator can do, for the end of a sentence. */
-static void describe_remedies(const struct rte_ether_addr *mac, bool may_program, bool trust_helps,
+static void describe_remedies(const struct ether_addr *mac, bool may_program, bool trust_helps,
                               const struct consent *consent, char *text, size_t size)
 {
 	char host[96] = "", sync[96] = "", mac_text[VF_MAC_TEXT_MAX];
@@ -202,7 +203,7 @@ static void describe_remedies(const struct rte_ether_addr *mac, bool may_program
 }
 
 /* why is what keeps us from programming the guest's address. */
-static enum vf_mac_outcome decline(const struct vf *vf, const struct rte_ether_addr *mac,
+static enum vf_mac_outcome decline(const struct vf *vf, const struct ether_addr *mac,
                                    const char *why, const char *remedies, struct error *out)
 {
 	char guests[VF_MAC_TEXT_MAX], vfs[VF_MAC_TEXT_MAX];
@@ -214,7 +215,7 @@ static enum vf_mac_outcome decline(const struct vf *vf, const struct rte_ether_a
 	return VF_MAC_DECLINED;
 }
 
-enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, bool may_program,
+enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct ether_addr *mac, bool may_program,
                                struct error *why)
 {
 	const struct consent consent = consent_read(&vf->spec);
@@ -259,8 +260,8 @@ enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, 
 
 void vf_reception_restore(const struct vf *vf)
 {
-	struct rte_ether_addr first = vf->first_mac, now;
+	struct rte_ether_addr first = mac_to_dpdk(&vf->first_mac), now;
 
-	if (rte_eth_macaddr_get(vf->port_id, &now) == 0 && !vf_mac_equal(&now, &first))
+	if (rte_eth_macaddr_get(vf->port_id, &now) == 0 && memcmp(&now, &first, sizeof(now)) != 0)
 		(void)rte_eth_dev_default_mac_addr_set(vf->port_id, &first);
 }

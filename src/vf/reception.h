@@ -4,7 +4,7 @@
 #ifndef VF_RECEPTION_H
 #define VF_RECEPTION_H
 
-#include <rte_ether.h>
+#include <net/ethernet.h>
 
 #include "base/device_spec.h"
 #include "base/error.h"
@@ -12,11 +12,11 @@
 
 /* The address that the PF holds for the device, zeros when it holds none or is not in sight: for
  * vf_reception_open, to be read before the device is probed. */
-struct rte_ether_addr vf_reception_read_pf_mac(const struct device_spec *spec);
+struct ether_addr vf_reception_read_pf_mac(const struct device_spec *spec);
 
 /* Of a started VF: its MAC address, whether the host has set that, and as much promiscuity as the
  * PF grants. 0, or the driver's -errno when it does not tell the address. */
-int vf_reception_open(struct vf *vf, const struct rte_ether_addr *pf_mac, unsigned relay_id);
+int vf_reception_open(struct vf *vf, const struct ether_addr *pf_mac, unsigned relay_id);
 
 /* Gives the VF back the address that it came with. Before the port is stopped. */
 void vf_reception_restore(const struct vf *vf);
@@ -32,7 +32,7 @@ enum vf_mac_outcome {
  * may_program nothing is changed, and the outcome says what the guest has to expect. The address
  * is added to the VF's (the next call replaces it); its default address is replaced where its
  * driver knows no additional ones. May ask the PF's kernel driver. */
-enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac, bool may_program,
+enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct ether_addr *mac, bool may_program,
                                struct error *why);
 
 #endif

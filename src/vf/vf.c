@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
-const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX])
+const char *vf_mac_format(const struct ether_addr *mac, char text[VF_MAC_TEXT_MAX])
 {
-	const uint8_t *bytes = mac->addr_bytes;
+	const uint8_t *bytes = mac->ether_addr_octet;
 
 	snprintf(text, VF_MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1],
 	         bytes[2], bytes[3], bytes[4], bytes[5]);

@@ -7,13 +7,11 @@
 #ifndef VF_VF_H
 #define VF_VF_H
 
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-#include <rte_ether.h>
-#include <rte_mempool.h>
 
 #include "base/bond_spec.h"
 #include "base/device_spec.h"
@@ -58,11 +56,11 @@ struct vf_member {
 struct vf_host {
 	unsigned pf_ifindex; /* 0 = not in sight: then nothing else is known */
 	char pf[IF_NAMESIZE];
-	bool needs_pf;             /* nothing reaches VFs of this kind while their PF is down */
-	bool pf_up;                /* always, unless needs_pf */
-	struct rte_ether_addr mac; /* zeros: none, or not told */
-	uint32_t carrier_changes;  /* of the PF's, since it is there: goes down and up with it */
-	bool incomplete;           /* the kernel could not answer now: ask again */
+	bool needs_pf;            /* nothing reaches VFs of this kind while their PF is down */
+	bool pf_up;               /* always, unless needs_pf */
+	struct ether_addr mac;    /* zeros: none, or not told */
+	uint32_t carrier_changes; /* of the PF's, since it is there: goes down and up with it */
+	bool incomplete;          /* the kernel could not answer now: ask again */
 };
 
 struct vf {
@@ -74,12 +72,12 @@ struct vf {
 	                       counted, CRC not */
 	int numa_node;      /* >= 0 */
 	struct rte_mempool *pool;
-	struct rte_ether_addr mac;       /* its default address now */
-	struct rte_ether_addr first_mac; /* … and as it came */
-	struct rte_ether_addr extra_mac; /* beside it, zeros = none; see reception.h */
-	struct vf_host host;             /* as control heard last */
-	bool mac_by_host;                /* first_mac is not the VF's own choice, but its PF's */
-	bool promiscuous;                /* as far as its driver knows */
+	struct ether_addr mac;       /* its default address now */
+	struct ether_addr first_mac; /* … and as it came */
+	struct ether_addr extra_mac; /* beside it, zeros = none; see reception.h */
+	struct vf_host host;         /* as control heard last */
+	bool mac_by_host;            /* first_mac is not the VF's own choice, but its PF's */
+	bool promiscuous;            /* as far as its driver knows */
 	bool has_rss;
 	bool one_rx_queue; /* several are set up, but all packets come by one: no RSS, and nothing
 	                      like it */
@@ -96,17 +94,20 @@ struct vf {
 #define VF_MAC_TEXT_MAX sizeof("xx:xx:xx:xx:xx:xx")
 
 /* "02:00:00:00:00:01", in text, which is returned. Any thread. */
-const char *vf_mac_format(const struct rte_ether_addr *mac, char text[VF_MAC_TEXT_MAX]);
+const char *vf_mac_format(const struct ether_addr *mac, char text[VF_MAC_TEXT_MAX]);
 
-/* Not rte_is_same_ether_addr: that reads 16-bit words, which compilers take for something else than
- * the bytes that were written. */
-static inline bool vf_mac_equal(const struct rte_ether_addr *a, const struct rte_ether_addr *b)
+static inline bool vf_mac_equal(const struct ether_addr *a, const struct ether_addr *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+static inline bool vf_mac_is_zero(const struct ether_addr *mac)
+{
+	return vf_mac_equal(mac, &(struct ether_addr){{0}});
+}
+
 /* Any thread that owns vf. */
-static inline bool vf_has_mac(const struct vf *vf, const struct rte_ether_addr *mac)
+static inline bool vf_has_mac(const struct vf *vf, const struct ether_addr *mac)
 {
 	return vf_mac_equal(&vf->mac, mac) || vf_mac_equal(&vf->extra_mac, mac);
 }

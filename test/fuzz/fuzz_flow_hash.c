@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_mbuf.h>
+
 #include "datapath/flow_hash.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <rte_byteorder.h>
+#include <rte_mbuf.h>
 
 #include "datapath/flow_hash.h"
 #include "suite.h"

@@ -95,7 +95,7 @@ static struct vf_host host_of(unsigned pf)
 	                        .needs_pf = true,
 	                        .pf_up = true,
 	                        .carrier_changes = 3,
-	                        .mac.addr_bytes = {2, 0, 0, 0, 0, (uint8_t)pf}};
+	                        .mac.ether_addr_octet = {2, 0, 0, 0, 0, (uint8_t)pf}};
 }
 
 static struct relay *have(unsigned id, unsigned pf)
@@ -167,7 +167,7 @@ START_TEST(acts_on_what_differs)
 	host = host_of(PF_1);
 	told(down, &host, VF_HOST_CHANGED_TWICE);
 	ck_assert_uint_eq(down->vf_end.phase, VF_DETACHING);
-	host.mac.addr_bytes[5] = 99;
+	host.mac.ether_addr_octet[5] = 99;
 	told(mac, &host, VF_HOST_CHANGED_TWICE);
 	ck_assert_uint_eq(mac->vf_end.phase, VF_DETACHING);
 
@@ -192,12 +192,12 @@ START_TEST(asks_again_what_was_not_answered)
 	struct relay *relay = have(0, PF_1);
 
 	host.incomplete = true;
-	host.mac = (struct rte_ether_addr){0};
+	host.mac = (struct ether_addr){0};
 	told(relay, &host, VF_HOST_CHANGED_TWICE);
 	ck_assert(relay->vf_end.host_question == VF_HOST_CHANGED_TWICE);
 	ck_assert(vf_mac_equal(&relay->vf_end.vf.host.mac, &before.mac));
 	relay->vf_end.host_question = VF_HOST_NO_QUESTION;
-	before.mac.addr_bytes[5] = 77;
+	before.mac.ether_addr_octet[5] = 77;
 	told(relay, &before, VF_HOST_CHANGED_TWICE);
 	ck_assert_uint_eq(relay->vf_end.phase, VF_DETACHING);
 	ck_assert(relay->vf_end.host_question == VF_HOST_NO_QUESTION);

@@ -74,13 +74,13 @@ void __wrap_log_write_limited(struct log_limit *limit, int severity, const char 
 
 static unsigned n_asked;
 static enum vf_mac_outcome answer;
-static struct rte_ether_addr asked_for;
+static struct ether_addr asked_for;
 static bool asked_to_program;
 
-enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac,
+enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct ether_addr *mac,
                                       bool may_program, struct error *why);
 
-enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr *mac,
+enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct ether_addr *mac,
                                       bool may_program, struct error *why)
 {
 	n_asked++;
@@ -97,7 +97,7 @@ enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct rte_ether_addr
 /* --- the relay ----------------------------------------------------------------------------------
  */
 
-static const struct rte_ether_addr own = {{2, 0, 0, 0, 0, 1}}, guests = {{2, 0, 0, 0, 0, 2}},
+static const struct ether_addr own = {{2, 0, 0, 0, 0, 1}}, guests = {{2, 0, 0, 0, 0, 2}},
                                    others = {{0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54}};
 static struct relay *relay;
 
@@ -118,18 +118,18 @@ static void connect_guest(void)
 }
 
 /* As the lane's worker does it. */
-static void speaks_on(unsigned lane, const struct rte_ether_addr *mac)
+static void speaks_on(unsigned lane, const struct ether_addr *mac)
 {
 	uint64_t word = LANE_HEARD;
 
 	if (relay->lanes.vm_to_vf[lane].heard != 0)
 		return;
 	for (unsigned i = 0; i < RTE_ETHER_ADDR_LEN; i++)
-		word |= (uint64_t)mac->addr_bytes[i] << (8 * (RTE_ETHER_ADDR_LEN - 1 - i));
+		word |= (uint64_t)mac->ether_addr_octet[i] << (8 * (RTE_ETHER_ADDR_LEN - 1 - i));
 	relay->lanes.vm_to_vf[lane].heard = word;
 }
 
-static void speaks(const struct rte_ether_addr *mac)
+static void speaks(const struct ether_addr *mac)
 {
 	speaks_on(0, mac);
 }
@@ -141,7 +141,7 @@ static void tick(void)
 }
 
 /* Ticks for so long, with the guest using that address all the time; what is asked is answered. */
-static void pass_ms(uint64_t ms, const struct rte_ether_addr *mac)
+static void pass_ms(uint64_t ms, const struct ether_addr *mac)
 {
 	for (uint64_t end = clock_ms + ms; clock_ms < end;) {
 		if (mac != NULL)
@@ -158,7 +158,7 @@ static void expect_asked(unsigned n)
 	n_asked = 0;
 }
 
-static void expect_guest(const struct rte_ether_addr *mac)
+static void expect_guest(const struct ether_addr *mac)
 {
 	struct control_relay reading;
 
@@ -358,12 +358,12 @@ END_TEST
 /* A new address in every frame for an hour, and reconnecting to be taken for new. */
 START_TEST(a_hostile_guest_wears_itself_out)
 {
-	struct rte_ether_addr mac = guests;
+	struct ether_addr mac = guests;
 	unsigned first_minute = 0;
 
 	for (unsigned i = 0; i < 4 * 3600; i++) {
-		mac.addr_bytes[4] = (uint8_t)(i >> 8);
-		mac.addr_bytes[5] = (uint8_t)i;
+		mac.ether_addr_octet[4] = (uint8_t)(i >> 8);
+		mac.ether_addr_octet[5] = (uint8_t)i;
 		if (_i == 1 && i % 3 == 0)
 			connect_guest();
 		pass_ms(TICK, &mac);
@@ -389,11 +389,11 @@ END_TEST
 
 START_TEST(a_hostile_guest_is_warned_of_at_times)
 {
-	struct rte_ether_addr mac = guests;
+	struct ether_addr mac = guests;
 
 	answer = VF_MAC_DECLINED;
 	for (unsigned i = 0; i < 4 * 600; i++) {
-		mac.addr_bytes[5] = (uint8_t)i;
+		mac.ether_addr_octet[5] = (uint8_t)i;
 		connect_guest();
 		pass_ms(2 * TICK, &mac);
 	}

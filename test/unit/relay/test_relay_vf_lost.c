@@ -35,7 +35,7 @@ START_TEST(a_vf_that_was_reset_comes_back)
 END_TEST
 
 static const struct vf_host good_host = {
-        .pf_ifindex = 5, .pf = "eno1", .needs_pf = true, .pf_up = true, .mac.addr_bytes = {2}};
+        .pf_ifindex = 5, .pf = "eno1", .needs_pf = true, .pf_up = true, .mac.ether_addr_octet = {2}};
 
 /* A VF, and what its PF says at first. */
 static void have_with_host(void)
@@ -78,7 +78,7 @@ START_TEST(a_vf_with_a_new_mac_is_attached_anew)
 	struct vf_host host = good_host;
 
 	have_with_host();
-	host.mac.addr_bytes[5] = 7;
+	host.mac.ether_addr_octet[5] = 7;
 	told(&rig->relays.relay[0], &host, VF_HOST_CHANGED);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_REMOVING2");
 	expect_another_attach();
@@ -90,10 +90,10 @@ START_TEST(a_mac_that_is_ours_or_none_is_no_news)
 	struct vf_host host = good_host, none = good_host, unseen = {.pf_up = true};
 
 	have_with_host();
-	host.mac.addr_bytes[5] = 7;
+	host.mac.ether_addr_octet[5] = 7;
 	rig->relays.relay[0].vf_end.vf.mac = host.mac; /* --sync-mac's doing */
 	told(&rig->relays.relay[0], &host, VF_HOST_CHANGED);
-	none.mac = (struct rte_ether_addr){0};
+	none.mac = (struct ether_addr){0};
 	told(&rig->relays.relay[0], &none, VF_HOST_CHANGED);
 	told(&rig->relays.relay[0], &unseen, VF_HOST_CHANGED);
 	ck_assert_str_eq(to_vm_state(0), "DPDK_ADDED");

@@ -139,7 +139,7 @@ START_TEST(sets_up_a_simple_device)
 	ck_assert_int_eq(vf.numa_node, 0);
 	ck_assert(!vf.has_rss && vf.promiscuous);
 	ck_assert_uint_le(vf.pool->size, 2048);
-	ck_assert(!rte_is_zero_ether_addr(&vf.mac));
+	ck_assert(!vf_mac_is_zero(&vf.mac));
 	vf_health_read(&vf, &health);
 	ck_assert(health.link_up);
 	ck_assert_uint_eq(health.counts.missed + health.counts.no_mbuf + health.counts.rx_errors +

@@ -15,14 +15,15 @@
 #include "suite.h"
 #include "sys/pci_sysfs.h"
 #include "sys/pf_netlink.h"
+#include "vf/dpdk_mac.h"
 #include "vf/reception.h"
 #include "vf/vf.h"
 
 #define PORT 5
 
-static const struct rte_ether_addr nobodys,
-        hosts = {{2, 0, 0, 0, 0, 1}}, own = {{2, 0, 0, 0, 0, 2}}, guests = {{2, 0, 0, 0, 0, 3}},
-        others = {{2, 0, 0, 0, 0, 4}};
+static const struct ether_addr nobodys, hosts = {{2, 0, 0, 0, 0, 1}}, own = {{2, 0, 0, 0, 0, 2}},
+                                        guests = {{2, 0, 0, 0, 0, 3}},
+                                        others = {{2, 0, 0, 0, 0, 4}};
 
 /* --- the NIC -----------------------------------------------------------------------------------
  */
@@ -33,13 +34,13 @@ static struct {
 	bool is_vf, in_sight, tells_trust;
 	int netlink_rc;
 	bool trusted, host_set;
-	struct rte_ether_addr pf_mac;
+	struct ether_addr pf_mac;
 	/* the VF's driver */
 	bool honest;    /* tells of refusals */
 	int default_rc; /* other than 0: fails so whatever the PF says */
 	int add_rc;     /* -ENOTSUP: has no additional addresses */
 	int promisc_rc, allmulti_rc;
-	struct rte_ether_addr mac, extra; /* as ethdev has them */
+	struct ether_addr mac, extra; /* as ethdev has them */
 	unsigned n_sets, n_adds, n_removes, n_promisc, n_allmulti;
 } nic;
 
@@ -78,7 +79,7 @@ int __wrap_pf_netlink_read_vf(const char *pf, unsigned index, struct pf_vf *out)
 int __wrap_rte_eth_macaddr_get(uint16_t port, struct rte_ether_addr *mac)
 {
 	ck_assert_uint_eq(port, PORT);
-	*mac = nic.mac;
+	*mac = mac_to_dpdk(&nic.mac);
 	return 0;
 }
 
@@ -93,8 +94,8 @@ int __wrap_rte_eth_dev_default_mac_addr_set(uint16_t port, struct rte_ether_addr
 	if (nic.honest && !agreed)
 		return -EPERM;
 	if (agreed)
-		nic.pf_mac = *mac;
-	nic.mac = *mac;
+		nic.pf_mac = mac_of_dpdk(mac);
+	nic.mac = mac_of_dpdk(mac);
 	return 0;
 }
 
@@ -106,14 +107,16 @@ int __wrap_rte_eth_dev_mac_addr_add(uint16_t port, struct rte_ether_addr *mac, u
 	if (nic.add_rc != 0)
 		return nic.add_rc;
 	ck_assert(vf_mac_equal(&nic.extra, &nobodys)); /* one at a time */
-	nic.extra = *mac;
+	nic.extra = mac_of_dpdk(mac);
 	return 0;
 }
 
 int __wrap_rte_eth_dev_mac_addr_remove(uint16_t port, struct rte_ether_addr *mac)
 {
+	struct ether_addr extra = mac_of_dpdk(mac);
+
 	ck_assert_uint_eq(port, PORT);
-	ck_assert(vf_mac_equal(&nic.extra, mac));
+	ck_assert(vf_mac_equal(&nic.extra, &extra));
 	nic.n_removes++;
 	nic.extra = nobodys;
 	return 0;
@@ -167,7 +170,7 @@ static void host_sets_mac(void)
 /* As vf_attach does it. */
 static void attach(void)
 {
-	struct rte_ether_addr pf_mac = vf_reception_read_pf_mac(&vf.spec);
+	struct ether_addr pf_mac = vf_reception_read_pf_mac(&vf.spec);
 
 	if (!nic.host_set && nic.is_vf)
 		nic.pf_mac = nic.mac; /* its driver tells it to the PF */
@@ -181,12 +184,12 @@ static void honest_driver(int add_rc)
 	nic.add_rc = add_rc;
 }
 
-static void expect(enum vf_mac_outcome outcome, const struct rte_ether_addr *mac, bool may_program)
+static void expect(enum vf_mac_outcome outcome, const struct ether_addr *mac, bool may_program)
 {
 	ck_assert_int_eq(vf_mac_set(&vf, mac, may_program, &why), outcome);
 }
 
-static void expect_mac(const struct rte_ether_addr *mac)
+static void expect_mac(const struct ether_addr *mac)
 {
 	ck_assert(vf_mac_equal(&vf.mac, mac));
 	ck_assert(vf_mac_equal(&nic.mac, mac));
