@@ -44,8 +44,7 @@ class SeqGuest:
         self.name = f"seqguest{SeqGuest.serial}"
         self.id = SeqGuest.serial
         self.log_path = os.path.join(directory, f"{self.name}.log")
-        # a packet is given up after that; while the machine has much to do, it comes later
-        options["timeout"] = int(options.get("timeout", 5000) * patience.stretch())
+        options.setdefault("timeout", int(5000 * patience.SLOWER))
         command = ["ip", "netns", "exec", netns] if netns else []
         command += [SEQGUEST, *eal_arguments(directory, self.name, memory), "--"]
         command += [f"--path={path}", f"--id={self.id}", f"--mac=02:00:00:00:00:{self.id % 256:02x}"]
