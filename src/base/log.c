@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <paths.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -18,18 +19,24 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/syslog_socket.h"
 
 #define LINE_MAX_BYTES 2048 /* below PIPE_BUF: lines of several processes never mix in a pipe */
-#define STDOUT_WAIT_MS 100  /* how long a reader of our stdout may hold us up, once */
+#define NOTE_MAX       64
+#define STDOUT_WAIT_MS 100 /* how long a reader of our stdout may hold us up, once */
 
 static struct {
 	pthread_mutex_t lock;
 	atomic_int level;
 	enum log_target target;
 	const char *ident;
-	bool journal;  /* stdout is journald's stream: it adds the time, and wants <severity> */
-	unsigned lost; /* lines that stdout's reader did not take */
-} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .target = LOG_TO_STDOUT};
+	bool journal; /* stdout is journald's stream: it adds the time, and wants <severity> */
+	struct syslog_socket system;
+	unsigned lost; /* lines that the reader, of stdout or of the system's log, did not take */
+} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER,
+               .level = LOG_INFO,
+               .target = LOG_TO_STDOUT,
+               .system = {.fd = -1}};
 
 /* JOURNAL_STREAM is inherited by children whose stdout is something else: compare the file. */
 static bool stdout_is_journal(void)
@@ -45,9 +52,7 @@ static bool stdout_is_journal(void)
 
 static void open_target(void)
 {
-	if (log_state.target == LOG_TO_SYSLOG)
-		openlog(log_state.ident, LOG_PID, LOG_DAEMON);
-	else
+	if (log_state.target == LOG_TO_STDOUT)
 		log_state.journal = stdout_is_journal();
 }
 
@@ -64,10 +69,8 @@ void log_open(enum log_target target, int level, const char *ident)
 void log_reopen(void)
 {
 	pthread_mutex_lock(&log_state.lock);
-	if (log_state.target == LOG_TO_SYSLOG)
-		closelog();
-	else
-		fflush(stdout);
+	syslog_socket_close(&log_state.system);
+	fflush(stdout);
 	open_target();
 	pthread_mutex_unlock(&log_state.lock);
 }
@@ -85,8 +88,7 @@ int log_get_level(void)
 void log_close(void)
 {
 	pthread_mutex_lock(&log_state.lock);
-	if (log_state.target == LOG_TO_SYSLOG)
-		closelog();
+	syslog_socket_close(&log_state.system);
 	log_state.target = LOG_TO_STDOUT;
 	pthread_mutex_unlock(&log_state.lock);
 }
@@ -151,6 +153,12 @@ static void write_line(int severity, const char *text)
 	}
 }
 
+static const char *note_of_lost(char note[NOTE_MAX])
+{
+	snprintf(note, NOTE_MAX, "%u log lines lost: nobody read them", log_state.lost);
+	return note;
+}
+
 /* A reader that has stopped (a full pipe, a terminal on hold) must not stop us: what it does not
  * take is lost, and counted. */
 static void write_stdout(int severity, const char *text)
@@ -162,13 +170,29 @@ static void write_stdout(int severity, const char *text)
 		return;
 	}
 	if (log_state.lost > 0) {
-		char note[64];
+		char note[NOTE_MAX];
 
-		snprintf(note, sizeof(note), "%u log lines lost: nobody read them", log_state.lost);
+		write_line(LOG_WARNING, note_of_lost(note));
 		log_state.lost = 0;
-		write_line(LOG_WARNING, note);
 	}
 	write_line(severity, text);
+}
+
+/* Without a reader there is nobody to miss a line. */
+static bool system_takes(int severity, const char *text)
+{
+	return syslog_socket_send(&log_state.system, _PATH_LOG, severity, log_state.ident, text) !=
+	       -EAGAIN;
+}
+
+static void write_system(int severity, const char *text)
+{
+	char note[NOTE_MAX];
+
+	if (log_state.lost > 0 && system_takes(LOG_WARNING, note_of_lost(note)))
+		log_state.lost = 0;
+	if (log_state.lost > 0 || !system_takes(severity, text))
+		log_state.lost++;
 }
 
 static __attribute__((format(printf, 2, 0))) void write_message(int severity, const char *format,
@@ -182,7 +206,7 @@ static __attribute__((format(printf, 2, 0))) void write_message(int severity, co
 	escape(text, sizeof(text), raw);
 	pthread_mutex_lock(&log_state.lock);
 	if (log_state.target == LOG_TO_SYSLOG)
-		syslog(severity, "%s", text);
+		write_system(severity, text);
 	else
 		write_stdout(severity, text);
 	pthread_mutex_unlock(&log_state.lock);

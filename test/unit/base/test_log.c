@@ -1,6 +1,6 @@
 /* The log: what reaches stdout or syslog, in what form, and what a reader that has stopped or a
  * peer that provokes messages can do to it.
- * WRAP: syslog __syslog_chk openlog closelog
+ * WRAP: syslog_socket_send syslog_socket_close
  * TSAN: threads log side by side.
  */
 #include <check.h>
@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/syslog_socket.h"
 #include "suite.h"
 
 static struct {
@@ -24,52 +24,29 @@ static struct {
 	int terminal;
 	char text[256 * 1024];
 	char system[4096]; /* what syslog got */
-	int opened, closed;
+	int system_rc;     /* what it answers */
+	int sent, closed;
 } seen;
 
-void __wrap_syslog(int severity, const char *format, ...);
-void __wrap___syslog_chk(int severity, int flag, const char *format, ...);
-void __wrap_openlog(const char *ident, int option, int facility);
-void __wrap_closelog(void);
+int __wrap_syslog_socket_send(struct syslog_socket *socket, const char *path, int severity,
+                              const char *ident, const char *text);
+void __wrap_syslog_socket_close(struct syslog_socket *socket);
 
-static __attribute__((format(printf, 2, 0))) void take_syslog(int severity, const char *format,
-                                                              va_list args)
+int __wrap_syslog_socket_send(struct syslog_socket *socket, const char *path, int severity,
+                              const char *ident, const char *text)
 {
-	char text[4000];
-
-	vsnprintf(text, sizeof(text), format, args);
-	snprintf(seen.system, sizeof(seen.system), "<%d>%s", severity, text);
-}
-
-void __wrap_syslog(int severity, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	take_syslog(severity, format, args);
-	va_end(args);
-}
-
-void __wrap___syslog_chk(int severity, int flag, const char *format, ...)
-{
-	va_list args;
-
-	(void)flag;
-	va_start(args, format);
-	take_syslog(severity, format, args);
-	va_end(args);
-}
-
-void __wrap_openlog(const char *ident, int option, int facility)
-{
+	(void)socket;
+	ck_assert_str_eq(path, "/dev/log");
 	ck_assert_str_eq(ident, "unit");
-	ck_assert_int_eq(facility, LOG_DAEMON);
-	(void)option;
-	seen.opened++;
+	if (seen.system_rc == 0)
+		snprintf(seen.system, sizeof(seen.system), "<%d>%s", severity, text);
+	seen.sent++;
+	return seen.system_rc;
 }
 
-void __wrap_closelog(void)
+void __wrap_syslog_socket_close(struct syslog_socket *socket)
 {
+	(void)socket;
 	seen.closed++;
 }
 
@@ -243,7 +220,6 @@ END_TEST
 START_TEST(speaks_to_syslog)
 {
 	log_open(LOG_TO_SYSLOG, LOG_WARNING, "unit");
-	ck_assert_int_eq(seen.opened, 1);
 	log_err("100%% of %s", "a\nb %n%s");
 	ck_assert_str_eq(seen.system, "<3>100% of a\\x0ab %n%s");
 	ck_assert_str_eq(read_stdout(), "");
@@ -251,12 +227,43 @@ START_TEST(speaks_to_syslog)
 	log_notice("hidden");
 	ck_assert_str_eq(seen.system, "");
 	log_reopen();
-	ck_assert_int_eq(seen.opened, 2);
 	ck_assert_int_eq(seen.closed, 1);
 	log_close();
 	ck_assert_int_eq(seen.closed, 2);
 	log_err("to stdout after that");
 	ck_assert_ptr_nonnull(strstr(read_stdout(), "to stdout after that"));
+}
+END_TEST
+
+START_TEST(what_syslog_does_not_take_is_counted)
+{
+	log_open(LOG_TO_SYSLOG, LOG_WARNING, "unit");
+	seen.system_rc = -EAGAIN;
+	for (int i = 0; i < 7; i++)
+		log_err("nobody reads this");
+	seen.system_rc = 0;
+	seen.sent = 0;
+	log_err("this");
+	ck_assert_str_eq(seen.system, "<3>this");
+	ck_assert_int_eq(seen.sent, 2); /* a line says how many were lost */
+	seen.system_rc = -EAGAIN;
+	log_err("nobody reads this");
+	seen.system_rc = 0;
+	log_close();
+}
+END_TEST
+
+START_TEST(a_missing_syslog_is_none_that_loses_lines)
+{
+	log_open(LOG_TO_SYSLOG, LOG_WARNING, "unit");
+	seen.system_rc = -ENOENT;
+	log_err("there is no /dev/log");
+	seen.system_rc = 0;
+	seen.sent = 0;
+	log_err("now there is");
+	ck_assert_int_eq(seen.sent, 1);
+	ck_assert_str_eq(seen.system, "<3>now there is");
+	log_close();
 }
 END_TEST
 
@@ -353,6 +360,8 @@ int main(void)
 	tcase_add_test(tcase, waits_for_no_reader);
 	tcase_add_test(tcase, speaks_to_the_journal);
 	tcase_add_test(tcase, speaks_to_syslog);
+	tcase_add_test(tcase, what_syslog_does_not_take_is_counted);
+	tcase_add_test(tcase, a_missing_syslog_is_none_that_loses_lines);
 	tcase_add_test(tcase, limits_what_others_provoke);
 	tcase_add_test(tcase, serves_threads);
 	return suite_main("log", tcase);
