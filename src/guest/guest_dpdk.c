@@ -320,6 +320,7 @@ static const struct rte_vhost_device_ops callbacks = {
 static void dpdk_init(const struct guest_user *user)
 {
 	backend.user = *user;
+	dpdk_vhost_keep_events();
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct vhost_guest *slot = &backend.slots[i];
 

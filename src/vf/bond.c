@@ -177,7 +177,14 @@ int bond_member_join(const struct vf *vf, unsigned index)
 
 int bond_member_leave(const struct vf *vf, unsigned index)
 {
-	return dpdk_bond_member_remove(vf->port_id, vf->members[index].port_id);
+	uint16_t port = vf->members[index].port_id;
+
+	if (!vf_quirks_of(port)->dies_of_resets)
+		return dpdk_bond_member_remove(vf->port_id, port);
+	/* The bonding PMD resets who leaves, after all else, and complains when that one runs. */
+	(void)rte_eth_dev_start(port);
+	(void)dpdk_bond_member_remove(vf->port_id, port);
+	return 0;
 }
 
 static int members_join(const struct vf *vf, const struct vf_params *params, struct error *err)
@@ -222,7 +229,11 @@ fail_members:
 int bond_unprobe(struct vf *vf, struct error *err)
 {
 	struct error later;
-	int rc = vf_unprobe(vf->port_id, err); /* lets the members go */
+
+	for (unsigned i = 0; i < vf->n_members; i++)
+		if (vf->members[i].present && vf_quirks_of(vf->members[i].port_id)->dies_of_resets)
+			(void)bond_member_leave(vf, i);
+	int rc = vf_unprobe(vf->port_id, err); /* lets the other members go */
 
 	for (unsigned i = 0; i < vf->n_members; i++) {
 		if (!vf->members[i].present || bond_member_unprobe(vf, i, &later) == 0)

@@ -10,6 +10,7 @@
 #include <rte_ethdev.h>
 
 #include "base/parse.h"
+#include "dpdk/compat.h"
 
 static const struct {
 	const char *driver;
@@ -46,6 +47,7 @@ static const struct {
           .max_frame = 1522,
           .no_rss = true,
           .spreads_by_itself = true,
+          .dies_of_resets = DPDK_TAP_DIES_OF_RESETS,
           .loses_link_changes = true}},
         /* Likewise; the kernel takes a tagged frame of 1518 bytes, but no other one above 1514. */
         {"net_af_packet", {.max_mtu = 1500, .max_frame = 1514, .spreads_by_itself = true}},

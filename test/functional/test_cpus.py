@@ -35,7 +35,7 @@ def worker_thread(daemon, lcore):
     tasks = f"/proc/{daemon.process.pid}/task"
     for tid in os.listdir(tasks):
         with open(f"{tasks}/{tid}/comm", encoding="ascii") as file:
-            if file.read() == f"rte-worker-{lcore}\n":
+            if file.read() in (f"rte-worker-{lcore}\n", f"dpdk-worker{lcore}\n"):
                 return int(tid)
     raise AssertionError(f"no worker {lcore}")
 

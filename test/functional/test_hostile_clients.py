@@ -193,7 +193,8 @@ def test_ten_thousand_addresses(running):
             assert "6000 devices" in answer.error_text and "8" in answer.error_text
         with Raw(running.port_control_ep) as raw:
             raw.send(frame(b"", MORE))
-            raw.send(frame(head + wire.field(2, address) * 10000))
+            with contextlib.suppress(BrokenPipeError):  # cut off before it has sent all of it
+                raw.send(frame(head + wire.field(2, address) * 10000))
             assert raw.cut_off()
         with wire.Client(running.port_control_ep) as client:
             body = head + wire.field(100, "net_null7") * 5000
@@ -211,10 +212,8 @@ def test_sizes_that_are_not_meant(running):
 
 
 def test_no_handshake_no_service(running):
+    no_greetings = (b"GET / HTTP/1.1\r\n\r\n", b"\x01" + os.urandom(600), b"\x7f" * 60)
     words = (
-        b"GET / HTTP/1.1\r\n\r\n",
-        os.urandom(600),
-        b"\x7f" * 60,
         greeting(b"PLAIN") + ready(),
         greeting(b"CURVE"),
         greeting() + ready(b"PUB"),
@@ -224,7 +223,13 @@ def test_no_handshake_no_service(running):
         greeting()[:20],  # silence is ended, too
         b"",
     )
+    # 4.3.5 takes the others for peers of ZeroMQ 2, which have no greeting, and waits for what they want:
+    # how many may be connected bounds them.
+    if zmq.zmq_version_info() < (4, 3, 5):
+        words += no_greetings
     with unharmed(running):
+        for text in no_greetings:
+            Raw(running.stats_ep, handshake=False).send(text)
         raws = [Raw(running.stats_ep, handshake=False) for _ in words]
         for raw, text in zip(raws, words, strict=True):
             raw.send(text)

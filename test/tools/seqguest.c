@@ -310,18 +310,37 @@ static int port_start(struct guest *g, unsigned queues)
 	return rc;
 }
 
+#define DEFAULT_QUEUE_SIZE 256 /* virtio-user's */
+
+/* DPDK 24.11 takes no more than 127 bytes of arguments for a device that comes at run time. */
+static bool path_shorten(const char **path)
+{
+	const char *name = strrchr(*path, '/');
+	char directory[256];
+
+	if (name == NULL)
+		return true;
+	snprintf(directory, sizeof(directory), "%.*s", (int)(name - *path) + 1, *path);
+	*path = name + 1;
+	return chdir(directory) == 0;
+}
+
 static int port_attach(struct guest *g)
 {
-	char args[512];
+	char args[512], queues[64] = "";
 	int n, rc;
 
 	if (g->attached)
 		return -EEXIST;
-	n = snprintf(args, sizeof(args), "path=%s,queues=%u,queue_size=%u,mac=%s%s%s%s%s%s%s",
-	             g->opt.path, g->opt.queues, g->opt.queue_size, g->opt.mac,
-	             g->opt.server ? ",server=1" : "", g->opt.packed ? ",packed_vq=1" : "",
-	             g->opt.no_mrg ? ",mrg_rxbuf=0" : "", g->opt.no_in_order ? ",in_order=0" : "",
-	             g->opt.extra ? "," : "", g->opt.extra ? g->opt.extra : "");
+	n = snprintf(queues, sizeof(queues), g->opt.queues > 1 ? ",queues=%u" : "", g->opt.queues);
+	if (g->opt.queue_size != DEFAULT_QUEUE_SIZE)
+		snprintf(queues + n, sizeof(queues) - (size_t)n, ",queue_size=%u",
+		         g->opt.queue_size);
+	n = snprintf(args, sizeof(args), "path=%s%s,mac=%s%s%s%s%s%s%s", g->opt.path, queues,
+	             g->opt.mac, g->opt.server ? ",server=1" : "",
+	             g->opt.packed ? ",packed_vq=1" : "", g->opt.no_mrg ? ",mrg_rxbuf=0" : "",
+	             g->opt.no_in_order ? ",in_order=0" : "", g->opt.extra ? "," : "",
+	             g->opt.extra ? g->opt.extra : "");
 	if (n < 0 || (size_t)n >= sizeof(args))
 		return -ENAMETOOLONG;
 	rc = rte_eal_hotplug_add("vdev", DEVICE_NAME, args);
@@ -569,6 +588,10 @@ int main(int argc, char **argv)
 		return 2;
 	if (!options_parse(argc - rc, argv + rc, &g.opt))
 		return 2;
+	if (!path_shorten(&g.opt.path)) {
+		fprintf(stderr, "seqguest: the socket's directory: %s\n", strerror(errno));
+		return 2;
+	}
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);

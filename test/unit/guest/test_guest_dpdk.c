@@ -6,7 +6,7 @@
 /* WRAP: rte_vhost_driver_get_protocol_features rte_vhost_driver_set_protocol_features */
 /* WRAP: rte_vhost_extern_callback_register rte_vhost_enable_guest_notification */
 /* WRAP: workers_synchronize socket_file_clear socket_file_give rte_vhost_avail_entries */
-/* WRAP: rte_pktmbuf_free_bulk */
+/* WRAP: rte_pktmbuf_free_bulk rte_vhost_driver_set_max_queue_num */
 #include <check.h>
 
 #include "suite.h"

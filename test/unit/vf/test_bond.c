@@ -1,4 +1,5 @@
-/* WRAP: rte_eth_dev_default_mac_addr_set rte_eth_bond_create rte_eth_bond_slave_add */
+/* WRAP: rte_eth_dev_default_mac_addr_set rte_eth_bond_create rte_eth_bond_slave_add
+   WRAP: rte_eth_bond_member_add */
 /* WRAP: workers_synchronize rte_eth_bond_mac_address_set */
 /* Bonds on DPDK's software devices: what they are made of, that all of it is undone whichever step
  * fails, and members that go and come. */
@@ -11,6 +12,7 @@
 
 #include "base/log.h"
 #include "datapath/worker.h"
+#include "dpdk/compat.h"
 #include "dpdk/pool.h"
 #include "eal_rig.h"
 #include "fake_failures.h"
@@ -24,7 +26,13 @@
 
 WRAP_INT(rte_eth_dev_default_mac_addr_set, (uint16_t port, struct rte_ether_addr *mac), (port, mac))
 WRAP_INT(rte_eth_bond_create, (const char *name, uint8_t mode, uint8_t node), (name, mode, node))
+#if DPDK_BONDS_HAVE_MEMBERS
+#define MEMBER_ADD "rte_eth_bond_member_add"
+WRAP_INT(rte_eth_bond_member_add, (uint16_t bond, uint16_t member), (bond, member))
+#else
+#define MEMBER_ADD "rte_eth_bond_slave_add"
 WRAP_INT(rte_eth_bond_slave_add, (uint16_t bond, uint16_t member), (bond, member))
+#endif
 
 static unsigned n_synchronized, n_mac_set;
 
@@ -172,8 +180,8 @@ static const struct {
 	int result, passes, code;
 } failures[] = {
         {"rte_eth_bond_create", -1, 0, BOND_ERROR_CREATE},
-        {"rte_eth_bond_slave_add", -1, 0, BOND_ERROR_MEMBER},
-        {"rte_eth_bond_slave_add", -1, 2, BOND_ERROR_MEMBER},
+        {MEMBER_ADD, -1, 0, BOND_ERROR_MEMBER},
+        {MEMBER_ADD, -1, 2, BOND_ERROR_MEMBER},
         {"rte_eth_dev_default_mac_addr_set", -ENOTSUP, 1, BOND_ERROR_MEMBER},
         {"rte_eth_dev_configure", -EINVAL, 0, BOND_ERROR_CONFIGURE},
         {"rte_eth_dev_configure", -EINVAL, 3, BOND_ERROR_CONFIGURE}, /* the bond's own */
