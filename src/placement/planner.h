@@ -4,7 +4,6 @@
 #ifndef PLACEMENT_PLANNER_H
 #define PLACEMENT_PLANNER_H
 
-
 #include "base/text.h"
 #include "placement/loads.h"
 #include "relay/relay.h"

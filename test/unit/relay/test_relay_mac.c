@@ -77,11 +77,11 @@ static enum vf_mac_outcome answer;
 static struct ether_addr asked_for;
 static bool asked_to_program;
 
-enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct ether_addr *mac,
-                                      bool may_program, struct error *why);
+enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct ether_addr *mac, bool may_program,
+                                      struct error *why);
 
-enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct ether_addr *mac,
-                                      bool may_program, struct error *why)
+enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct ether_addr *mac, bool may_program,
+                                      struct error *why)
 {
 	n_asked++;
 	asked_for = *mac;
@@ -98,7 +98,7 @@ enum vf_mac_outcome __wrap_vf_mac_set(struct vf *vf, const struct ether_addr *ma
  */
 
 static const struct ether_addr own = {{2, 0, 0, 0, 0, 1}}, guests = {{2, 0, 0, 0, 0, 2}},
-                                   others = {{0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54}};
+                               others = {{0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54}};
 static struct relay *relay;
 
 static void attach_vf(void)

@@ -34,8 +34,11 @@ START_TEST(a_vf_that_was_reset_comes_back)
 }
 END_TEST
 
-static const struct vf_host good_host = {
-        .pf_ifindex = 5, .pf = "eno1", .needs_pf = true, .pf_up = true, .mac.ether_addr_octet = {2}};
+static const struct vf_host good_host = {.pf_ifindex = 5,
+                                         .pf = "eno1",
+                                         .needs_pf = true,
+                                         .pf_up = true,
+                                         .mac.ether_addr_octet = {2}};
 
 /* A VF, and what its PF says at first. */
 static void have_with_host(void)
