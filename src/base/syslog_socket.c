@@ -53,7 +53,11 @@ static size_t message_format(char out[MESSAGE_MAX], int severity, const char *id
 	                 LOG_MAKEPRI(LOG_DAEMON, LOG_PRI(severity)), months[tm.tm_mon], tm.tm_mday,
 	                 tm.tm_hour, tm.tm_min, tm.tm_sec, ident, (int)getpid(), text);
 
-	return n < 0 ? 0 : (n < MESSAGE_MAX ? (size_t)n : MESSAGE_MAX - 1) + 1;
+	if (n < 0) {
+		out[0] = '\0';
+		n = 0;
+	}
+	return (n < MESSAGE_MAX ? (size_t)n : MESSAGE_MAX - 1) + 1;
 }
 
 static int message_send(const struct syslog_socket *to, const char *message, size_t size)
