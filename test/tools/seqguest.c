@@ -19,8 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_bus_vdev.h>
-#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -28,20 +26,16 @@
 #include "seq_flow.h"
 #include "seq_frame.h"
 #include "seq_options.h"
+#include "seq_port.h"
 
-#define BURST       32
-#define POOL_CACHE  64
-#define DEVICE_NAME "net_virtio_user0"
+#define BURST      32
+#define POOL_CACHE 64
 
 struct guest {
 	struct options opt;
-	uint16_t port;
-	bool attached;
-	unsigned queues; /* enabled now */
+	struct port port;
 	bool stalled[QUEUES_MAX];
 	bool sending;
-	struct rte_mempool *pool;
-	struct rte_ether_addr mac;
 	struct flow *flows;
 	unsigned next_flow;
 	double credit; /* packets that --rate allows by now */
@@ -91,7 +85,7 @@ static void guest_fill(struct guest *g, uint16_t magic, unsigned flow, uint32_t 
 	                  .sent_us = (uint32_t)now,
 	                  .length = (uint16_t)length};
 
-	frame_fill(g->frame, &p, &g->mac);
+	frame_fill(g->frame, &p, &g->port.mac);
 }
 
 /* Copies the frame into a chain of mbufs, as a frame larger than one mbuf needs several. */
@@ -101,7 +95,7 @@ static struct rte_mbuf *frame_to_mbufs(struct guest *g, unsigned length)
 	unsigned done = 0, part;
 
 	do {
-		seg = rte_pktmbuf_alloc(g->pool);
+		seg = rte_pktmbuf_alloc(g->port.pool);
 		if (!seg) {
 			rte_pktmbuf_free(head);
 			return NULL;
@@ -124,7 +118,7 @@ static bool frame_send(struct guest *g, unsigned queue, unsigned length)
 {
 	struct rte_mbuf *m = frame_to_mbufs(g, length);
 
-	if (!m || rte_eth_tx_burst(g->port, (uint16_t)queue, &m, 1) != 1) {
+	if (!m || rte_eth_tx_burst(g->port.id, (uint16_t)queue, &m, 1) != 1) {
 		rte_pktmbuf_free(m);
 		g->tx_full++;
 		return false;
@@ -180,7 +174,7 @@ static void reflect(struct guest *g, unsigned queue, struct rte_mbuf *m)
 	other = eth->dst_addr;
 	eth->dst_addr = eth->src_addr;
 	eth->src_addr = other;
-	if (rte_eth_tx_burst(g->port, (uint16_t)queue, &m, 1) == 1) {
+	if (rte_eth_tx_burst(g->port.id, (uint16_t)queue, &m, 1) == 1) {
 		g->reflected++;
 		return;
 	}
@@ -194,9 +188,9 @@ static unsigned guest_receive(struct guest *g)
 	unsigned total = 0, rounds;
 	uint16_t n;
 
-	for (unsigned q = 0; q < g->queues; q++) {
+	for (unsigned q = 0; q < g->port.queues; q++) {
 		for (rounds = 0; !g->stalled[q] && rounds < 8; rounds++) {
-			n = rte_eth_rx_burst(g->port, (uint16_t)q, pkts, BURST);
+			n = rte_eth_rx_burst(g->port.id, (uint16_t)q, pkts, BURST);
 			for (unsigned i = 0; i < n; i++) {
 				if (g->opt.mode == MODE_REFLECT) {
 					reflect(g, q, pkts[i]);
@@ -225,7 +219,7 @@ static bool flow_send(struct guest *g, unsigned index, uint64_t now)
 	    !flow_has_room(f, RTE_MAX(1u, g->opt.window / g->opt.flows)))
 		return false;
 	guest_fill(g, PROBE_SEQUENCED, index, f->next_seq, length, now);
-	if (!frame_send(g, index % g->queues, length))
+	if (!frame_send(g, index % g->port.queues, length))
 		return false;
 	flow_sent(f, now, g->opt.mode == MODE_ECHO);
 	return true;
@@ -253,7 +247,7 @@ static void guest_transmit(struct guest *g, uint64_t now)
 
 static int raw_send(struct guest *g, unsigned length, unsigned count, unsigned queue)
 {
-	if (length == 0 || length > FRAME_MAX || queue >= g->queues || !g->attached)
+	if (length == 0 || length > FRAME_MAX || queue >= g->port.queues || !g->port.attached)
 		return -EINVAL;
 	for (unsigned i = 0; i < count && !stop_asked; i++) {
 		unsigned tries = 0;
@@ -273,44 +267,7 @@ static int raw_send(struct guest *g, unsigned length, unsigned count, unsigned q
 	return 0;
 }
 
-/* --- the port ---------------------------------------------------------------------------- */
-
-static int port_start(struct guest *g, unsigned queues)
-{
-	struct rte_eth_conf conf = {.rxmode = {.mtu = RTE_ETHER_MTU}};
-	struct rte_eth_dev_info info;
-	int rc;
-
-	rc = rte_eth_dev_info_get(g->port, &info);
-	if (rc < 0)
-		return rc;
-	if (!g->opt.no_mrg) {
-		conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
-		if (g->opt.size_max > RTE_ETHER_MTU + RTE_ETHER_HDR_LEN)
-			conf.rxmode.mtu = g->opt.size_max - RTE_ETHER_HDR_LEN;
-	} else {
-		conf.rxmode.mtu =
-		        RTE_MIN(conf.rxmode.mtu, g->opt.mbuf_size - RTE_ETHER_HDR_LEN - 32);
-	}
-	/* virtio-user notices that its backend has left, or come back, in this interrupt alone. */
-	conf.intr_conf.lsc = !!(*info.dev_flags & RTE_ETH_DEV_INTR_LSC);
-	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	rc = rte_eth_dev_configure(g->port, (uint16_t)queues, (uint16_t)queues, &conf);
-	for (unsigned q = 0; rc == 0 && q < queues; q++) {
-		rc = rte_eth_rx_queue_setup(g->port, (uint16_t)q, (uint16_t)g->opt.queue_size, 0,
-		                            NULL, g->pool);
-		if (rc == 0)
-			rc = rte_eth_tx_queue_setup(g->port, (uint16_t)q,
-			                            (uint16_t)g->opt.queue_size, 0, NULL);
-	}
-	if (rc == 0)
-		rc = rte_eth_dev_start(g->port);
-	if (rc == 0)
-		g->queues = queues;
-	return rc;
-}
-
-#define DEFAULT_QUEUE_SIZE 256 /* virtio-user's */
+/* --- leaving and coming back ---------------------------------------------------------------- */
 
 /* DPDK 24.11 takes no more than 127 bytes of arguments for a device that comes at run time. */
 static bool path_shorten(const char **path)
@@ -325,75 +282,30 @@ static bool path_shorten(const char **path)
 	return chdir(directory) == 0;
 }
 
-static int port_attach(struct guest *g)
-{
-	char args[512], queues[64] = "";
-	int n, rc;
-
-	if (g->attached)
-		return -EEXIST;
-	n = snprintf(queues, sizeof(queues), g->opt.queues > 1 ? ",queues=%u" : "", g->opt.queues);
-	if (g->opt.queue_size != DEFAULT_QUEUE_SIZE)
-		snprintf(queues + n, sizeof(queues) - (size_t)n, ",queue_size=%u",
-		         g->opt.queue_size);
-	n = snprintf(args, sizeof(args), "path=%s%s,mac=%s%s%s%s%s%s%s", g->opt.path, queues,
-	             g->opt.mac, g->opt.server ? ",server=1" : "",
-	             g->opt.packed ? ",packed_vq=1" : "", g->opt.no_mrg ? ",mrg_rxbuf=0" : "",
-	             g->opt.no_in_order ? ",in_order=0" : "", g->opt.extra ? "," : "",
-	             g->opt.extra ? g->opt.extra : "");
-	if (n < 0 || (size_t)n >= sizeof(args))
-		return -ENAMETOOLONG;
-	rc = rte_eal_hotplug_add("vdev", DEVICE_NAME, args);
-	if (rc == 0)
-		rc = rte_eth_dev_get_port_by_name(DEVICE_NAME, &g->port);
-	if (rc == 0)
-		rc = rte_eth_macaddr_get(g->port, &g->mac);
-	if (rc == 0)
-		rc = port_start(g, g->opt.queues);
-	g->attached = rc == 0;
-	return rc;
-}
-
 static void forgive_outstanding(struct guest *g)
 {
 	for (unsigned i = 0; i < g->opt.flows; i++)
 		g->forgiven += flow_forgive(&g->flows[i]);
 }
 
-static int port_detach(struct guest *g)
+static int guest_detach(struct guest *g)
 {
-	if (!g->attached)
-		return -ENODEV;
-	g->attached = false;
-	rte_eth_dev_stop(g->port);
-	rte_eth_dev_close(g->port);
-	forgive_outstanding(g);
-	return rte_eal_hotplug_remove("vdev", DEVICE_NAME);
+	if (g->port.attached)
+		forgive_outstanding(g);
+	return port_detach(&g->port);
 }
 
 /* As QEMU does, try again for a while: the backend may not have seen yet that we left. */
-static int port_reconnect(struct guest *g)
+static int guest_reconnect(struct guest *g)
 {
-	int rc = port_detach(g);
+	int rc = guest_detach(g);
 
-	for (unsigned tries = 0; tries < 20 && !g->attached && !stop_asked; tries++) {
+	for (unsigned tries = 0; tries < 20 && !g->port.attached && !stop_asked; tries++) {
 		if (tries)
 			usleep(50000);
-		rc = port_attach(g);
+		rc = port_attach(&g->port, &g->opt);
 	}
 	return rc;
-}
-
-/* The driver tells the number of pairs by VIRTIO_NET_CTRL_MQ at start, which virtio-user turns
- * into SET_VRING_ENABLE messages. Neither stop nor configure resets the device. */
-static int port_set_queues(struct guest *g, unsigned queues)
-{
-	int rc;
-
-	if (queues < 1 || queues > g->opt.queues || !g->attached)
-		return -EINVAL;
-	rc = rte_eth_dev_stop(g->port);
-	return rc < 0 ? rc : port_start(g, queues);
 }
 
 /* --- reports and commands ---------------------------------------------------------------- */
@@ -419,7 +331,7 @@ static void report(const struct guest *g, const char *event)
 	       ",\"silent_ms\":%" PRIu64 ",\"queues\":%u,\"strayed\":%" PRIu64,
 	       flows_outstanding(g->flows), g->unexpected, g->raw_sent, g->raw_received, g->tx_full,
 	       g->forgiven, g->reflected, flows_rtt_max(g->flows), g->silence_max_us / 1000,
-	       g->last_rx_us ? (now - g->last_rx_us) / 1000 : 0, g->queues, g->strayed);
+	       g->last_rx_us ? (now - g->last_rx_us) / 1000 : 0, g->port.queues, g->strayed);
 	print_list("rx_on_queue", g->rx_on_queue);
 	print_list("tx_on_queue", g->tx_on_queue);
 	printf(",\"flows\":[");
@@ -453,7 +365,7 @@ static int command_run(struct guest *g, const char *line)
 	int n = sscanf(line, "%15s %u %u %u", word, &a, &b, &c);
 
 	if (!strcmp(word, "queues") && n == 2)
-		return port_set_queues(g, a);
+		return port_set_queues(&g->port, &g->opt, a);
 	if ((!strcmp(word, "stall") || !strcmp(word, "resume")) && n == 2 && a < QUEUES_MAX) {
 		g->stalled[a] = word[0] == 's';
 		return 0;
@@ -475,11 +387,11 @@ static int command_run(struct guest *g, const char *line)
 	else if (!strcmp(word, "reset"))
 		reset_counts(g);
 	else if (!strcmp(word, "detach"))
-		return port_detach(g);
+		return guest_detach(g);
 	else if (!strcmp(word, "attach"))
-		return port_attach(g);
+		return port_attach(&g->port, &g->opt);
 	else if (!strcmp(word, "reconnect"))
-		return port_reconnect(g);
+		return guest_reconnect(g);
 	else if (!strcmp(word, "quit"))
 		g->quit = true;
 	else
@@ -523,10 +435,10 @@ static void guest_run(struct guest *g)
 
 	g->credit_at_us = start;
 	while (!stop_asked && !g->quit) {
-		unsigned n = g->attached ? guest_receive(g) : 0;
+		unsigned n = g->port.attached ? guest_receive(g) : 0;
 
 		now = now_us();
-		if (g->attached && g->sending && g->opt.mode <= MODE_SOURCE)
+		if (g->port.attached && g->sending && g->opt.mode <= MODE_SOURCE)
 			guest_transmit(g, now);
 		else
 			g->credit_at_us = now;
@@ -546,8 +458,8 @@ static void guest_run(struct guest *g)
 	}
 	/* What is still under way may come back until its time is over. */
 	now = now_us();
-	while (g->attached && (flows_outstanding(g->flows) ||
-	                       flows_overtaken(g->flows, now, g->opt.timeout_ms * 1000ull))) {
+	while (g->port.attached && (flows_outstanding(g->flows) ||
+	                            flows_overtaken(g->flows, now, g->opt.timeout_ms * 1000ull))) {
 		guest_receive(g);
 		now = now_us();
 		flows_expire(g->flows, now, g->opt.timeout_ms * 1000ull);
@@ -597,16 +509,16 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	/* Both rings of each queue full, as many again under way for frames of several mbufs. */
 	mbufs = g.opt.queues * g.opt.queue_size * 3 + 2048;
-	g.pool = rte_pktmbuf_pool_create("seqguest", mbufs, POOL_CACHE, 0,
-	                                 (uint16_t)(g.opt.mbuf_size + RTE_PKTMBUF_HEADROOM),
-	                                 SOCKET_ID_ANY);
+	g.port.pool = rte_pktmbuf_pool_create("seqguest", mbufs, POOL_CACHE, 0,
+	                                      (uint16_t)(g.opt.mbuf_size + RTE_PKTMBUF_HEADROOM),
+	                                      SOCKET_ID_ANY);
 	g.flows = calloc(FLOWS_MAX, sizeof(*g.flows));
-	if (!g.pool || !g.flows) {
+	if (!g.port.pool || !g.flows) {
 		fprintf(stderr, "seqguest: no memory for %u packet buffers: give a larger -m\n",
 		        mbufs);
 		return 2;
 	}
-	rc = port_attach(&g);
+	rc = port_attach(&g.port, &g.opt);
 	if (rc < 0) {
 		fprintf(stderr, "seqguest: %s: %s\n", g.opt.path, strerror(-rc));
 		return 2;
@@ -615,8 +527,8 @@ int main(int argc, char **argv)
 	report(&g, "ready");
 	guest_run(&g);
 	report(&g, "final");
-	if (g.attached)
-		port_detach(&g);
+	if (g.port.attached)
+		guest_detach(&g);
 	rte_eal_cleanup();
 	return g.opt.strict && !guest_clean(&g) ? 1 : 0;
 }

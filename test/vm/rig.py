@@ -237,6 +237,17 @@ class Daemon:
             check=False)
         return status, out + err
 
+    def refused(self, *args):
+        """What is said of an addition that cannot be. Such a machine can be slower than the daemon's
+        1.5 s: then once more, when the attempt has been given back."""
+        limit = Within(60)
+        while True:
+            status, out = self.port_control("add", *args)
+            assert status == 1, out
+            late = "is not ready after" in out or "try again in a moment" in out
+            if not late or limit.over():
+                return out
+
     # --- the same on the wire, which takes an emulated machine no seconds --------------------
 
     def control(self, op, timeout=10, **fields):
