@@ -91,7 +91,7 @@ static void print_help_text(FILE *out, const struct schema_row *row)
 
 void help_print_version(FILE *out)
 {
-	fprintf(out, "virtio-forwarder " VERSION "\n");
+	fprintf(out, "Virtio-forwarder version " VERSION "\n");
 }
 
 void help_print(FILE *out)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/parse.h"
 #include "config/address.h"
 #include "config/cli.h"
@@ -138,17 +139,27 @@ static int check_sockets(const struct config *cfg, const struct sources *sources
 	return blame(sources, "vhost-path", err);
 }
 
-/* tcp beyond the loopback takes keys. */
-static int check_remote(const struct config *cfg, const struct sources *sources, const char *option,
-                        const char *endpoint, struct error *err)
+/* tcp beyond the loopback takes keys; without, the endpoint is not opened. */
+static int close_remote(struct config *cfg, const char *option, char **endpoint, struct error *err)
 {
-	if (endpoint == NULL || !address_is_remote(endpoint) || cfg->zmq_curve_dir != NULL)
+	if (*endpoint == NULL || !address_is_remote(*endpoint) || cfg->zmq_curve_dir != NULL)
 		return 0;
-	error_set(err, EINVAL,
-	          "%s can be reached from other machines: use an ipc endpoint or the loopback, or "
-	          "give --zmq-curve-dir",
-	          endpoint);
-	return blame(sources, option, err);
+	if (value_warn(cfg,
+	               "--%s is left closed: %s can be reached from other machines; use an ipc "
+	               "endpoint or the loopback, or give --zmq-curve-dir",
+	               option, *endpoint) < 0)
+		return out_of_memory(err);
+	free(*endpoint);
+	*endpoint = NULL;
+	return 0;
+}
+
+/* core_sched's clients need the statistics. */
+static int imply_stats(struct config *cfg, struct error *err)
+{
+	if (cfg->zmq_core_sched_ep == NULL || cfg->zmq_stats_ep != NULL)
+		return 0;
+	return value_apply(cfg, schema_find_option("zmq-stats-ep"), NULL, err);
 }
 
 static int check_endpoints(struct config *cfg, const struct sources *sources, struct error *err)
@@ -164,8 +175,12 @@ static int check_endpoints(struct config *cfg, const struct sources *sources, st
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (check_remote(cfg, sources, all[i].option, *all[i].endpoint, err) < 0)
+		if (close_remote(cfg, all[i].option, all[i].endpoint, err) < 0)
 			return -err->code;
+	}
+	if (imply_stats(cfg, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		for (size_t j = 0; j < i && *all[i].endpoint != NULL; j++) {
 			if (*all[j].endpoint == NULL ||
 			    strcmp(*all[i].endpoint, *all[j].endpoint) != 0)
@@ -178,12 +193,24 @@ static int check_endpoints(struct config *cfg, const struct sources *sources, st
 	return 0;
 }
 
-/* core_sched's clients need the statistics. */
-static int imply_stats(struct config *cfg, struct error *err)
+/* Relays are of one sort or the other. On the command line the two together are a mistake; files
+ * have always had both, and the mode wins. */
+static int check_dynamic(struct config *cfg, const struct sources *sources, struct error *err)
 {
-	if (cfg->zmq_core_sched_ep == NULL || cfg->zmq_stats_ep != NULL)
+	if (!cfg->dynamic_sockets || cfg->n_static_vfs == 0)
 		return 0;
-	return value_apply(cfg, schema_find_option("zmq-stats-ep"), NULL, err);
+	if (settings_last(&sources->cli, schema_find_option("add-pci-vf")) != NULL) {
+		error_set(err, EINVAL,
+		          "excludes --dynamic-sockets (-d), where clients make the relays with "
+		          "ADD_SOCK: leave one of the two out");
+		return blame(sources, "add-pci-vf", err);
+	}
+	if (value_warn(cfg,
+	               "VIRTIOFWD_STATIC_VFS is left alone: with --dynamic-sockets "
+	               "(VIRTIOFWD_DYNAMIC_SOCKETS) clients make the relays with ADD_SOCK") < 0)
+		return out_of_memory(err);
+	cfg->n_static_vfs = 0;
+	return 0;
 }
 
 static int leave_ovsdb_alone(struct config *cfg, struct error *err)
@@ -207,7 +234,7 @@ static int leave_ovsdb_alone(struct config *cfg, struct error *err)
 static int check_all(struct config *cfg, const struct sources *sources, struct error *err)
 {
 	if (check_cpus(cfg, sources, err) < 0 || check_eal(cfg, sources, err) < 0 ||
-	    check_sockets(cfg, sources, err) < 0 || imply_stats(cfg, err) < 0 ||
+	    check_sockets(cfg, sources, err) < 0 || check_dynamic(cfg, sources, err) < 0 ||
 	    check_endpoints(cfg, sources, err) < 0)
 		return -err->code;
 	return leave_ovsdb_alone(cfg, err);
@@ -343,6 +370,7 @@ int config_reload_log_level(const struct config *cfg, struct error *err)
 	struct settings file = {.file = cfg->config_file};
 	const struct setting *last;
 	const char *text;
+	double instead = 0;
 	uint32_t level;
 	int rc;
 
@@ -353,11 +381,14 @@ int config_reload_log_level(const struct config *cfg, struct error *err)
 		goto done;
 	last = settings_last(&file, row);
 	text = last != NULL ? last->text : row->absent;
-	if (parse_u32(text, (uint32_t)row->min, (uint32_t)row->max, &level) < 0) {
+	if (parse_u32(text, (uint32_t)row->min, (uint32_t)row->max, &level) == 0) {
+		rc = (int)level;
+	} else if (value_bring_into_range(row, text, &instead)) {
+		log_warn("log level %.40s is out of its range: %d is used", text, (int)instead);
+		rc = (int)instead;
+	} else {
 		error_set(err, EINVAL, "\"%.80s\" is not a number from 0 to 7", text);
 		rc = last != NULL ? settings_blame(&file, last, err) : -err->code;
-	} else {
-		rc = (int)level;
 	}
 done:
 	settings_free(&file);

@@ -62,6 +62,7 @@ struct schema_row {
 	enum schema_need need;
 	const char *argument; /* the value's name in the help, when there can be one */
 	double min, max;      /* of numbers, both included */
+	bool lenient;         /* numbers beyond these are brought back, and warned about */
 	const char *absent;   /* value when nobody gives one, or NULL: the field stays zero */
 	const char *bare;     /* value when the option is given without one, or NULL: none */
 	enum schema_request request;

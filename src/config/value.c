@@ -3,6 +3,7 @@
 #include "config/value.h"
 
 #include <errno.h>
+#include <float.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@
 
 #define EAL_WORDS_MAX 256
 #define WARNINGS_MAX  100 /* a file of junk must not fill the log */
+
+#define NUMBER_DIGITS_MAX 32 /* what is longer is no number that somebody meant */
 
 #define LIST_WORD_MAX (DEVICE_DEVARGS_MAX + 8)
 
@@ -70,13 +73,49 @@ static int refuse_range(const struct schema_row *row, const char *text, struct e
 	                 value_format_limit(row->max, max, sizeof(max)));
 }
 
+bool value_bring_into_range(const struct schema_row *row, const char *text, double *out)
+{
+	bool negative = text[0] == '-';
+	double value = DBL_MAX;
+
+	text += negative;
+	if (!row->lenient || strlen(text) > NUMBER_DIGITS_MAX ||
+	    (row->type == SCHEMA_LEVEL && strchr(text, '.') != NULL) ||
+	    parse_fraction(text, 0, DBL_MAX, &value) == -EINVAL)
+		return false;
+	if (negative || value <= 0)
+		(void)parse_fraction(row->absent, row->min, row->max, out);
+	else
+		*out = value < row->min ? row->min : row->max;
+	return true;
+}
+
+/* The number that counts instead, with a warning that names both; or a refusal. */
+static int apply_stray(struct config *cfg, const struct schema_row *row, const char *text,
+                       double *out, struct error *err)
+{
+	char used[32];
+
+	if (!value_bring_into_range(row, text, out))
+		return refuse_range(row, text, err);
+	if (value_warn(cfg, "--%s (%s) is %.40s, which is out of its range: %s is used",
+	               row->option, row->variable, text,
+	               value_format_limit(*out, used, sizeof(used))) < 0)
+		return out_of_memory(err);
+	return 0;
+}
+
 static int apply_number(struct config *cfg, const struct schema_row *row, const char *text,
                         struct error *err)
 {
 	uint32_t value;
+	double instead = 0;
 
-	if (parse_u32(text, (uint32_t)row->min, (uint32_t)row->max, &value) < 0)
-		return refuse_range(row, text, err);
+	if (parse_u32(text, (uint32_t)row->min, (uint32_t)row->max, &value) < 0) {
+		if (apply_stray(cfg, row, text, &instead, err) < 0)
+			return -err->code;
+		value = (uint32_t)instead;
+	}
 	if (row->type == SCHEMA_LEVEL)
 		*(int *)field(cfg, row) = (int)value;
 	else
@@ -87,9 +126,9 @@ static int apply_number(struct config *cfg, const struct schema_row *row, const 
 static int apply_fraction(struct config *cfg, const struct schema_row *row, const char *text,
                           struct error *err)
 {
-	if (parse_fraction(text, row->min, row->max, field(cfg, row)) < 0)
-		return refuse_range(row, text, err);
-	return 0;
+	if (parse_fraction(text, row->min, row->max, field(cfg, row)) == 0)
+		return 0;
+	return apply_stray(cfg, row, text, field(cfg, row), err);
 }
 
 /* People expect "n" or "0" to switch something off, where the file's rule is that any value
@@ -356,39 +395,46 @@ static int apply_pins(struct config *cfg, const char *word, struct error *err)
 	return 0;
 }
 
-static int refuse_occupied(const struct config *cfg, const char *word, unsigned relay_id,
-                           struct error *err)
+/* Whether the relay or the device has been given away by an earlier word; why says by which. */
+static bool is_taken(const struct config *cfg, const char *word, const struct static_vf *vf,
+                     struct error *why)
 {
 	for (size_t i = 0; i < cfg->n_static_vfs; i++) {
-		if (cfg->static_vfs[i].relay_id == relay_id)
-			return error_set(err, EINVAL, "\"%s\": relay %u has %s already", word,
-			                 relay_id, cfg->static_vfs[i].device.name);
+		const struct static_vf *other = &cfg->static_vfs[i];
+
+		if (other->relay_id == vf->relay_id) {
+			error_set(why, EINVAL, "\"%s\": relay %u has %s already", word,
+			          vf->relay_id, other->device.name);
+			return true;
+		}
+		if (bond_spec_overlap(&other->device, &other->bond, &vf->device, &vf->bond)) {
+			error_set(why, EINVAL,
+			          "\"%s\": %s, or a member of it, is relay %u's already", word,
+			          vf->device.name, other->relay_id);
+			return true;
+		}
 	}
-	return 0;
+	return false;
 }
 
+/* What stands there first is kept: files with a VF twice have always been started with. */
 static int apply_static_vf(struct config *cfg, const char *word, struct error *err)
 {
 	struct static_vf vf = {0};
+	struct error why;
 	int rc;
 
-	if (cfg->dynamic_sockets)
-		return error_set(err, EINVAL,
-		                 "excludes --dynamic-sockets (-d), where clients make the relays "
-		                 "with ADD_SOCK: leave one of the two out");
 	if (bond_is_named(word))
 		rc = bond_parse(word, &vf, err);
 	else
 		rc = static_vf_parse(word, &vf.device, &vf.relay_id, err);
-	if (rc < 0 || refuse_occupied(cfg, word, vf.relay_id, err) < 0)
+	if (rc < 0)
 		return -err->code;
-	for (size_t i = 0; i < cfg->n_static_vfs; i++) {
-		const struct static_vf *other = &cfg->static_vfs[i];
-
-		if (bond_spec_overlap(&other->device, &other->bond, &vf.device, &vf.bond))
-			return error_set(err, EINVAL,
-			                 "\"%s\": %s, or a member of it, is relay %u's already",
-			                 word, vf.device.name, other->relay_id);
+	if (is_taken(cfg, word, &vf, &why)) {
+		if (value_warn(cfg, "--add-pci-vf (VIRTIOFWD_STATIC_VFS): %s, and keeps it",
+		               why.text) < 0)
+			return out_of_memory(err);
+		return 0;
 	}
 	cfg->static_vfs[cfg->n_static_vfs++] = vf; /* there are as many as relay ids */
 	return 0;

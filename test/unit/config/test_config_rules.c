@@ -13,7 +13,7 @@ START_TEST(prints_what_is_asked_for)
 {
 	ck_assert_int_eq(rig_load("--version", "--bogus", NULL), 0);
 	ck_assert_int_eq(rig.action, CONFIG_EXIT_OK);
-	ck_assert_int_eq(strncmp(rig.output, "virtio-forwarder ", 17), 0);
+	ck_assert_int_eq(strncmp(rig.output, "Virtio-forwarder version ", 25), 0);
 	ck_assert_int_eq(rig_load("-v", NULL), 0);
 	ck_assert_int_eq(rig_load("-h", NULL), 0);
 	ck_assert_int_eq(rig.action, CONFIG_EXIT_OK);
@@ -129,8 +129,10 @@ START_TEST(reloads_the_log_level)
 	rig_write("", 0);
 	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 6);
 	rig_write("\nVIRTIOFWD_LOG_LEVEL=8\n", 23);
+	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 7);
+	rig_write("\nVIRTIOFWD_LOG_LEVEL=a\n", 23);
 	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.text, ":2: VIRTIOFWD_LOG_LEVEL: \"8\""));
+	ck_assert_ptr_nonnull(strstr(err.text, ":2: VIRTIOFWD_LOG_LEVEL: \"a\""));
 	rig_write("junk\n", 5);
 	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), -EINVAL);
 	unlink(rig.path);
@@ -166,28 +168,69 @@ START_TEST(static_vfs_and_dynamic_sockets_exclude_each_other)
 	ck_assert_int_eq(
 	        rig_load("-C1", "-d", "-P", "net_bonding0,slave=5:8.1,slave=5:8.2=1", NULL),
 	        -EINVAL);
-	rig_write("VIRTIOFWD_STATIC_VFS=(\n 05:08.1=1\n)\n", 36);
-	ck_assert_int_eq(rig_load("-C1", "-d", "--config", rig.path, NULL), -EINVAL);
-	rig_says_line(2);
 	ck_assert_int_eq(rig_load("-C1", "-d", NULL), 0);
+	ck_assert_uint_eq(rig.cfg.n_warnings, 0);
+	rig_write("VIRTIOFWD_DYNAMIC_SOCKETS=y\n", 28);
+	ck_assert_int_eq(rig_load("-C1", "--config", rig.path, "-P", "05:08.1=1", NULL), -EINVAL);
 }
 END_TEST
+
+/* Files of the reference have both. */
+START_TEST(dynamic_sockets_win_over_static_vfs_of_a_file)
+{
+	rig_write("VIRTIOFWD_STATIC_VFS=(\n 05:08.1=1\n)\n", 36);
+	ck_assert_int_eq(rig_load("-C1", "-d", "--config", rig.path, NULL), 0);
+	ck_assert(rig.cfg.dynamic_sockets);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 0);
+	ck_assert(rig_warned("VIRTIOFWD_STATIC_VFS is left alone"));
+	ck_assert_int_eq(rig_load_text("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_STATIC_VFS=05:08.1=1\n"
+	                               "VIRTIOFWD_DYNAMIC_SOCKETS=y\n"),
+	                 0);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 0);
+}
+END_TEST
+
+START_TEST(what_the_reference_took_is_brought_into_range)
+{
+	ck_assert_int_eq(rig_load_text("VIRTIOFWD_CPU_MASK=1\nVIO4WD_CORE_SCHED_SENSITIVITY=2\n"
+	                               "VIO4WD_CORE_SCHED_POLL_INTERVAL=0\n"
+	                               "VIO4WD_CORE_SCHED_LOG_LEVEL=9\n"
+	                               "VIRTIOFWD_LOG_LEVEL=8\n"),
+	                 0);
+	ck_assert(rig_warned("(VIO4WD_CORE_SCHED_SENSITIVITY) is 2, which is out of its range: 1"));
+	ck_assert(rig_warned("(VIO4WD_CORE_SCHED_POLL_INTERVAL) is 0, which is out of its range: "
+	                     "5"));
+	ck_assert(rig_warned("(VIO4WD_CORE_SCHED_LOG_LEVEL) is 9, which is out of its range: 7"));
+	ck_assert(rig_warned("(VIRTIOFWD_LOG_LEVEL) is 8, which is out of its range: 7"));
+	ck_assert_uint_eq(rig.cfg.n_warnings, 4);
+	ck_assert_double_eq_tol(rig.cfg.core_sched_poll_interval, 5, 1e-9);
+}
+END_TEST
+
+static void keeps_the_first(const char *first, const char *second, const char *warning)
+{
+	struct device_spec kept;
+
+	ck_assert_int_eq(rig_load("-C1", "-P", first, NULL), 0);
+	ck_assert_uint_eq(rig.cfg.n_warnings, 0);
+	kept = rig.cfg.static_vfs[0].device;
+	ck_assert_int_eq(rig_load("-C1", "-P", first, "-P", second, NULL), 0);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 1);
+	ck_assert_str_eq(rig.cfg.static_vfs[0].device.name, kept.name);
+	ck_assert_msg(rig_warned(warning), "no warning: %s", warning);
+	ck_assert_uint_eq(rig.cfg.n_warnings, 1);
+}
 
 START_TEST(relays_hold_one_thing_each)
 {
 	static const char bond[] = "net_bonding0,slave=05:08.1,slave=05:08.2,mode=1=5";
 
-	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", "05:08.3=5", NULL), -EINVAL);
-	rig_says("relay 5 has net_bonding0 already");
-	ck_assert_int_eq(rig_load("-C1", "-P", "05:08.3=5", "-P", bond, NULL), -EINVAL);
-	rig_says("relay 5 has 0000:05:08.3 already");
-	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", bond, NULL), -EINVAL);
-	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", "05:08.2=6", NULL), -EINVAL);
-	rig_says("is relay 5's already");
-	ck_assert_int_eq(rig_load("-C1", "-P", "05:08.1=6", "-P", bond, NULL), -EINVAL);
-	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P",
-	                          "net_bonding1,slave=05:08.7,slave=05:08.2=6", NULL),
-	                 -EINVAL);
+	keeps_the_first(bond, "05:08.3=5", "relay 5 has net_bonding0 already");
+	keeps_the_first("05:08.3=5", bond, "relay 5 has 0000:05:08.3 already");
+	keeps_the_first(bond, bond, "relay 5 has net_bonding0 already");
+	keeps_the_first(bond, "05:08.2=6", "is relay 5's already");
+	keeps_the_first("05:08.1=6", bond, "is relay 6's already");
+	keeps_the_first(bond, "net_bonding1,slave=05:08.7,slave=05:08.2=6", "is relay 5's already");
 	ck_assert_int_eq(rig_load("-C1", "-P", bond, "-P", "05:08.3=6", NULL), 0);
 	ck_assert_uint_eq(rig.cfg.n_static_vfs, 2);
 }
@@ -206,7 +249,9 @@ START_TEST(takes_64_relays)
 	ck_assert_int_eq(rig_load_argv(argc, argv), 0);
 	ck_assert_uint_eq(rig.cfg.n_static_vfs, 64);
 	argv[argc++] = "-P99:00.0=0";
-	ck_assert_int_eq(rig_load_argv(argc, argv), -EINVAL);
+	ck_assert_int_eq(rig_load_argv(argc, argv), 0);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 64);
+	ck_assert(rig_warned("relay 0 has 0000:05:00.0 already"));
 }
 END_TEST
 
@@ -255,9 +300,14 @@ END_TEST
 
 START_TEST(remote_endpoints_take_keys)
 {
-	ck_assert_int_eq(rig_load("-C1", "-z=tcp://10.0.0.1:5555", NULL), -EINVAL);
-	rig_says("option --zmq-stats-ep (-z): tcp://10.0.0.1:5555 can be reached from other "
-	         "machines");
+	ck_assert_int_eq(rig_load("-C1", "-z=tcp://10.0.0.1:5555", "-Z=tcp://*:1", NULL), 0);
+	ck_assert_ptr_null(rig.cfg.zmq_stats_ep);
+	ck_assert_ptr_null(rig.cfg.zmq_port_control_ep);
+	ck_assert(rig_warned("--zmq-stats-ep is left closed: tcp://10.0.0.1:5555 can be reached "
+	                     "from other machines"));
+	ck_assert(rig_warned("--zmq-port-control-ep is left closed: tcp://*:1"));
+	ck_assert_int_eq(rig_load("-C1", "-s", "-z=tcp://*:5555", NULL), 0);
+	ck_assert_str_eq(rig.cfg.zmq_stats_ep, "ipc:///var/run/virtio-forwarder/stats");
 	ck_assert_int_eq(
 	        rig_load("-C1", "-z=tcp://10.0.0.1:5555", "--zmq-curve-dir=/etc/keys", NULL), 0);
 	ck_assert_str_eq(rig.cfg.zmq_stats_ep, "tcp://10.0.0.1:5555");
@@ -356,6 +406,8 @@ int main(void)
 	tcase_add_test(tcase, reloads_the_log_level);
 	tcase_add_test(tcase, finds_a_relative_file_again);
 	tcase_add_test(tcase, static_vfs_and_dynamic_sockets_exclude_each_other);
+	tcase_add_test(tcase, dynamic_sockets_win_over_static_vfs_of_a_file);
+	tcase_add_test(tcase, what_the_reference_took_is_brought_into_range);
 	tcase_add_test(tcase, relays_hold_one_thing_each);
 	tcase_add_test(tcase, takes_64_relays);
 	tcase_add_test(tcase, cpus_from_128_on_are_mapped);

@@ -319,7 +319,7 @@ END_TEST
 START_TEST(version_is_one_line)
 {
 	ck_assert_int_eq(rig_load("--version", NULL), 0);
-	ck_assert_str_eq(rig.output, "virtio-forwarder " VERSION "\n");
+	ck_assert_str_eq(rig.output, "Virtio-forwarder version " VERSION "\n");
 }
 END_TEST
 
