@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/accounts.h"
+#include "sys/socket_dir.h"
 
 #define TEXT_MAX (FINDING_TEXT_MAX / 2)
 
@@ -21,10 +23,15 @@ struct peers {
 
 static void report_unknown(struct picture *p, const char *id, const char *what, const char *option)
 {
-	struct finding *finding = report_add(p->report, FINDING_ERROR, id);
+	bool serves = !p->config->vhost_client && !p->config->dynamic_sockets;
+	struct finding *finding =
+	        report_add(p->report, serves ? FINDING_ERROR : FINDING_WARNING, id);
 
 	finding_what(finding, "%s", what);
-	finding_why(finding, "the sockets are to belong to it, and the daemon refuses to start");
+	finding_why(finding, "%s",
+	            serves ? "the sockets are to belong to it, and the daemon refuses to start"
+	                   : "the sockets' directory is to belong to it, and so are sockets that "
+	                     "the daemon serves; they stay the daemon's own");
 	finding_remedy(finding,
 	               "give %s a name that getent knows (libvirt-qemu, qemu or hugetlbfs, by "
 	               "distribution), a number, or nothing",
@@ -74,6 +81,18 @@ static bool peers_reach(const struct peers *peers, const char *path, int want, c
 	return peers->count == 0;
 }
 
+/* Whether it is the sockets' directory itself that is closed to QEMU, and one that the daemon gives
+ * away when it starts. */
+static bool is_mended_at_start(const struct picture *p, const char *culprit)
+{
+	const char *path = p->config->vhost_path;
+	char real[PATH_MAX];
+
+	return picture_has_capability(p, CAP_CHOWN) &&
+	       path_existing_part(path, real, sizeof(real)) == 0 && strcmp(culprit, real) == 0 &&
+	       socket_dir_is_for_sockets(path);
+}
+
 /* The daemon makes what is missing of the directory, for all to pass. */
 static void check_own(struct picture *p, const char *part)
 {
@@ -116,8 +135,34 @@ static void check_served(struct picture *p, const struct peers *peers)
 	if (path_existing_part(p->config->vhost_path, part, sizeof(part)) < 0)
 		return;
 	check_own(p, part);
-	if (!peers_reach(peers, part, X_OK, culprit, sizeof(culprit)))
+	if (!peers_reach(peers, part, X_OK, culprit, sizeof(culprit)) &&
+	    !is_mended_at_start(p, culprit))
 		report_unreachable(p, peers, culprit);
+}
+
+/* QEMU is to make its sockets in a directory that the daemon makes at its start. */
+static void check_to_be_made(struct picture *p, const struct peers *peers)
+{
+	const char *path = p->config->vhost_path;
+	char part[PATH_MAX], culprit[TEXT_MAX];
+	struct error ignored;
+	struct stat st;
+	gid_t group;
+	bool can_be_made = path_existing_part(path, part, sizeof(part)) == 0 &&
+	                   stat(part, &st) == 0 && S_ISDIR(st.st_mode) &&
+	                   picture_self_access(p, part, W_OK | X_OK, culprit, sizeof(culprit)) == 0;
+
+	if (can_be_made && (peers->count > 0 || account_find_group("kvm", &group, &ignored) == 0))
+		return;
+	struct finding *finding = report_add(p->report, FINDING_WARNING, "sockets.no_directory");
+	finding_what(finding, "the directory %s, where QEMU is to make the sockets, is not there%s",
+	             path, can_be_made ? "" : ", and the daemon cannot make it");
+	finding_why(finding,
+	            "in client mode (-i) QEMU makes them, and must be able to write there");
+	finding_remedy(finding,
+	               "give QEMU's user or group as --vhost-username, --vhost-groupname "
+	               "(VIRTIOFWD_SOCKET_OWNER, _GROUP), or install -d -o USER -m 0755 %s",
+	               path);
 }
 
 /* QEMU serves, the daemon comes: again and again, so that this may still become right. */
@@ -129,17 +174,7 @@ static void check_awaited(struct picture *p, const struct peers *peers)
 	struct finding *finding;
 
 	if (stat(path, &st) < 0 && errno == ENOENT) {
-		finding = report_add(p->report, FINDING_WARNING, "sockets.no_directory");
-		finding_what(finding,
-		             "the directory %s, where QEMU is to make the sockets, is not "
-		             "there",
-		             path);
-		finding_why(finding,
-		            "in client mode (-i) QEMU makes them, and not their directory");
-		finding_remedy(finding,
-		               "install -d -o USER -m 0755 %s, USER being QEMU's, and the same in "
-		               "/etc/tmpfiles.d if it is below /run or /tmp",
-		               path);
+		check_to_be_made(p, peers);
 		return;
 	}
 	if (picture_self_access(p, path, X_OK, culprit, sizeof(culprit)) < 0) {
@@ -153,7 +188,8 @@ static void check_awaited(struct picture *p, const struct peers *peers)
 		               "group",
 		               culprit);
 	}
-	if (peers_reach(peers, path, W_OK | X_OK, culprit, sizeof(culprit)))
+	if (peers_reach(peers, path, W_OK | X_OK, culprit, sizeof(culprit)) ||
+	    is_mended_at_start(p, culprit))
 		return;
 	finding = report_add(p->report, FINDING_WARNING, "sockets.closed_to_qemu");
 	finding_what(finding, "%s cannot make sockets in %s: %s is closed to them", peers->names,

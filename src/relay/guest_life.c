@@ -14,8 +14,7 @@
 #include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "sys/accounts.h"
-#include "sys/socket_file.h"
+#include "relay/socket_owner.h"
 
 /* How long a shutdown waits for the sockets before it leaves them to the kernel. */
 #define CLOSE_ALL_MS 500
@@ -165,15 +164,9 @@ static int fill_guest_params(struct relays *relays, struct error *err)
 
 	params->client = config->vhost_client;
 	params->mrgbuf = config->mrgbuf;
-	params->owner = (uid_t)-1;
-	params->group = (gid_t)-1;
-	if (config->vhost_username != NULL &&
-	    account_find_user(config->vhost_username, &params->owner, err) < 0)
+	if (socket_owner_find(config, &params->owner, &params->group, err) < 0)
 		return -err->code;
-	if (config->vhost_groupname != NULL &&
-	    account_find_group(config->vhost_groupname, &params->group, err) < 0)
-		return -err->code;
-	return 0;
+	return socket_owner_prepare_directory(config, params->owner, params->group, err);
 }
 
 /* The pattern has exactly one %u (config checks it). */
@@ -194,8 +187,6 @@ static int open_all(struct relays *relays, struct error *err)
 	struct guest_params params = relays->guest_params;
 	unsigned n_open = 0;
 
-	if (!params.client && socket_file_make_directory(relays->config->vhost_path, err) < 0)
-		return -err->code;
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct relay *relay = &relays->relay[i];
 

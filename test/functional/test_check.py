@@ -58,6 +58,7 @@ def test_a_host_that_will_do(host, directory):
 
 def test_faults_and_their_remedies(host, directory):
     os.mkdir(f"{directory}/private", mode=0o700)
+    os.mkdir(f"{directory}/private/of-others")
     endpoint = f"{directory}/stats"
     with open(endpoint, "w", encoding="ascii"):
         pass

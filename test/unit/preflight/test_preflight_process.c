@@ -108,6 +108,18 @@ START_TEST(accounts_that_are_unknown)
 }
 END_TEST
 
+/* Where the daemon gives no socket away they need not be there. */
+START_TEST(accounts_that_are_unknown_and_not_needed)
+{
+	option("--vhost-username=no-such-user");
+	option("--vhost-groupname=no-such-group");
+	option("--vhostuser-client");
+	run();
+	ck_assert_int_eq(find("sockets.unknown_owner")->severity, FINDING_WARNING);
+	ck_assert_int_eq(find("sockets.unknown_group")->severity, FINDING_WARNING);
+}
+END_TEST
+
 START_TEST(qemu_has_to_pass_all_directories)
 {
 	option("--vhost-username=12346");
@@ -138,6 +150,21 @@ START_TEST(either_owner_or_group_suffices)
 	finds("sockets.unreachable", FINDING_ERROR);
 	option(group);
 	finds_nothing();
+}
+END_TEST
+
+/* What holds nothing but sockets the daemon gives to them at its start. */
+START_TEST(a_directory_of_sockets_is_given_away)
+{
+	option("--vhost-username=12346");
+	ck_assert_int_eq(chmod(tree_path("sockets"), 0700), 0);
+	finds("sockets.unreachable", FINDING_ERROR);
+	ck_assert_int_eq(unlink(tree_path("sockets/.keep")), 0);
+	finds_nothing();
+	option("--vhostuser-client");
+	finds_nothing();
+	tree_file("sockets/of-others", "");
+	finds("sockets.closed_to_qemu", FINDING_WARNING);
 }
 END_TEST
 
@@ -177,6 +204,8 @@ START_TEST(in_client_mode_qemu_makes_the_sockets)
 	snprintf(missing, sizeof(missing), "--vhost-path=%.60s/missing", tree_root);
 	option(missing);
 	remedy_says(finds("sockets.no_directory", FINDING_WARNING), "install -d");
+	ck_assert_int_eq(chmod(tree_root, 0777), 0); /* the daemon makes it, for user 12346 */
+	finds_nothing();
 }
 END_TEST
 
@@ -192,8 +221,10 @@ int main(void)
 	tcase_add_test(tcase, a_pid_directory_of_somebody_else);
 	tcase_add_test(tcase, warnings_of_the_configuration_are_findings);
 	tcase_add_test(tcase, accounts_that_are_unknown);
+	tcase_add_test(tcase, accounts_that_are_unknown_and_not_needed);
 	tcase_add_test(tcase, qemu_has_to_pass_all_directories);
 	tcase_add_test(tcase, either_owner_or_group_suffices);
+	tcase_add_test(tcase, a_directory_of_sockets_is_given_away);
 	tcase_add_test(tcase, sockets_that_cannot_be_made);
 	tcase_add_test(tcase, in_client_mode_qemu_makes_the_sockets);
 	return suite_main("preflight_process", tcase);
