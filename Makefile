@@ -333,6 +333,7 @@ install: all
 	$(call install_files,$(bindir),755,$(BINARY))
 	$(call install_files,$(scriptsdir),755,$(SCRIPTS))
 	$(call install_files,$(scriptsdir),644,$(SCRIPT_MODULES))
+	$(call install_files,$(scriptsdir),755,startup/virtio-forwarder-uio)
 	$(call install_files,$(scriptsdir)/protobuf/virtioforwarder,644,\
 		$(PROTO_PYTHON) $(dir $(PROTO_PYTHON))__init__.py)
 	install -d $(DESTDIR)$(dir $(scriptslink))

@@ -117,6 +117,12 @@ static void check_pf_up(struct picture *p, const struct checked_vf *vf)
 	finding_remedy(finding, "ip link set %s up", pf);
 }
 
+/* clang-format off */
+#define UIO_REMEDY \
+	"bind it to vfio-pci; or restart the service, which then adds the drop-in " \
+	"/usr/share/virtio-forwarder/igb_uio.conf by itself; outside it, start the daemon as root"
+/* clang-format on */
+
 /* --- the IOMMU ------------------------------------------------------------------------------ */
 
 static bool has_groups(const char *sysfs)
@@ -214,7 +220,30 @@ static void check_uio(struct picture *p, struct checked_vf *vf)
 	finding_remedy(finding, "bind it to vfio-pci, or boot with iommu=pt");
 }
 
-/* The service's sandbox leaves that right out unless it is asked for. */
+/* Any network device of the host that igb_uio or its like has. False: there is none. */
+static bool find_uio(const char *sysfs, struct pci_function *out)
+{
+	char path[PATH_MAX];
+	const struct dirent *entry;
+	bool found = false;
+	int n = snprintf(path, sizeof(path), "%s/bus/pci/devices", sysfs);
+	DIR *dir = n > 0 && (size_t)n < sizeof(path) ? opendir(path) : NULL;
+
+	while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
+		struct pci_address address;
+		struct error ignored;
+
+		found = pci_address_parse(entry->d_name, &address, &ignored) == 0 &&
+		        pci_sysfs_read(sysfs, &address, out) == 0 && pci_function_is_network(out) &&
+		        pci_driver_is_uio(out->driver);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
+/* The service's sandbox leaves that right out where no VF needs it: virtio-forwarder-uio goes by
+ * this finding's id. */
 static void check_uio_rights(struct picture *p, struct checked_vf *vf)
 {
 	char label[64];
@@ -229,9 +258,28 @@ static void check_uio_rights(struct picture *p, struct checked_vf *vf)
 	finding_why(finding,
 	            "the VF is to be given physical addresses, which the kernel tells only "
 	            "those who have it");
-	finding_remedy(finding, "bind it to vfio-pci, or add the drop-in "
-	                        "/usr/share/virtio-forwarder/igb_uio.conf to the service, as its "
-	                        "first lines say");
+	finding_remedy(finding, "%s", UIO_REMEDY);
+}
+
+/* Where the configuration names no VF, clients add them, and any on the host may be meant. */
+static void check_uio_of_clients(struct picture *p)
+{
+	struct pci_function function;
+
+	if (p->n_vfs > 0 || p->n_vdevs > 0 || picture_has_capability(p, CAP_SYS_ADMIN) ||
+	    !find_uio(p->place->sysfs, &function))
+		return;
+	char name[PCI_ADDRESS_TEXT_MAX];
+	struct finding *finding = report_add(p->report, FINDING_WARNING, "vf.uio_not_allowed");
+
+	pci_address_format_sysfs(&function.address, name);
+	finding_what(finding,
+	             "%s, which clients may add, is bound to %s, and CAP_SYS_ADMIN is missing",
+	             name, function.driver);
+	finding_why(finding,
+	            "such a VF is to be given physical addresses, which the kernel tells only "
+	            "those who have it");
+	finding_remedy(finding, "%s", UIO_REMEDY);
 }
 
 static void check_iommu(struct picture *p)
@@ -289,6 +337,7 @@ void check_devices(struct picture *p)
 {
 	check_bind_list(p);
 	check_iommu(p);
+	check_uio_of_clients(p);
 	for (size_t i = 0; i < p->n_vfs; i++) {
 		struct checked_vf *vf = &p->vfs[i];
 

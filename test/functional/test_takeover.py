@@ -230,3 +230,79 @@ def test_served_sockets_have_their_directory_too(deployed):
     daemon = deployed(text.format(place="new/sockets", accounts="VIRTIOFWD_SOCKET_GROUP=64056")).start()
     is_given(f"{daemon.dir}/new/sockets", 0, 64056, 0o755)
     is_given(f"{daemon.dir}/new/sockets/virtio-forwarder0.sock", 0, 64056, 0o660)
+
+
+# --- the service -------------------------------------------------------------------------------------
+
+
+def unit_commands(key):
+    """What the unit runs, each as (a failure counts, words)."""
+    with open(os.path.join(ROOT, "startup/virtio-forwarder.service"), encoding="utf-8") as file:
+        values = [line.split("=", 1)[1].strip() for line in file if line.startswith(f"{key}=")]
+    return [(not value.startswith("-"), value.lstrip("-").split()) for value in values]
+
+
+def test_the_service_waits_for_its_vfs(deployed):
+    """What comes before the daemon finds that no VF is there, says so, and does not keep it down."""
+    daemon = deployed(ARRAYS)
+    for counts, words in unit_commands("ExecStartPre"):
+        assert words[:2] == ["/usr/bin/virtio-forwarder", "--check"]
+        done = patience.run([BINARY, "--check", "--no-huge", "--json", f"--config={daemon.config}"])
+        assert "vf.absent" in done.stdout
+        assert not counts or done.returncode == 0
+    assert unit_commands("ExecStart")[0][1][:2] == ["/usr/bin/virtio-forwarder", "--nodaemon"]
+    daemon.start()
+
+
+@pytest.fixture
+def fit(directory):
+    """fit(id…): the script that fits the sandbox, while --check finds these. (status, drop-in or None, reloads)"""
+    share, drop_ins = os.path.join(ROOT, "startup"), f"{directory}/drop-ins/virtio-forwarder.service.d"
+    programs = {
+        "virtio-forwarder": f'echo "$@" >>{directory}/called; cat {directory}/findings; exit 1',
+        "systemctl": f'echo "$@" >>{directory}/reloads',
+    }
+    os.mkdir(f"{directory}/bin")
+    for name, text in programs.items():
+        with open(f"{directory}/bin/{name}", "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(f"{directory}/bin/{name}", 0o755)
+
+    def lines(name):
+        path = f"{directory}/{name}"
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="ascii") as file:
+            return file.read().splitlines()
+
+    def run(*ids):
+        with open(f"{directory}/findings", "w", encoding="ascii") as file:
+            file.writelines(f'      "id": "{id_}",\n' for id_ in ids)
+        done = patience.run([f"{share}/virtio-forwarder-uio"], env={
+            "PATH": f"{directory}/bin:/usr/bin:/bin", "VIRTIOFWD_SHARE": share,
+            "VIRTIOFWD_DROP_INS": drop_ins, "VIRTIOFWD_CONFIG": "/the/file"})  # fmt: skip
+        assert done.stderr == "" and done.returncode == 0, done
+        assert lines("called")[-1] == "--check --json --config /the/file"
+        found = sorted(os.listdir(drop_ins)) if os.path.exists(drop_ins) else []
+        return found, len(lines("reloads"))
+
+    return run
+
+
+def test_the_sandbox_has_room_for_igb_uio_while_it_is_used(fit, directory):
+    assert fit("vf.absent") == ([], 0)
+    assert fit("vf.absent", "vf.uio_not_allowed") == (["50-igb_uio.conf"], 1)
+    with open(f"{ROOT}/startup/igb_uio.conf", "rb") as shipped:
+        path = f"{directory}/drop-ins/virtio-forwarder.service.d/50-igb_uio.conf"
+        with open(path, "rb") as file:
+            assert file.read() == shipped.read()
+    assert fit("vf.uio_not_allowed") == (["50-igb_uio.conf"], 1)
+    assert fit() == ([], 2)
+    assert fit() == ([], 2)
+
+
+def test_the_unit_s_priority_and_devices():
+    with open(f"{ROOT}/startup/virtio-forwarder.service", encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert "Nice=-20" in lines and "DeviceAllow=char-infiniband_verbs rw" in lines
+    assert not any("SYS_ADMIN" in line or "uio rw" in line for line in lines if line[0:1] != "#")

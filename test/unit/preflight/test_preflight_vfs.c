@@ -151,6 +151,24 @@ START_TEST(igb_uio_takes_physical_addresses)
 }
 END_TEST
 
+/* With dynamic sockets, say: then any on the host may be meant. */
+START_TEST(igb_uio_where_clients_add_the_vfs)
+{
+	machine.vf0 = machine.vf1 = NULL;
+	rebind("0000:01:10.1", "igb_uio");
+	rebind("0000:02:00.0", "uio_pci_generic"); /* no NIC */
+	run();
+	ck_assert_ptr_null(find("vf.uio_not_allowed"));
+	tree_file("proc/self/status", "CapEff:\t00000000ffdfffff\n"); /* no CAP_SYS_ADMIN */
+	run();
+	ck_assert_int_eq(find("vf.uio_not_allowed")->severity, FINDING_WARNING);
+	what_says(find("vf.uio_not_allowed"), "0000:01:10.1, which clients may add");
+	rebind("0000:01:10.1", "vfio-pci");
+	run();
+	ck_assert_ptr_null(find("vf.uio_not_allowed"));
+}
+END_TEST
+
 START_TEST(a_pf_in_the_hands_of_vfio)
 {
 	rebind("0000:01:00.0", "vfio-pci");
@@ -196,6 +214,7 @@ int main(void)
 	tcase_add_test(tcase, without_an_iommu);
 	tcase_add_test(tcase, igb_uio_behind_a_translating_iommu);
 	tcase_add_test(tcase, igb_uio_takes_physical_addresses);
+	tcase_add_test(tcase, igb_uio_where_clients_add_the_vfs);
 	tcase_add_test(tcase, a_pf_in_the_hands_of_vfio);
 	tcase_add_test(tcase, a_node_without_workers);
 	return suite_main("preflight_vfs", tcase);

@@ -145,12 +145,14 @@ static inline void run(void)
 	snprintf(texts[1], sizeof(texts[1]), "--pid-path=%.60s/run", tree_root);
 	snprintf(texts[2], sizeof(texts[2]), "--vhost-path=%.60s/sockets", tree_root);
 	snprintf(texts[3], sizeof(texts[3]), "--zmq-stats-ep=ipc://%.60s/run/stats", tree_root);
-	snprintf(texts[4], sizeof(texts[4]), "--add-pci-vf=%s", machine.vf0);
-	snprintf(texts[5], sizeof(texts[5]), "--add-pci-vf=%s", machine.vf1);
+	if (machine.vf0 != NULL) {
+		snprintf(texts[4], sizeof(texts[4]), "--add-pci-vf=%s", machine.vf0);
+		snprintf(texts[5], sizeof(texts[5]), "--add-pci-vf=%s", machine.vf1);
+	}
 	argv[argc++] = program;
 	argv[argc++] = check;
 	argv[argc++] = cpus;
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < (machine.vf0 != NULL ? 6 : 4); i++)
 		argv[argc++] = texts[i];
 	for (size_t i = 0; i < machine.n_more; i++)
 		argv[argc++] = (char *)(uintptr_t)machine.more[i];
