@@ -206,8 +206,9 @@ static int start(struct error *err)
 		return -err->code;
 	if (daemon_state.config.ovsdb_sock == NULL)
 		return 0;
-	daemon_state.ovsdb = ovsdb_start(daemon_state.config.ovsdb_sock, daemon_state.control,
-	                                 daemon_state.loop, err);
+	daemon_state.ovsdb = ovsdb_start(daemon_state.config.ovsdb_sock,
+	                                 strcmp(daemon_state.config.ovsdb_ids, "vf") == 0,
+	                                 daemon_state.control, daemon_state.loop, err);
 	return daemon_state.ovsdb == NULL ? -err->code : 0;
 }
 

@@ -38,6 +38,7 @@ struct config {
 	char *huge_dir;
 	bool huge_dir_given; /* else the default, used only where it is mounted */
 	char *ovsdb_sock;    /* NULL: OVSDB is left alone */
+	char *ovsdb_ids;     /* what its rows name: "relay" or "vf" */
 	char *zmq_config_ep, *zmq_port_control_ep, *zmq_stats_ep, *zmq_core_sched_ep;
 	bool ipc_port_control;                  /* -I */
 	char *vhost_username, *vhost_groupname; /* NULL: the process's own */

@@ -270,6 +270,16 @@ const struct schema_row schema[] = {
          .offset = AT(ovsdb_sock),
          .help = "Watch ovsdb-server's socket for interfaces to relay: those whose "
                  "external_ids:virtio_forwarder is a relay's id."},
+        {.option = "ovsdb-ids",
+         .variable = "VIRTIOFWD_OVSDB_IDS",
+         .type = SCHEMA_CHOICE,
+         .need = NEED_VALUE,
+         .argument = "{relay,vf}",
+         .absent = "relay",
+         .group = GROUP_ENDPOINTS,
+         .offset = AT(ovsdb_ids),
+         .help = "What OVSDB's external_ids:virtio_forwarder means: relay, the number of a relay; "
+                 "vf, no more than yes, and the relay is the VF's number on its PF."},
         {.option = "ipc",
          .letter = 'I',
          .variable = "VIRTIOFWD_IPC_PORT_CONTROL",

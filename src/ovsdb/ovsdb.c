@@ -193,8 +193,8 @@ static int on_table(void *context, const json_t *updates, bool whole, struct err
 	return 0;
 }
 
-struct ovsdb *ovsdb_start(const char *socket, struct control *control, struct loop *loop,
-                          struct error *err)
+struct ovsdb *ovsdb_start(const char *socket, bool ids_mean_vf, struct control *control,
+                          struct loop *loop, struct error *err)
 {
 	struct ovsdb *ovsdb = calloc(1, sizeof(*ovsdb));
 
@@ -205,6 +205,7 @@ struct ovsdb *ovsdb_start(const char *socket, struct control *control, struct lo
 	ovsdb->control = control;
 	ovsdb->loop = loop;
 	ovsdb->rows = (struct rows)ROWS_INIT;
+	ovsdb->rows.ids = ids_mean_vf ? ROW_IDS_VF : ROW_IDS_RELAY;
 	ovsdb->asked = RELAYS_MAX;
 	ovsdb->client = ovsdb_client_create(socket, loop, on_table, ovsdb, err);
 	if (ovsdb->client == NULL) {

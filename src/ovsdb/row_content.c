@@ -8,7 +8,11 @@
 #include "base/parse.h"
 #include "sys/pci_sysfs.h"
 
-#define VFS_MAX 65536
+#define VFS_MAX        65536
+#define RELAY_NAME_MAX 16
+
+#define IDS_RELAY_REMEDY \
+	"with VIRTIOFWD_OVSDB_IDS=relay (--ovsdb-ids) rows name their relays themselves"
 
 /* --- JSON --------------------------------------------------------------------------------- */
 
@@ -47,7 +51,8 @@ static const char *map_find(const json_t *column, const char *key)
 
 /* --- the relay ---------------------------------------------------------------------------- */
 
-static int relay_read(const json_t *external_ids, unsigned *relay_id, struct error *err)
+static int relay_read(const json_t *external_ids, enum row_ids ids, unsigned *relay_id,
+                      struct error *err)
 {
 	const char *ours = map_find(external_ids, "virtio_forwarder");
 	const char *older = map_find(external_ids, "virtio_relay");
@@ -56,6 +61,8 @@ static int relay_read(const json_t *external_ids, unsigned *relay_id, struct err
 
 	if (text == NULL)
 		return -ENOENT;
+	if (ids == ROW_IDS_VF)
+		return 0;
 	if (ours != NULL && older != NULL && strcmp(ours, older) != 0)
 		return error_set(err, EINVAL,
 		                 "external_ids:virtio_forwarder is \"%.40s\" and virtio_relay is "
@@ -153,7 +160,7 @@ static int device_read(const json_t *options, const json_t *external_ids, struct
 
 /* --- the row ------------------------------------------------------------------------------ */
 
-int row_content_read(const json_t *columns, struct row_content *out)
+int row_content_read(const json_t *columns, enum row_ids ids, struct row_content *out)
 {
 	const char *name = json_string_value(json_object_get(columns, "name"));
 	const json_t *options = json_object_get(columns, "options");
@@ -161,10 +168,10 @@ int row_content_read(const json_t *columns, struct row_content *out)
 	struct error err = {0};
 	int rc;
 
-	*out = (struct row_content){0};
+	*out = (struct row_content){.ids = ids};
 	if (name == NULL || !is_map(options) || !is_map(external_ids))
 		return -EINVAL;
-	rc = relay_read(external_ids, &out->relay_id, &err);
+	rc = relay_read(external_ids, ids, &out->relay_id, &err);
 	if (rc == -ENOENT)
 		return rc;
 	snprintf(out->name, sizeof(out->name), "%s", name);
@@ -182,13 +189,20 @@ bool row_content_equal(const struct row_content *a, const struct row_content *b)
 	       strcmp(a->fault, b->fault) == 0;
 }
 
-int row_resolve(struct row *row, const char *sysfs, struct error *err)
+static const char *relay_name(const struct row_content *content, char out[RELAY_NAME_MAX])
+{
+	if (content->ids == ROW_IDS_VF)
+		return "\"the VF's number\"";
+	snprintf(out, RELAY_NAME_MAX, "%u", content->relay_id);
+	return out;
+}
+
+static int device_resolve(struct row *row, const char *sysfs, struct error *err)
 {
 	const struct row_content *content = &row->content;
 	struct pci_address address;
+	char name[RELAY_NAME_MAX];
 
-	if (row->resolved)
-		return 0;
 	switch (content->kind) {
 	case ROW_DEVICE_NAMED:
 		row->device = content->device;
@@ -206,13 +220,45 @@ int row_resolve(struct row *row, const char *sysfs, struct error *err)
 	case ROW_DEVICE_NETDEV:
 		if (pci_sysfs_find_netdev(sysfs, content->name, &address) < 0)
 			return error_set(err, ENODEV,
-			                 "it names relay %u but no device, and no PCI device is "
+			                 "it names relay %s but no device, and no PCI device is "
 			                 "behind a network interface of this name; give a VF in "
 			                 "options:dpdk-devargs or external_ids:vf-pci",
-			                 content->relay_id);
+			                 relay_name(content, name));
 		device_spec_from_pci(&address, &row->device);
 		break;
 	}
+	return 0;
+}
+
+/* The device is known. */
+static int relay_resolve(struct row *row, const char *sysfs, struct error *err)
+{
+	const struct row_content *content = &row->content;
+	struct pci_function function = {.has_pf = false};
+
+	row->relay_id = content->relay_id;
+	if (content->ids == ROW_IDS_RELAY)
+		return 0;
+	if (row->device.is_pci)
+		(void)pci_sysfs_read(sysfs, &row->device.pci, &function);
+	if (!function.has_pf)
+		return error_set(err, ENODEV,
+		                 "%s is no VF of a PF on this machine, whose number would be its "
+		                 "relay; " IDS_RELAY_REMEDY,
+		                 row->device.name);
+	if (function.vf_index >= RELAYS_MAX)
+		return error_set(err, ENODEV,
+		                 "%s is VF %u, and relays are 0 to %d; " IDS_RELAY_REMEDY,
+		                 row->device.name, function.vf_index, RELAYS_MAX - 1);
+	row->relay_id = function.vf_index;
+	return 0;
+}
+
+int row_resolve(struct row *row, const char *sysfs, struct error *err)
+{
+	if (!row->resolved &&
+	    (device_resolve(row, sysfs, err) < 0 || relay_resolve(row, sysfs, err) < 0))
+		return -err->code;
 	row->resolved = true;
 	return 0;
 }

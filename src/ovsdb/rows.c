@@ -44,7 +44,7 @@ void row_report(struct row *row, const char *text)
 		log_warn("OVSDB: interface \"%s\": %s", row->content.name, text);
 	else
 		log_notice("OVSDB: interface \"%s\": all is well now, relay %u has %s",
-		           row->content.name, row->content.relay_id, row->device.name);
+		           row->content.name, row->relay_id, row->device.name);
 	snprintf(row->said, sizeof(row->said), "%s", text);
 }
 
@@ -79,7 +79,7 @@ static int row_update(struct rows *rows, const char *uuid, const json_t *columns
 {
 	struct row *row = row_find(rows, uuid);
 	struct row_content content;
-	int rc = row_content_read(columns, &content);
+	int rc = row_content_read(columns, rows->ids, &content);
 
 	if (rc == -EINVAL) {
 		log_write_limited(&rows->malformed, LOG_WARNING,
@@ -183,7 +183,7 @@ static unsigned find_candidates(struct rows *rows, const char *sysfs,
 			*all_found = false;
 			continue;
 		}
-		there = has[row->content.relay_id];
+		there = has[row->relay_id];
 		out[count].row = row;
 		out[count++].holds = there != NULL && device_spec_equal(there, &row->device);
 	}
@@ -200,23 +200,29 @@ static const struct row *owner_of(struct row *const wanted[RELAYS_MAX],
 	return NULL;
 }
 
+#define OTHER_RELAY                                                                            \
+	"give this one another relay, or take external_ids:virtio_forwarder away from one of " \
+	"them; if it only means yes in this database, set VIRTIOFWD_OVSDB_IDS=vf (--ovsdb-ids)"
+#define OTHER_PF                                                                                  \
+	"VFs of two PFs have the same number; with VIRTIOFWD_OVSDB_IDS=relay (--ovsdb-ids) rows " \
+	"name their relays themselves"
+
 /* Gives the row its relay, unless the relay or the device has been given to another one. */
 static void choose(struct row *row, struct row *wanted[RELAYS_MAX])
 {
-	unsigned id = row->content.relay_id;
+	unsigned id = row->relay_id;
 	const struct row *owner = owner_of(wanted, &row->device);
 	char text[ERROR_TEXT_MAX];
 
 	if (wanted[id] != NULL)
-		snprintf(text, sizeof(text),
-		         "relay %u belongs to interface \"%s\" already; give this one another "
-		         "relay, or take external_ids:virtio_forwarder away from one of them",
-		         id, wanted[id]->content.name);
+		snprintf(text, sizeof(text), "relay %u belongs to interface \"%s\" already; %s", id,
+		         wanted[id]->content.name,
+		         row->content.ids == ROW_IDS_RELAY ? OTHER_RELAY : OTHER_PF);
 	else if (owner != NULL)
 		snprintf(text, sizeof(text),
 		         "%s belongs to interface \"%s\" on relay %u already; a device serves one "
 		         "relay",
-		         row->device.name, owner->content.name, owner->content.relay_id);
+		         row->device.name, owner->content.name, owner->relay_id);
 	else
 		wanted[id] = row;
 	if (wanted[id] != row)

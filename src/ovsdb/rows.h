@@ -22,7 +22,8 @@ LIST_HEAD(row_list, row);
 struct rows {
 	struct row_list list;
 	unsigned count;
-	bool overflow; /* more than ROWS_MAX, and said */
+	bool overflow;    /* more than ROWS_MAX, and said */
+	enum row_ids ids; /* constant */
 	struct log_limit malformed;
 };
 

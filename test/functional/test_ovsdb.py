@@ -90,6 +90,61 @@ def test_initial_state(daemon, database):
     wait_for(lambda: devices(daemon) == wanted, 10, f"{wanted}")
 
 
+class FakeVfs:
+    """In the daemon's eyes /sys/bus/pci is this: PFs 0000:f0:00.0 and .1, with VFs that nobody can attach.
+    With EAL's --no-pci none are looked for there."""
+
+    def __init__(self, directory):
+        self.root = f"{directory}/pci"
+        for port in (0, 1):
+            pf = f"0000:f0:00.{port}"
+            for number in (1, 5):
+                vf = f"0000:f0:1{number}.{port}"
+                os.makedirs(f"{self.root}/devices/{vf}")
+                os.makedirs(f"{self.root}/devices/{pf}", exist_ok=True)
+                os.symlink(f"../{vf}", f"{self.root}/devices/{pf}/virtfn{number}")
+                os.symlink(f"../{pf}", f"{self.root}/devices/{vf}/physfn")
+
+    def show(self, daemon):
+        def command(*options, plain=daemon.command):
+            mount = f"mount --bind {self.root} /sys/bus/pci && exec \"$@\""
+            return ["unshare", "--mount", "sh", "-c", mount, "sh", *plain(*options)]
+
+        daemon.command = command
+
+
+def yes(database, name, devargs):
+    database.add(name, 1, devargs)  # as older guides have it for every port
+
+
+def test_ids_that_only_mean_yes(daemon, database, directory):
+    """The relay is the VF's number on its PF; how the attach of such a VF ends is not asked here."""
+    FakeVfs(directory).show(daemon)
+    yes(database, "p1", "0000:f0:11.0")
+    yes(database, "p5", "0000:f0:00.0,representor=[5]")
+    yes(database, "again", "0000:f0:15.1")
+    yes(database, "none", "net_null3")
+    daemon.start(f"--ovsdb-sock={database.socket}", "--ovsdb-ids=vf")
+    wait_log(daemon, 'relay 5 belongs to interface "again" already; VFs of two PFs have the same number')
+    wait_log(daemon, '"none": net_null3 is no VF of a PF on this machine')
+    wait_log(daemon, "0000:f0:11.0")  # it is tried
+    yes(database, "twin", "0000:f0:11.1")
+    wait_log(daemon, '"twin": relay 1 belongs to interface "p1" already; VFs of two PFs')
+    said = [line for line in warnings(daemon) if "VIRTIOFWD_OVSDB_IDS=relay" in line]
+    assert len(said) == 3, said
+    assert not devices(daemon)
+
+
+def test_ids_that_mean_relays_by_default(daemon, database):
+    """The same rows, read as relays: who comes second is told of the switch."""
+    yes(database, "p1", "net_null1")
+    yes(database, "p2", "net_null2")
+    daemon.start(f"--ovsdb-sock={database.socket}")
+    wait_log(daemon, 'interface "p2": relay 1 belongs to interface "p1" already')
+    assert "set VIRTIOFWD_OVSDB_IDS=vf (--ovsdb-ids)" in daemon.log_text()
+    wait_device(daemon, 1, "net_null1")
+
+
 def test_a_guest_on_a_row(watching, database, guest):
     """Packets flow, and the row's end leaves the guest alone."""
     database.add("p0", 0, "net_ring0")

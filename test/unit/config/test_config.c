@@ -154,6 +154,9 @@ static const struct value_case cases[] = {
         {"VIO4WD_CORE_SCHED_ENABLE", "true", yes, NULL},
         {"VIO4WD_CORE_SCHED_ENABLE", "false", off, NULL},
         {"VIO4WD_CORE_SCHED_ENABLE", "yes", off, NULL},
+        {"ovsdb-ids", "relay", "relay", NULL},
+        {"ovsdb-ids", "vf", "vf", NULL},
+        {"ovsdb-ids", "VF", NULL, "none of those that there are: relay,vf"},
         {"core-sched-sensitivity", "0", "0", NULL},
         {"core-sched-sensitivity", "0.5", "0.5", NULL},
         {"core-sched-sensitivity", "1", "1", NULL},
@@ -404,11 +407,11 @@ START_TEST(has_the_contracts_names)
 	        "VIO4WD_CORE_SCHED_LOG_LEVEL "
 	        "VIO4WD_CORE_SCHED_POLL_INTERVAL VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT "
 	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_SYNC_MAC "
-	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND ";
+	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND VIRTIOFWD_OVSDB_IDS ";
 	static const char ours[] = "config no-huge eal max-queues sync-mac check json bind unbind "
 	                           "zmq-group zmq-curve-dir guest-backend core-sched-sensitivity "
 	                           "core-sched-poll-interval core-sched-loglevel "
-	                           "core-sched-global-numa-opt ";
+	                           "core-sched-global-numa-opt ovsdb-ids ";
 	const char *at = options;
 	char name[64];
 	char letter;
@@ -451,6 +454,7 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert_ptr_null(cfg->eal_args);
 	ck_assert_ptr_null(cfg->config_file);
 	ck_assert(!cfg->foreground && !cfg->jumbo && !cfg->mrgbuf && !cfg->tso && !cfg->no_huge);
+	ck_assert_str_eq(cfg->ovsdb_ids, "relay");
 	ck_assert(!cfg->vhost_client && !cfg->zero_copy && !cfg->dynamic_sockets);
 	ck_assert(!cfg->same_numa && !cfg->sync_mac && !cfg->ipc_port_control);
 	ck_assert(!cfg->core_sched_enable && !cfg->core_sched_global_numa_opt);

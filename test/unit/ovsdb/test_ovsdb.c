@@ -263,7 +263,7 @@ static void set_up(void)
 	listen_fd = peer_fd = -1;
 	loop = loop_create();
 	snprintf(path, sizeof(path), "%s", tree_path("db.sock"));
-	ovsdb = ovsdb_start(path, NULL, loop, &err);
+	ovsdb = ovsdb_start(path, false, NULL, loop, &err);
 	ck_assert_ptr_nonnull(ovsdb);
 }
 
@@ -390,7 +390,7 @@ START_TEST(stopped_with_a_request_under_way)
 	late_answer(true, "");
 	ck_assert_ptr_null(ovsdb_start("/a/path/that/is/much/too/long/for/any/socket/on/this/"
 	                               "system/since/they/end/at/one/hundred/and/seven/characters",
-	                               NULL, loop, &err));
+	                               false, NULL, loop, &err));
 	ck_assert(strstr(err.text, "at most 107 characters") != NULL);
 }
 END_TEST

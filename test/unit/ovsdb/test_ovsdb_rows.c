@@ -38,10 +38,11 @@ static json_t *json(const char *format, ...)
 }
 
 static struct row_content content;
+static enum row_ids reading; /* of what names the relay */
 
 static int read_columns(json_t *columns)
 {
-	int rc = row_content_read(columns, &content);
+	int rc = row_content_read(columns, reading, &content);
 
 	json_decref(columns);
 	return rc;
@@ -206,6 +207,55 @@ START_TEST(rows_find_their_device)
 }
 END_TEST
 
+START_TEST(rows_that_only_say_yes)
+{
+	struct row row = {0};
+
+	reading = ROW_IDS_VF;
+	tree_create();
+	tree_link("bus/pci/devices/0000:01:00.0/virtfn1", "../0000:01:10.2");
+	tree_link("bus/pci/devices/0000:01:00.0/virtfn77", "../0000:01:11.2");
+	tree_link("bus/pci/devices/0000:01:10.2/physfn", "../0000:01:00.0");
+	tree_link("bus/pci/devices/0000:01:11.2/physfn", "../0000:01:00.0");
+	tree_file("bus/pci/devices/0000:01:12.0/class", "0x020000\n");
+	ck_assert_int_eq(read_row("", "['x','y']"), -ENOENT);
+	/* Whatever stands there. */
+	ck_assert_int_eq(read_row("['dpdk-devargs','01:00.0,representor=1']",
+	                          "['virtio_forwarder','yes'],['virtio_relay','9']"),
+	                 0);
+	ck_assert_str_eq(content.fault, "");
+	row.content = content;
+	ck_assert_int_eq(row_resolve(&row, tree_root, &err), 0);
+	ck_assert_str_eq(row.device.name, "0000:01:10.2");
+	ck_assert_uint_eq(row.relay_id, 1);
+
+	row.resolved = false;
+	ck_assert_int_eq(read_row("['dpdk-devargs','01:10.2']", "['virtio_forwarder','1']"), 0);
+	row.content = content;
+	ck_assert_int_eq(row_resolve(&row, tree_root, &err), 0);
+	ck_assert_uint_eq(row.relay_id, 1);
+	static const char *const others[][2] = {
+	        {"01:11.2", "0000:01:11.2 is VF 77, and relays are 0 to 63"},
+	        {"01:12.0", "0000:01:12.0 is no VF of a PF on this machine"},
+	        {"01:13.0", "0000:01:13.0 is no VF of a PF on this machine"},
+	        {"net_null0", "net_null0 is no VF of a PF on this machine"},
+	};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char options[64];
+
+		snprintf(options, sizeof(options), "['dpdk-devargs','%s']", others[i][0]);
+		ck_assert_int_eq(read_row(options, "['virtio_forwarder','1']"), 0);
+		row.resolved = false;
+		row.content = content;
+		ck_assert_int_eq(row_resolve(&row, tree_root, &err), -ENODEV);
+		ck_assert_msg(strstr(err.text, others[i][1]) != NULL, "%s", err.text);
+		ck_assert(strstr(err.text, "VIRTIOFWD_OVSDB_IDS=relay") != NULL);
+	}
+	tree_remove();
+	reading = ROW_IDS_RELAY;
+}
+END_TEST
+
 /* --- the table ----------------------------------------------------------------------------------
  */
 
@@ -313,6 +363,7 @@ START_TEST(who_has_it_keeps_it)
 	                    "u3", "a", "3", "net_null3"));
 	ck_assert_str_eq(chosen(), "3:net_null2=a"); /* by name, then by uuid */
 	ck_assert(strstr(said("b"), "relay 3 belongs to interface \"a\" already") != NULL);
+	ck_assert(strstr(said("b"), "set VIRTIOFWD_OVSDB_IDS=vf") != NULL);
 
 	ck_assert_int_eq(device_spec_parse("net_null1", &device, &err), 0);
 	has[3] = &device;
@@ -403,6 +454,7 @@ int main(void)
 	tcase_add_test(tcase, rows_of_representors);
 	tcase_add_test(tcase, what_is_no_row);
 	tcase_add_test(tcase, rows_find_their_device);
+	tcase_add_test(tcase, rows_that_only_say_yes);
 	tcase_add_test(tcase, rows_come_change_and_go);
 	tcase_add_test(tcase, bad_rows_harm_no_others);
 	tcase_add_test(tcase, who_has_it_keeps_it);
