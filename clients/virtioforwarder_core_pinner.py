@@ -9,6 +9,9 @@ No packet is lost by a change. What is pinned the balancer leaves alone, until t
 the daemon ends. The daemon must have the endpoint --zmq-core-sched-ep.
 """
 
+import os
+import sys
+
 import virtioforwarder_client as client
 import virtioforwarder_workers as workers
 
@@ -39,7 +42,11 @@ def arguments():
         "--virtio-cpu; one CPU serves both; -1 gives a direction back to the balancer. May be "
         "repeated: if one relay or CPU does not exist, nothing is changed",
     )
-    parser.add_argument("--print-core-map", action="store_true", help="print the map")
+    parser.add_argument(
+        "--print-core-map",
+        action="store_true",
+        help="print the map, and change nothing, whatever --virtio-cpu says",
+    )
     parser.add_argument(
         "--explain",
         action="store_true",
@@ -73,11 +80,24 @@ def core_map(cores, relays):
         yield "  ".join(cells).rstrip()
 
 
+def tell_the_order(pins):
+    """Once: others have had it the other way round."""
+    for relay, vf_to_vm, vm_to_vf in pins:
+        if vf_to_vm != vm_to_vf:
+            print(
+                f"{os.path.basename(sys.argv[0])}: relay {relay}: CPU {vf_to_vm} serves VF to VM, CPU "
+                f"{vm_to_vf} VM to VF; of --virtio-cpu's CPUs the first is always that from VF to VM",
+                file=sys.stderr,
+            )
+            return
+
+
 def main():
     args = arguments()
     daemon = workers.Daemon(args)
     status = 0
-    if args.virtio_cpu:
+    if args.virtio_cpu and not args.print_core_map:
+        tell_the_order(args.virtio_cpu)
         response = daemon.update(args.virtio_cpu)
         done = response.status == daemon.messages.CoreSchedResponse.OK
         print(f"Scheduler response: {'OK' if done else 'ERROR'}")

@@ -15,6 +15,7 @@ says so (VIO4WD_CORE_SCHED_ENABLE); this is for those who want to do it otherwis
 
 import argparse
 import os
+import re
 import signal
 import sys
 import time
@@ -39,6 +40,7 @@ See also:
 """
 
 ERROR, NOTICE, INFO, DEBUG = 3, 5, 6, 7  # syslog's severities
+SENSITIVITY, POLL_INTERVAL_S = 0.25, 5  # unless told otherwise
 MEASURE_MAX_S = 10.0  # the daemon's longest delay
 
 # One direction of one relay: what is moved.
@@ -46,19 +48,20 @@ Unit = namedtuple("Unit", "relay direction")
 
 
 def sensitivity(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
+    if not re.fullmatch(r"-?[0-9]{0,30}\.?[0-9]{0,30}", text) or not re.search("[0-9]", text):
         raise argparse.ArgumentTypeError(f"'{text}' is not a fraction from 0 to 1")
-    return value
+    return workers.within("sensitivity", text, 0, 1, instead=SENSITIVITY)
 
 
 def level(text):
-    if text not in tuple("01234567"):
+    if not re.fullmatch("-?[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"'{text}' is not a level from 0 to 7")
-    return int(text)
+    return int(workers.within("log level", text, 0, 7, instead=INFO))
+
+
+def poll_interval(text):
+    """0 stands for the default."""
+    return POLL_INTERVAL_S if re.fullmatch(r"0+(\.0*)?", text) else workers.seconds(text)
 
 
 def variable(name, default=None):
@@ -75,8 +78,8 @@ def arguments():
         )
     parser.add_argument(
         "--poll-interval",
-        type=workers.seconds,
-        default=variable("VIO4WD_CORE_SCHED_POLL_INTERVAL", "5"),
+        type=poll_interval,
+        default=variable("VIO4WD_CORE_SCHED_POLL_INTERVAL", str(POLL_INTERVAL_S)),
         metavar="S",
         help="seconds between two looks; default: %(default)s",
     )
@@ -90,7 +93,7 @@ def arguments():
     parser.add_argument(
         "--sensitivity",
         type=sensitivity,
-        default=variable("VIO4WD_CORE_SCHED_SENSITIVITY", "0.25"),
+        default=variable("VIO4WD_CORE_SCHED_SENSITIVITY", str(SENSITIVITY)),
         metavar="F",
         help="move only if that takes away at least this share of the busiest worker's excess over "
         "the mean; at 0 any gain counts; default: %(default)s",

@@ -18,13 +18,16 @@ within 1.5 seconds. The operations:
                virtual device, or an empty line when there is none
 """
 
+import argparse
+
 import virtioforwarder_client as client
 
 EPILOG = """\
 Exit status:
   0, without output, when it is done, or was done already with --conditional. 1 otherwise: the daemon's
   answer is printed, whose error_text says why and what would work; or a line on the standard error
-  output when no answer came within 2 seconds. 2 when the command line is wrong.
+  output when no answer came within 2 seconds, or when --pci-addr or --mode is none. 2 when the command
+  line is wrong otherwise.
 
 Examples:
   virtioforwarder_port_control.py add --pci-addr 0000:05:08.1 --virtio-id 1
@@ -46,7 +49,6 @@ def arguments():
     )
     parser.add_argument(
         "--pci-addr",
-        type=client.pci_address,
         action="append",
         default=[],
         metavar="PCI",
@@ -63,7 +65,6 @@ def arguments():
     parser.add_argument("--name", help="name of a bond; it begins with net_bonding")
     parser.add_argument(
         "--mode",
-        type=client.number,
         help="mode of a bond, as DPDK numbers them; 1, active-backup, by default",
     )
     client.add_endpoint_option(parser, "--zmq_ep", "port_control")
@@ -75,7 +76,19 @@ def arguments():
     )
     client.add_test_options(parser)
     client.add_curve_options(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    # Not argparse's business, whose status is 2: callers know 0 and 1 from these.
+    args.pci_addr = [checked("--pci-addr", client.pci_address, text) for text in args.pci_addr]
+    if args.mode is not None:
+        args.mode = checked("--mode", client.number, args.mode)
+    return args
+
+
+def checked(option, convert, text):
+    try:
+        return convert(text)
+    except argparse.ArgumentTypeError as error:
+        raise client.ClientError(f"{option}: {error}") from None
 
 
 def make_request(messages, args):

@@ -79,7 +79,12 @@ def arguments():
         help="default: %(default)s",
     )
     parser.add_argument(
-        "-z", "--hide-zeros", action="store_true", help="leave out counters and rates that are 0"
+        "-z",
+        "--suppress-zero",
+        "--hide-zeros",
+        dest="hide_zeros",
+        action="store_true",
+        help="leave out counters that are 0; rates stay",
     )
     parser.add_argument(
         "--loads",
@@ -129,7 +134,7 @@ def flat(relay, hide_zeros):
         cpu = "".join(f"cpu_{number}." for _, number in present(relay.cpu, direction))
         for name in counters_of(state):
             for _, value in present(state, name):
-                if value or not hide_zeros:
+                if value or not hide_zeros or isinstance(value, float):
                     yield f"{direction}.{cpu}{name}", value
     yield from flat_bond(relay.vf, hide_zeros)
 
@@ -155,12 +160,15 @@ def flat_loads(relay, hide_zeros):
 
 
 def hide_zeros_of(message):
-    """Takes counters and rates that are 0 out of a message, before it is printed."""
+    """Takes counters that are 0 out of a message, before it is printed. Rates are always there."""
     for field, value in message.ListFields():
         if field.type == field.TYPE_MESSAGE:
             for part in value if field.label == field.LABEL_REPEATED else [value]:
                 hide_zeros_of(part)
-        elif field.type in (field.TYPE_UINT64, field.TYPE_FLOAT) and not value:
+        elif not value and (
+            field.type == field.TYPE_UINT64
+            or (field.type == field.TYPE_FLOAT and field.number >= CONTRACT_END)
+        ):
             message.ClearField(field.name)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 
 import virtioforwarder_client as client
 
@@ -30,10 +31,22 @@ def pin(text):
 
 
 def seconds(text):
-    """A time of more than 0 s, at most an hour, for argparse."""
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not 0 < float(text) <= 3600:
+    """A time in seconds, for argparse; what is beyond 0.1 to 3600 is brought there."""
+    if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,6})?", text):
         raise argparse.ArgumentTypeError(f"'{text}' is not a time in seconds, from 0.1 to 3600")
-    return max(0.1, float(text))
+    return within("time", text, 0.1, 3600)
+
+
+def within(what, text, least, most, instead=None):
+    """The number in the text, or the nearest that counts, with a warning that names both; in the place of
+    one that is 0, where that is out of range, or less: `instead`."""
+    value = float(text)
+    used = min(max(value, least), most)
+    if instead is not None and used != value and value <= 0:
+        used = instead
+    if used != value:
+        print(f"{what} {text} is out of range: {used:g} is used", file=sys.stderr)
+    return used
 
 
 class Daemon:

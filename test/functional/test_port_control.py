@@ -296,11 +296,16 @@ def test_script_checks_its_arguments(running):
         ("insert",),
         ("add", "--pci-addr=0000:05:08.9"),
         ("add", "--pci-addr=05:28.1"),
+        ("add", "--pci-addr=eth0", "--virtio-id=1"),
+        ("add", "--mode=active", "--virtio-id=1"),
+        ("add", "--mode=-1", "--virtio-id=1"),
         ("add", "--virtio-id=-1"),
         ("add", "--curve-key=/nonexistent"),
     ):
         done = script(running, *args)
         assert done.returncode in (1, 2) and done.stderr, args
+        # Callers of these know 0 and 1.
+        assert done.returncode == 1 or not args[1:] or "-addr" not in args[1] and "mode" not in args[1]
         assert "Traceback" not in done.stderr, done.stderr
 
 

@@ -10,7 +10,7 @@ SCRIPTS = {
         "--crash-after-send --send-garbage --device",
         ["port_control"],
     ),
-    "stats": ("--stats-ep --include-inactive --delay --output-format -z", ["stats"]),
+    "stats": ("--stats-ep --include-inactive --delay --output-format -z --suppress-zero", ["stats"]),
     "config": ("--config-ep --crash-after-send --send-garbage", ["config"]),
     "core_pinner": (
         "--stats-ep --sched-ep --virtio-cpu --print-core-map",

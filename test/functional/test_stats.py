@@ -293,7 +293,10 @@ def test_script_leaves_out_what_is_not_asked_for(running):
     assert script(running) == []  # no relay is active
     lines = script(running, "--include-inactive", "-z", "--delay=0")
     assert len([line for line in lines if line.endswith(".active=False")]) == 3 * RELAYS
-    assert not [line for line in lines if re.search(r"=0(\.0)?$", line)]
+    assert not [line for line in lines if line.endswith("=0")]
+    rates = [line for line in lines if "_rate_" in line]
+    assert len(rates) == 8 * RELAYS and all(line.endswith("=0.0") for line in rates)
+    assert script(running, "--include-inactive", "--suppress-zero", "--delay=0") == lines
 
 
 def test_script_protobuf(running):
