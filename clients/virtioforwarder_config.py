@@ -3,8 +3,12 @@
 
 Asks a running daemon that has the endpoint --zmq-config-ep, and prints the answer in protobuf's
 text format: its version, DPDK's, the switches that are on and work (features), and in relay_cpu_map
-the relays that are pinned to CPUs, by the configuration or since, -1 being a direction that is not.
+the relays that are pinned to CPUs, -1 being a direction that is not. Those that clients have pinned
+otherwise than the configuration (by_client) are named on the standard error output, since nobody but a
+client releases them: a scheduler that was killed does not.
 """
+
+import sys
 
 import virtioforwarder_client as client
 
@@ -34,6 +38,14 @@ def main():
         return 1
     response = client.parse(messages.ConfigResponse, answer)
     print(response, end="")
+    left = [str(pin.relay_number) for pin in response.relay_cpu_map if pin.by_client]
+    if left:
+        print(
+            f"pinned by clients, not by the configuration: relays {', '.join(left)}; the balancer leaves "
+            "them alone, even if the scheduler that has pinned them is gone: "
+            f"virtioforwarder_core_pinner.py --virtio-cpu={left[0]}:-1 gives one back",
+            file=sys.stderr,
+        )
     return 0 if response.status == messages.ConfigResponse.OK else 1
 
 

@@ -293,6 +293,13 @@ bool control_pin_read(const struct control *control, unsigned relay_id, struct c
 	return pins_read(&control->relays, relay_id, out);
 }
 
+bool control_pin_is_of_client(const struct control *control, unsigned relay_id)
+{
+	struct cpu_pin ignored;
+
+	return pins_are_changed(&control->relays, relay_id, &ignored);
+}
+
 void control_pins_update(struct control *control, const struct cpu_pin *pins, size_t count,
                          outcome_fn done, void *context)
 {

@@ -68,6 +68,8 @@ void control_worker_read(const struct control *control, unsigned index, struct c
 /* Whether one direction of the relay at least is pinned; -1 in *out for the one that is not.
  * relay_id < RELAYS_MAX. */
 bool control_pin_read(const struct control *control, unsigned relay_id, struct cpu_pin *out);
+/* Whether a client has pinned it otherwise than the configuration does. */
+bool control_pin_is_of_client(const struct control *control, unsigned relay_id);
 /* Pins each direction of the relays named, with all its queues, to the worker of its CPU; -1 gives
  * a direction back to the balancer, and its lanes stay where they are until that moves them. All
  * or nothing: one relay or CPU that does not exist refuses the whole. A relay that is named twice

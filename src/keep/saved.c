@@ -231,7 +231,7 @@ static bool load(struct saved *saved, struct state *out)
 
 static int make_path(struct saved *saved)
 {
-	int n = snprintf(saved->path, sizeof(saved->path), "%s/virtio-forwarder/state.json",
+	int n = snprintf(saved->path, sizeof(saved->path), "%s/" STATE_FILE,
 	                 saved->relays->config->pid_dir);
 
 	return n < (int)sizeof(saved->path) ? 0 : -ENAMETOOLONG;

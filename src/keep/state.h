@@ -25,6 +25,7 @@
 #include "guest/guest.h"
 
 #define STATE_VERSION 1
+#define STATE_FILE    "virtio-forwarder/state.json" /* below the pid file's directory */
 /* Bytes of the text: 64 bonds of 8 members with long names take a quarter of it. */
 #define STATE_TEXT_MAX 1048576
 #define BOOT_ID_MAX    40 /* a UUID and NUL */

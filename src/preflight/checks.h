@@ -11,5 +11,6 @@ void check_cpus(struct picture *p);
 void check_memory(struct picture *p);
 void check_devices(struct picture *p);
 void check_sockets(struct picture *p);
+void check_pins(struct picture *p);
 
 #endif

@@ -43,6 +43,7 @@ void preflight_run(const struct config *config, const struct preflight_place *pl
 	check_memory(&p);
 	check_devices(&p);
 	check_sockets(&p);
+	check_pins(&p);
 	report_settle(report, all_are_unusable(&p));
 	picture_free(&p);
 }

@@ -43,6 +43,8 @@ static void request_handle(void *context, struct endpoint_reply *reply,
 		entry->relay_number = id;
 		entry->vf2virtio_cpu = pin.vf_to_vm_cpu;
 		entry->virtio2vf_cpu = pin.vm_to_vf_cpu;
+		entry->has_by_client = entry->by_client =
+		        control_pin_is_of_client(service->control, id);
 		pinned[answer.n_relay_cpu_map++] = entry;
 	}
 	endpoint_answer(reply, &answer.base);

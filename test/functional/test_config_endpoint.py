@@ -5,7 +5,9 @@ import os
 import pytest
 import zmq
 
+import patience
 import wire_client as wire
+from daemon import BINARY
 
 SCRIPT = "virtioforwarder_config.py"
 
@@ -46,6 +48,23 @@ def test_script(running):
     assert done.returncode == 0 and done.stderr == ""
     assert "status: OK" in done.stdout
     assert "relay_cpu_map {\n  relay_number: 3\n  vf2virtio_cpu: 1\n  virtio2vf_cpu: 2\n}" in done.stdout
+
+
+def test_script_tells_who_has_pinned(running):
+    """What the configuration pins is not worth a word; what a client has left there is."""
+    core_sched_ep = f"ipc://{running.dir}/core_sched"
+    running.stop()
+    running.start(*running.options, f"--zmq-core-sched-ep={core_sched_ep}")
+    assert wire.core_sched(core_sched_ep, wire.UPDATE, [(3, 1, 1), (7, 2, -1)]).status == wire.OK
+    done = script(running)
+    assert done.returncode == 0
+    assert done.stderr.startswith("pinned by clients, not by the configuration: relays 3, 7; ")
+    assert "--virtio-cpu=3:-1" in done.stderr and done.stdout.count("by_client: true") == 2
+    check = patience.run([BINARY, "--check", "--no-huge", "--cpus=1,2", f"--pid-path={running.pid_dir}",
+                          "--json"])  # fmt: skip
+    assert "clients have pinned relays otherwise than the configuration: 3,7" in check.stdout
+    assert wire.core_sched(core_sched_ep, wire.UPDATE, [(3, 1, 2), (7, -1, -1)]).status == wire.OK
+    assert script(running).stderr == ""
 
 
 def test_script_tests_the_daemon(running):

@@ -209,6 +209,34 @@ START_TEST(in_client_mode_qemu_makes_the_sockets)
 }
 END_TEST
 
+/* --- what clients have left --------------------------------------------------------------------
+ */
+
+#define STATE(pins)                                                                         \
+	"{\"version\": 1, \"boot_id\": \"b\", \"dynamic_sockets\": false, \"relays\": [], " \
+	"\"pins\": [" pins "]}\n"
+#define PIN(id) "{\"id\": " id ", \"vf_to_vm_cpu\": 1, \"vm_to_vf_cpu\": -1}"
+
+START_TEST(pins_of_clients)
+{
+	static const char path[] = "run/virtio-forwarder/state.json";
+
+	finds_nothing();
+	tree_file("proc/sys/kernel/random/boot_id", "b\n");
+	tree_file(path, STATE(""));
+	finds_nothing();
+	tree_file(path, STATE(PIN("3") "," PIN("63")));
+	const struct finding *finding = finds("pins.of_clients", FINDING_WARNING);
+	what_says(finding, "3,63");
+	remedy_says(finding, "--virtio-cpu=3:-1");
+	tree_file(path, "junk");
+	finds_nothing(); /* the daemon tells of it */
+	tree_file(path, STATE(PIN("3")));
+	tree_file("proc/sys/kernel/random/boot_id", "c\n"); /* booted since */
+	finds_nothing();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -221,6 +249,7 @@ int main(void)
 	tcase_add_test(tcase, a_pid_directory_of_somebody_else);
 	tcase_add_test(tcase, warnings_of_the_configuration_are_findings);
 	tcase_add_test(tcase, accounts_that_are_unknown);
+	tcase_add_test(tcase, pins_of_clients);
 	tcase_add_test(tcase, accounts_that_are_unknown_and_not_needed);
 	tcase_add_test(tcase, qemu_has_to_pass_all_directories);
 	tcase_add_test(tcase, either_owner_or_group_suffices);
