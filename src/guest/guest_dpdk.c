@@ -21,6 +21,7 @@
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -56,7 +57,9 @@ struct vhost_guest {
 	_Atomic int numa_node;     /* of the guest's memory; library thread: wo */
 	/* Entries of virtqueue v, 0 = not told; library thread: wo, none while it runs */
 	_Atomic uint16_t ring_size[2 * GUEST_QUEUES_MAX];
-	_Atomic unsigned sessions;      /* library thread: wo */
+	_Atomic unsigned sessions; /* library thread: wo */
+	uint64_t features_read_ms; /* the front end has read them then, and not chosen yet; 0: not
+	                            * so. Library thread */
 	struct log_limit front_end_log; /* library thread */
 };
 
@@ -172,6 +175,8 @@ struct message {
 
 #define RING_SIZE_MAX 32768U /* virtio 1.2, 2.7 */
 
+#define MESSAGE_GET_FEATURES    1
+#define MESSAGE_SET_FEATURES    2
 #define MESSAGE_SET_VRING_NUM   8
 #define MESSAGE_GET_INFLIGHT_FD 31
 #define MESSAGE_SET_INFLIGHT_FD 32
@@ -196,6 +201,33 @@ static bool may_have_size(struct vhost_guest *slot, uint32_t virtqueue, uint32_t
 	return false;
 }
 
+/* From our features to the end of the connection, if they are the reason. */
+#define REFUSAL_MS 1000
+
+static void watch_features(struct vhost_guest *slot, uint32_t request)
+{
+	if (request == MESSAGE_GET_FEATURES)
+		slot->features_read_ms = clock_now_ms();
+	else if (request == MESSAGE_SET_FEATURES)
+		slot->features_read_ms = 0;
+}
+
+/* QEMU hangs up, and comes again for ever, when its guest has negotiated more than is offered: as a
+ * guest of another forwarder's may have. */
+static void explain_refusal(struct vhost_guest *slot)
+{
+	uint64_t since = slot->features_read_ms;
+
+	if (since == 0 || clock_now_ms() - since > REFUSAL_MS)
+		return;
+	log_write_limited(&slot->front_end_log, LOG_WARNING,
+	                  "relay %u: the front end at %s has hung up right after it had read what "
+	                  "features are offered: if it does so again and again, its guest has "
+	                  "negotiated others (with another forwarder, or with other -R and -T); "
+	                  "stop that virtual machine and start it, a reboot is not enough",
+	                  slot_id(slot), slot->path);
+}
+
 /* Memory that tells of a guest's requests under way is of no use to a network device, and not
  * offered; asked for all the same, the library would set aside as much as the peer says (68 GB), or
  * write wherever the peer's own ends. So it hears of no queues. */
@@ -204,6 +236,8 @@ static enum rte_vhost_msg_result on_message(int vid, void *bytes)
 	struct vhost_guest *slot = slot_by_vid(vid);
 	struct message *message = bytes;
 
+	if (slot != NULL)
+		watch_features(slot, message->request);
 	if (message->request == MESSAGE_GET_INFLIGHT_FD ||
 	    message->request == MESSAGE_SET_INFLIGHT_FD)
 		message->inflight.n_queues = 0;
@@ -236,6 +270,7 @@ static int on_new_connection(int vid)
 			                  i, path);
 			return -1;
 		}
+		slot->features_read_ms = 0;
 		atomic_store(&slot->running, 0);
 		atomic_store(&slot->spared, 0);
 		for (size_t v = 0; v < RTE_DIM(slot->ring_size); v++)
@@ -251,6 +286,7 @@ static void on_destroy_connection(int vid)
 
 	if (slot == NULL) /* was turned away */
 		return;
+	explain_refusal(slot);
 	atomic_store(&slot->running, 0);
 	atomic_store(&slot->spared, 0);
 	atomic_store(&slot->connection, -1);

@@ -2,12 +2,15 @@
 finds a directory that it can make its sockets in."""
 
 import os
+import socket
 import stat
+import struct
 import subprocess
 
 import pytest
 
 import patience
+import vhost_peer
 import wire_client as wire
 from daemon import BINARY, ROOT, Daemon, lcores, wait_for
 
@@ -142,6 +145,25 @@ def test_values_beyond_our_ranges(deployed):
     done = daemon.script("virtioforwarder_core_pinner.py", f"--stats-ep={daemon.stats_ep}",
                          f"--sched-ep={daemon.core_sched_ep}", "--explain")  # fmt: skip
     assert "the balancer is on; sensitivity 1.00, a round every 5.0 s" in done.stdout
+
+
+# --- guests that were VIO4WD's ------------------------------------------------------------------------
+
+
+def test_a_front_end_that_wants_other_features_is_explained(daemon):
+    """As QEMU does when a guest that runs has more than we offer. Others hang up unremarked."""
+    daemon.start()
+    said = "has hung up right after it had read what features are offered"
+    with vhost_peer.Peer(daemon.socket_path(1)):  # has chosen
+        pass
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(daemon.socket_path(2))
+    with socket.socket(socket.AF_UNIX) as qemu:
+        qemu.connect(daemon.socket_path(3))
+        qemu.sendall(struct.pack("<III", vhost_peer.GET_FEATURES, 1, 0))
+        assert len(qemu.recv(20, socket.MSG_WAITALL)) == 20
+    wait_for(lambda: f"relay 3: the front end at {daemon.socket_path(3)} {said}" in daemon.log_text(), 10)
+    assert daemon.log_text().count(said) == 1
 
 
 # --- where QEMU serves its sockets -----------------------------------------------------------------
