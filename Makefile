@@ -383,7 +383,7 @@ deb: build/deb/.made
 	@:
 
 build/deb/.made: $(TARBALL)
-	@head -n 1 debian/changelog | grep -qF '($(VERSION)-' || \
+	@head -n 1 debian/changelog | grep -qF '(1:$(VERSION)-' || \
 		{ echo "debian/changelog is not of version $(VERSION)" >&2; exit 1; }
 	$(call say,DEB,build/deb)
 	@rm -rf build/deb

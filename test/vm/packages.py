@@ -42,7 +42,7 @@ class Deb(Rpm):
         self.vm.sh(f"{self.DPKG} --install /host/tree/build/vm/next/*.deb", timeout=180)
 
     def version(self):
-        return self.vm.sh("dpkg-query -W -f '${Version}' virtio-forwarder")
+        return self.vm.sh("dpkg-query -W -f '${Version}' virtio-forwarder").removeprefix("1:")
 
     def remove(self):
         self.vm.sh(f"{self.DPKG} --remove virtio-forwarder", timeout=180)
