@@ -47,7 +47,8 @@ def test_installed(vm, service):
         vm.sh(f"/usr/{directory}/virtio-forwarder/virtioforwarder_port_control.py --help")
     assert vm.sh("stat -c '%U:%G %a' /tmp/virtio-forwarder") == "root:kvm 775\n"
     vm.sh("systemd-analyze verify --man=no virtio-forwarder.service vio4wd_core_scheduler.service")
-    assert service.systemctl("is-enabled", "virtio-forwarder-bind") == "static"
+    for helper in ("virtio-forwarder-bind", "virtio-forwarder-uio"):
+        assert service.systemctl("is-enabled", helper) == "static"
     assert vm.sh("rpm --verify --nodeps virtio-forwarder | grep -v ' c ' || :") == ""
 
 
@@ -142,6 +143,58 @@ def test_daemon_serves_sockets(vm, service, guest, vfs, kvm):
     one.wait_received(500, timeout=30)
     one.finish_clean()
     assert not service.dropped(0)
+
+
+@pytest.mark.ci
+def test_starts_before_its_vfs_are_there(service):
+    """It says what it misses, and waits, at the priority that workers on shared CPUs need."""
+    service.configure(STATIC_VFS="(0000:77:00.0=0)")
+    service.start()
+    assert service.alive() and service.property("NRestarts") == "0"
+    assert service.log_has(r"\[vf\.absent\]")
+    assert service.property("Nice") == "-20"
+
+
+def test_sockets_below_the_runtime_directory(vm, service):
+    """Which systemd sets up anew at each start."""
+    path = "/run/virtio-forwarder/sockets"
+    service.configure(SOCKET_DIR=path, SOCKET_OWNER=str(QEMU))
+    try:
+        service.start()
+        for how in ("restart", "stop", "start"):
+            assert vm.sh(f"stat -c '%u %a' {path}") == f"{QEMU} 755\n"
+            service.systemctl(how, UNIT)
+        assert vm.sh(f"stat -c '%u %a' {path}") == f"{QEMU} 755\n"
+    finally:
+        service.stop()
+        vm.sh(f"rm -rf {path}")
+
+
+def test_room_for_igb_uio(vm, service):
+    """Granted within the start that needs it, and taken back by the one that does not. What --check finds is
+    told by the test: the VM has no igb_uio."""
+    fake, unit = "/opt/test-check", "virtio-forwarder-uio.service"
+
+    def may_do_more():
+        status = vm.read(f"/proc/{service.pid()}/status")
+        effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+        return bool(int(effective.split()[1], 16) & 1 << 21)
+
+    vm.sh(f"mkdir -p {fake} /etc/systemd/system/{unit}.d")
+    vm.write(f"{fake}/virtio-forwarder", "#!/bin/sh\necho '\"vf.uio_not_allowed\"'\n")
+    vm.write(f"/etc/systemd/system/{unit}.d/test.conf", f"[Service]\nEnvironment=PATH={fake}:/usr/bin:/bin\n")
+    vm.sh(f"chmod 755 {fake}/virtio-forwarder")
+    service.systemctl("daemon-reload")
+    try:
+        service.start()
+        assert may_do_more()
+        vm.write(f"{fake}/virtio-forwarder", "#!/bin/sh\n")
+        service.systemctl("restart", UNIT)
+        assert not may_do_more()
+        assert service.property("NRestarts") == "0"
+    finally:
+        vm.sh(f"rm -rf {fake} /etc/systemd/system/{unit}.d")
+        service.systemctl("daemon-reload")
 
 
 @pytest.fixture
