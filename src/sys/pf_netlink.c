@@ -88,6 +88,8 @@ static bool vf_info_read(struct span info, unsigned vf_index, struct pf_vf *out)
 	out->trusted = out->has_trust && setting != 0;
 	out->has_spoof_check = setting_read(info, IFLA_VF_SPOOFCHK, vf_index, &setting);
 	out->spoof_check = out->has_spoof_check && setting != 0;
+	out->has_vlan = setting_read(info, IFLA_VF_VLAN, vf_index, &setting);
+	out->vlan = out->has_vlan ? setting : 0;
 	out->has_link = setting_read(info, IFLA_VF_LINK_STATE, vf_index, &setting);
 	if (out->has_link)
 		out->link = setting == IFLA_VF_LINK_STATE_ENABLE    ? PF_VF_LINK_UP

@@ -14,11 +14,13 @@
 enum pf_vf_link { PF_VF_LINK_AUTO, PF_VF_LINK_UP, PF_VF_LINK_DOWN };
 
 struct pf_vf {
-	bool has_mac, has_trust, has_spoof_check, has_link; /* what the PF's driver reports */
-	uint8_t mac[6];                                     /* zeros: the host has set none */
+	/* what the PF's driver reports */
+	bool has_mac, has_trust, has_spoof_check, has_link, has_vlan;
+	uint8_t mac[6]; /* zeros: the host has set none */
 	bool trusted;
 	bool spoof_check;
 	enum pf_vf_link link;
+	unsigned vlan; /* that the host has put the VF into, 0 = none */
 };
 
 /* 0, -ENODEV (no such interface here, or no such VF on it: no PF in sight), -ETIMEDOUT, -EBADMSG,

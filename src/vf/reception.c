@@ -15,51 +15,19 @@
 #include <rte_ethdev.h>
 
 #include "base/log.h"
-#include "sys/pci_sysfs.h"
-#include "sys/pf_netlink.h"
-#include "sys/sysfs.h"
 #include "vf/bond.h"
+#include "vf/consent.h"
 #include "vf/dpdk_mac.h"
 #include "vf/quirks.h"
 
-/* What a VF's PF says of it. */
-struct consent {
-	bool is_vf; /* else the rest says nothing, and there is nobody to ask */
-	bool seen;  /* the PF is in sight, and answers with all that is needed */
-	char pf[IF_NAMESIZE];
-	unsigned index;
-	struct pf_vf vf;
-	const char *unseen_why; /* unless seen; string literal, or strerror's */
-};
-
-static struct consent consent_read(const struct device_spec *spec)
-{
-	struct consent consent = {.unseen_why = "its members' PFs are not asked"};
-	struct pci_function function;
-
-	if (!spec->is_pci || pci_sysfs_read(SYSFS_ROOT, &spec->pci, &function) < 0 ||
-	    !function.is_vf)
-		return consent;
-	consent.is_vf = true;
-	consent.unseen_why = "its PF is not in sight";
-	if (!function.has_pf || function.pf_netdev[0] == '\0')
-		return consent;
-	memcpy(consent.pf, function.pf_netdev, sizeof(consent.pf));
-	consent.index = function.vf_index;
-	int rc = pf_netlink_read_vf(consent.pf, consent.index, &consent.vf);
-	consent.seen = rc == 0 && consent.vf.has_trust && consent.vf.has_mac;
-	consent.unseen_why = rc < 0 ? strerror(-rc) : "its PF's driver does not tell";
-	return consent;
-}
-
-static bool pf_holds(const struct consent *consent, const struct ether_addr *mac)
+static bool pf_holds(const struct vf_consent *consent, const struct ether_addr *mac)
 {
 	return consent->seen && memcmp(consent->vf.mac, mac, sizeof(*mac)) == 0;
 }
 
 struct ether_addr vf_reception_read_pf_mac(const struct device_spec *spec)
 {
-	struct consent consent = consent_read(spec);
+	struct vf_consent consent = vf_consent_read(spec);
 	struct ether_addr mac = {{0}};
 
 	if (consent.seen)
@@ -69,7 +37,7 @@ struct ether_addr vf_reception_read_pf_mac(const struct device_spec *spec)
 
 /* --- at the attach ---------------------------------------------------------------------------- */
 
-static bool promiscuity_wanted(const struct vf *vf, const struct consent *consent,
+static bool promiscuity_wanted(const struct vf *vf, const struct vf_consent *consent,
                                unsigned relay_id)
 {
 	if (!consent->is_vf)
@@ -108,7 +76,7 @@ int vf_reception_open(struct vf *vf, const struct ether_addr *pf_mac, unsigned r
 	 * one when the VF is reset: then the VF comes with another. */
 	vf->mac_by_host = !vf_mac_is_zero(pf_mac) && vf_mac_equal(pf_mac, &vf->mac);
 
-	struct consent consent = consent_read(&vf->spec);
+	struct vf_consent consent = vf_consent_read(&vf->spec);
 	if (consent.seen && consent.vf.has_link && consent.vf.link == PF_VF_LINK_DOWN)
 		log_notice("relay %u: %s keeps the link of VF %u (%s) down: 'ip link set %s vf %u "
 		           "state auto' changes that",
@@ -132,7 +100,7 @@ int vf_reception_open(struct vf *vf, const struct ether_addr *pf_mac, unsigned r
 /* --- the guest's address ---------------------------------------------------------------------- */
 
 /* Whether the VF is known to receive whatever is on the wire; software devices filter nothing. */
-static bool receives_any(const struct vf *vf, const struct consent *consent)
+static bool receives_any(const struct vf *vf, const struct vf_consent *consent)
 {
 	if (consent->is_vf)
 		return vf->promiscuous && consent->seen && consent->vf.trusted;
@@ -151,7 +119,7 @@ static int set_default_mac(const struct vf *vf, const struct ether_addr *mac,
 		                       : rte_eth_dev_default_mac_addr_set(vf->port_id, &wanted);
 	if (rc != 0 || !quirks->hides_refusals)
 		return rc;
-	struct consent consent = consent_read(&vf->spec);
+	struct vf_consent consent = vf_consent_read(&vf->spec);
 	*known = consent.seen;
 	if (!consent.seen || pf_holds(&consent, mac))
 		return 0;
@@ -185,7 +153,7 @@ static int program_mac(struct vf *vf, const struct ether_addr *mac, const struct
 
 /* What the operator can do, for the end of a sentence. */
 static void describe_remedies(const struct ether_addr *mac, bool may_program, bool trust_helps,
-                              const struct consent *consent, char *text, size_t size)
+                              const struct vf_consent *consent, char *text, size_t size)
 {
 	char host[96] = "", sync[96] = "", mac_text[VF_MAC_TEXT_MAX];
 
@@ -218,7 +186,7 @@ static enum vf_mac_outcome decline(const struct vf *vf, const struct ether_addr 
 enum vf_mac_outcome vf_mac_set(struct vf *vf, const struct ether_addr *mac, bool may_program,
                                struct error *why)
 {
-	const struct consent consent = consent_read(&vf->spec);
+	const struct vf_consent consent = vf_consent_read(&vf->spec);
 	const struct vf_quirks *quirks = vf_quirks_of(vf->port_id);
 	bool untrusted = consent.seen && !consent.vf.trusted;
 	bool refused = quirks->hides_refusals && untrusted && vf->mac_by_host, known;

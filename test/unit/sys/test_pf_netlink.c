@@ -65,10 +65,12 @@ static struct message link_with_vfs(void)
 		struct ifla_vf_mac mac = {.vf = vf, .mac = {2, 0, 0, 0, 0, (uint8_t)vf}};
 		struct ifla_vf_trust trust = {vf, vf == 2 ? UINT32_MAX : vf == 1};
 		struct ifla_vf_spoofchk check = {vf, vf == 1};
+		struct ifla_vf_vlan vlan = {.vf = vf, .vlan = vf == 1 ? 12 : 0, .qos = 3};
 		struct ifla_vf_link_state state = {vf, vf};
 
 		info = begin(&m, IFLA_VF_INFO | (vf == 1 ? NLA_F_NESTED : 0));
 		put(&m, IFLA_VF_MAC, &mac, sizeof(mac));
+		put(&m, IFLA_VF_VLAN, &vlan, sizeof(vlan));
 		put(&m, IFLA_VF_SPOOFCHK, &check, sizeof(check));
 		put(&m, IFLA_VF_LINK_STATE, &state, sizeof(state));
 		put(&m, IFLA_VF_TRUST, &trust, sizeof(trust));
@@ -87,9 +89,11 @@ START_TEST(reads_the_vf_asked_for)
 	ck_assert_int_eq(pf_netlink_parse(m.bytes, m.len, 0, &vf), 0);
 	ck_assert(vf.has_trust && !vf.trusted && vf.has_spoof_check && !vf.spoof_check);
 	ck_assert(vf.has_link && vf.link == PF_VF_LINK_AUTO);
+	ck_assert(vf.has_vlan && vf.vlan == 0);
 	ck_assert_int_eq(pf_netlink_parse(m.bytes, m.len, 1, &vf), 0);
 	ck_assert(vf.has_mac && vf.mac[0] == 2 && vf.mac[5] == 1);
 	ck_assert(vf.has_trust && vf.trusted && vf.spoof_check);
+	ck_assert(vf.has_vlan && vf.vlan == 12);
 	ck_assert(vf.link == PF_VF_LINK_UP);
 	ck_assert_int_eq(pf_netlink_parse(m.bytes, m.len, 2, &vf), 0);
 	ck_assert(!vf.has_trust && !vf.trusted);
