@@ -17,6 +17,9 @@ Packets that could not be passed on are counted by cause: dropped_vm_queue_full 
 dropped_vf_queue_full when the target takes packets too slowly, dropped_vm_not_connected and
 dropped_vf_not_connected when there is none.
 
+Where the VF's PF filters by VLAN, vf.vlan lists those whose frames it receives, and vf.vlan_refused those
+that it shall, but its PF does not want; absent when there are none.
+
 The format protobuf is the whole answer in protobuf's text format, and has more: frames that were too
 short or too long (dropped_invalid), the NIC's own losses, its link, MTU, queues and MAC address, and,
 for each lane (one direction of one queue), its CPU and what --loads prints.
@@ -137,6 +140,10 @@ def flat(relay, hide_zeros):
                 if value or not hide_zeros or isinstance(value, float):
                     yield f"{direction}.{cpu}{name}", value
     yield from flat_bond(relay.vf, hide_zeros)
+    for name in ("vlan", "vlan_refused"):
+        ids = getattr(relay.vf, name)
+        if ids:
+            yield f"vf.{name}", ",".join(map(str, ids))
 
 
 def flat_bond(vf, hide_zeros):

@@ -8,6 +8,8 @@
 #define VF_QUEUES_MAX    32  /* VF queues (rx and tx alike) a relay may set up */
 #define VF_QUEUES_USUAL  4   /* that it sets up at most when nobody says how many */
 
+#define VLANS_MAX 64 /* tags that a VF is programmed for, at most */
+
 #define MTU_USUAL 2100 /* of a relay, as far as its VF can */
 #define MTU_JUMBO 9000 /* with --enable-jumbo */
 

@@ -16,6 +16,7 @@
 #include "base/device_spec.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/vlan_set.h"
 
 #define CONFIG_ROWS_MAX 96 /* rows of the schema, with room */
 
@@ -56,7 +57,8 @@ struct config {
 	char **eal_args; /* --eal, split as a shell splits plain words; NULL-terminated or NULL */
 	unsigned max_queues; /* 0: the default rule */
 	bool sync_mac;
-	bool json; /* with --check */
+	struct vlan_set vlans[RELAYS_MAX]; /* VLANS_MAX members each at most; empty: none named */
+	bool json;                         /* with --check */
 	char *bind_vfio_pci;
 	char *zmq_group, *zmq_curve_dir;
 	bool core_sched_enable;

@@ -16,6 +16,7 @@
 #define JUMBO  LIMIT_TEXT(MTU_JUMBO)
 #define USUAL  LIMIT_TEXT(MTU_USUAL)
 #define QUEUES LIMIT_TEXT(VF_QUEUES_USUAL)
+#define VLANS  LIMIT_TEXT(VLANS_MAX)
 
 const struct schema_row schema[] = {
         /* CPUs */
@@ -124,6 +125,17 @@ const struct schema_row schema[] = {
          .offset = AT(sync_mac),
          .help = "Program the VF with the MAC address that the guest uses, as far as its PF "
                  "agrees."},
+        {.option = "vlans",
+         .variable = "VIRTIOFWD_VLANS",
+         .type = SCHEMA_VLANS,
+         .need = NEED_VALUE,
+         .argument = "[RELAY:]IDS",
+         .group = GROUP_DEVICES,
+         .offset = AT(vlans),
+         .help = "VLANs that VFs receive frames of before the guest has sent any: a list like "
+                 "100,200-210, for all relays or for one; " VLANS " a relay at most. Several are "
+                 "joined by ';' or given one by one. Others are learned from the guest's own "
+                 "frames. Only VFs whose PF filters by VLAN need it."},
         {.option = "vfio-vf-token",
          .letter = 't',
          .variable = "VIRTIOFWD_VFIO_VF_TOKEN",
@@ -467,7 +479,7 @@ const char *schema_group_title(enum schema_group group)
 bool schema_is_list(const struct schema_row *row)
 {
 	return row->type == SCHEMA_PINS || row->type == SCHEMA_STATIC_VF ||
-	       row->type == SCHEMA_WORDS;
+	       row->type == SCHEMA_VLANS || row->type == SCHEMA_WORDS;
 }
 
 bool schema_is_string(const struct schema_row *row)

@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "config/address.h"
 #include "config/bond.h"
+#include "config/vlans.h"
 
 /* What the reference calls "the" token. */
 #define DEFAULT_TOKEN "14d63f20-8445-11ea-8900-1f9ce7d5650d"
@@ -539,6 +540,8 @@ int value_apply(struct config *cfg, const struct schema_row *row, const char *te
 		return apply_each(cfg, text, apply_pins, err);
 	case SCHEMA_STATIC_VF:
 		return apply_each(cfg, text, apply_static_vf, err);
+	case SCHEMA_VLANS:
+		return apply_each(cfg, text, vlans_apply, err);
 	case SCHEMA_WORDS:
 		return apply_words(cfg, text, err);
 	default:

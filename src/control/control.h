@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/vlan_set.h"
 #include "datapath/counters.h"
 #include "event/loop.h"
 #include "relay/judge.h"
@@ -147,8 +148,11 @@ struct control_relay {
 	unsigned rss_queues;     /* VF queues that RSS spreads flows over; with has_rss */
 	uint8_t mac[6];          /* of the VF, zeros without one */
 	struct vf_counts counts; /* since the daemon's start, by all VFs that the relay had */
-	bool has_guest_mac;      /* the guest has sent something */
-	uint8_t guest_mac[6];    /* that it uses; of several the VF's, or the one heard last */
+	/* Of a VF that filters by VLAN: those whose frames it receives, and those that its PF
+	 * refused; VLANS_MAX at most each. */
+	struct vlan_set vlans, vlans_refused;
+	bool has_guest_mac;   /* the guest has sent something */
+	uint8_t guest_mac[6]; /* that it uses; of several the VF's, or the one heard last */
 	unsigned bond_mode;
 	unsigned n_members; /* 0 = the device is no bond */
 	struct control_member members[BOND_MEMBERS_MAX];

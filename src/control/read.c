@@ -4,6 +4,7 @@
 #include "control/composition.h"
 #include "datapath/burst.h"
 #include "relay/mac.h"
+#include "relay/trunk.h"
 #include "relay/vf_life.h"
 
 /* --- relays ---------------------------------------------------------------------------------- */
@@ -100,6 +101,7 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->counts = relay->vf_end.past;
 	vf_counts_add(&out->counts, &relay->vf_end.health.counts);
 	out->has_guest_mac = mac_read(relay, out->guest_mac);
+	trunk_read(relay, &out->vlans, &out->vlans_refused);
 	if (!out->has_device)
 		return;
 	device_spec_label(&relay->vf_end.device, out->device_label);
@@ -171,7 +173,7 @@ static void read_lane(const struct control *control, const struct lane_work *wor
 	        .busy_cycles = counter_read(&lane->busy_cycles),
 	        .targets = to_vm ? work->guest_queues : 0,
 	};
-	if (work->run == burst_vm_to_vf)
+	if (work->run == burst_vm_to_vf || work->run == burst_vm_to_vf_vlans)
 		out->targets = 1U << work->vf_queue;
 }
 

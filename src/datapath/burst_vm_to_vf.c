@@ -13,6 +13,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "base/vlan_set.h"
 #include "datapath/backlog.h"
 #include "datapath/burst.h"
 #include "datapath/packets.h"
@@ -97,12 +98,33 @@ static void pad(struct rte_mbuf *pkt)
 		memset(tail, 0, missing);
 }
 
-static bool is_unusual(const struct lane_work *work, struct rte_mbuf *const *pkts, uint32_t n)
+/* Of a runt there may be less than that in the buffer, which the caller has to mind. */
+static inline const struct rte_ether_hdr *header_of(const struct rte_mbuf *pkt)
+{
+	return rte_pktmbuf_mtod(pkt, const struct rte_ether_hdr *);
+}
+
+static inline bool is_unusual(const struct lane_work *work, struct rte_mbuf *const *pkts,
+                              uint32_t n)
 {
 	bool unusual = false;
 
 	for (uint32_t i = 0; i < n; i++)
 		unusual |= pkts[i]->pkt_len < FRAME_MIN || pkts[i]->pkt_len > work->max_frame;
+	return unusual;
+}
+
+/* The same, and whether any frame may have an 802.1Q tag: two answers cost the first one more. */
+static inline bool is_unusual_or_tagged(const struct lane_work *work, struct rte_mbuf *const *pkts,
+                                        uint32_t n, bool *tagged)
+{
+	bool unusual = false, any = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		unusual |= pkts[i]->pkt_len < FRAME_MIN || pkts[i]->pkt_len > work->max_frame;
+		any |= header_of(pkts[i])->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	}
+	*tagged = any;
 	return unusual;
 }
 
@@ -159,7 +181,23 @@ static inline void listen_to(struct lane *lane, const struct rte_mbuf *pkt)
 		learn_address(lane, pkt);
 }
 
-unsigned burst_vm_to_vf(const struct lane_work *work)
+/* Every frame's tag: the one whose VLAN is new may be the only one for a long time. */
+static void hear_vlans(struct vlan_set *vlans, struct rte_mbuf *const *pkts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct rte_ether_hdr *header = header_of(pkts[i]);
+		const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(header + 1);
+
+		if (header->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+		    rte_pktmbuf_data_len(pkts[i]) < sizeof(*header) + sizeof(*tag))
+			continue;
+		unsigned id = rte_be_to_cpu_16(tag->vlan_tci) & VLAN_ID_MASK;
+		if (id >= VLAN_ID_MIN && id <= VLAN_ID_MAX)
+			vlan_set_hear(vlans, id);
+	}
+}
+
+static __rte_always_inline unsigned move_to_vf(const struct lane_work *work, bool vlans)
 {
 	struct rte_mbuf *pkts[LANE_BURST];
 	struct lane *lane = work->lane;
@@ -179,7 +217,9 @@ unsigned burst_vm_to_vf(const struct lane_work *work)
 		return done;
 	done += n;
 
-	bool unusual = is_unusual(work, pkts, n);
+	bool tagged = false;
+	bool unusual =
+	        vlans ? is_unusual_or_tagged(work, pkts, n, &tagged) : is_unusual(work, pkts, n);
 	if (unlikely(unusual))
 		pad_short(pkts, n); /* before it is counted: what comes in goes out or is dropped */
 
@@ -194,12 +234,24 @@ unsigned burst_vm_to_vf(const struct lane_work *work)
 	}
 
 	listen_to(lane, pkts[0]);
+	if (tagged)
+		hear_vlans(work->vlans, pkts, n);
 	uint32_t sent = send_to_vf(work, pkts, n, bytes);
 	if (unlikely(sent < n))
 		backlog_push(&lane->backlog, pkts + sent, n - sent);
 	if (likely(sent > 0))
 		lane->stalled_since = 0;
 	return done;
+}
+
+unsigned burst_vm_to_vf(const struct lane_work *work)
+{
+	return move_to_vf(work, false);
+}
+
+unsigned burst_vm_to_vf_vlans(const struct lane_work *work)
+{
+	return move_to_vf(work, true);
 }
 
 unsigned burst_nobody_to_lacp(const struct lane_work *work)
@@ -212,7 +264,7 @@ unsigned burst_nobody_to_lacp(const struct lane_work *work)
 
 unsigned burst_vm_to_lacp(const struct lane_work *work)
 {
-	unsigned done = burst_vm_to_vf(work);
+	unsigned done = work->vlans != NULL ? burst_vm_to_vf_vlans(work) : burst_vm_to_vf(work);
 
 	burst_nobody_to_lacp(work);
 	return done;

@@ -10,6 +10,8 @@
 #include "datapath/end.h"
 #include "datapath/lane.h"
 
+struct vlan_set;
+
 /* A lane with all that the worker needs to know of its two ends while this plan holds. The first
  * cache line is all that an ordinary pass reads. */
 struct lane_work {
@@ -27,7 +29,10 @@ struct lane_work {
 
 	uint64_t stall_cycles; /* LANE_STALL_MS in cycles */
 	uint32_t guest_queues; /* bit q: a vf_to_vm lane sends to guest queue q; else 0 */
-	bool mergeable;        /* the guest takes frames over several buffers */
+	/* Where a vm_to_vf lane notes the VLANs of the guest's frames, NULL = nobody asks:
+	 * datapath: adds; it outlives the plan */
+	struct vlan_set *vlans;
+	bool mergeable; /* the guest takes frames over several buffers */
 } __rte_cache_aligned;
 
 struct plan {

@@ -29,6 +29,10 @@ static const struct dpdk_harmless lines[] = {
         {"failed to connect: No such file or directory", NULL, LOG_INFO, waits_for_qemu},
         {"failed to connect: Connection refused", NULL, LOG_INFO, waits_for_qemu},
 
+        /* Intel's VF drivers, of each VLAN that their PF does not want. */
+        {"Unable to set VF vlan", NULL, LOG_DEBUG,
+         "the relay's own line says which were refused, and what helps"},
+
         /* A bond passes on to each member what the bond has; turning off is the usual case. */
         {"ailed to disable promiscuous mode for port", not_supported, LOG_DEBUG, not_on},
         {"ailed to disable allmulti mode for port", not_supported, LOG_DEBUG, not_on},

@@ -164,6 +164,13 @@ static void list_lacp_lane(struct planner *planner, struct relay *relay)
 	work->port_id = relay->vf_end.vf.port_id;
 }
 
+static unsigned (*work_to_vf(const struct vf *vf))(const struct lane_work *)
+{
+	if (vf->needs_tx_polls)
+		return burst_vm_to_lacp;
+	return vf->filters_vlans ? burst_vm_to_vf_vlans : burst_vm_to_vf;
+}
+
 static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 {
 	bool has_vf = relay->vf_end.phase == VF_ATTACHED;
@@ -186,7 +193,9 @@ static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 		work->pool = planner->discard_pool;
 		if (!has_vf)
 			continue;
-		work->run = relay->vf_end.vf.needs_tx_polls ? burst_vm_to_lacp : burst_vm_to_vf;
+		if (relay->vf_end.vf.filters_vlans)
+			work->vlans = &relay->lanes.vlans_heard;
+		work->run = work_to_vf(&relay->vf_end.vf);
 		work->to_vf = relay->vf_end.vf.send;
 		work->pool = relay->vf_end.vf.pool;
 		work->port_id = relay->vf_end.vf.port_id;

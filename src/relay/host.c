@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "relay/trunk.h"
 #include "sys/link_watch.h"
 
 /* Events read in one turn of the loop, which has others to serve; the rest waits for the next. */
@@ -120,6 +121,7 @@ bool host_told(struct relay *relay, const struct vf_host *host, enum vf_host_que
 		pf_went_down(relay);
 		return false;
 	}
+	trunk_ask_again(relay);
 	relay->vf_end.vf.host = *host;
 	if (host->incomplete)
 		relay->vf_end.vf.host.mac = before.mac;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/vlan_set.h"
 #include "datapath/lane.h"
 
 #define LANE_UNPLACED (-1)
@@ -14,6 +15,9 @@
 struct lanes {
 	struct lane vf_to_vm[VF_QUEUES_MAX];    /* [VF queue] */
 	struct lane vm_to_vf[GUEST_QUEUES_MAX]; /* [guest queue pair] */
+	/* Of the guest's frames, where the VF filters by VLAN; vm_to_vf lanes: add, control: reads
+	 * and empties (relaxed) */
+	struct vlan_set vlans_heard;
 	/* The rest is written by placement alone: worker index, or LANE_UNPLACED; and the queue
 	 * that the lane sent to when it was placed. */
 	int16_t vf_to_vm_worker[VF_QUEUES_MAX];

@@ -15,6 +15,7 @@
 #include "relay/members.h"
 #include "relay/pairing.h"
 #include "relay/rss.h"
+#include "relay/trunk.h"
 #include "relay/vf_life.h"
 #include "vf/events.h"
 
@@ -179,6 +180,7 @@ void relays_start_static(struct relays *relays)
 void relays_watch(struct relays *relays)
 {
 	mac_start(relays);
+	trunk_start(relays);
 	host_start(relays);
 }
 
@@ -243,6 +245,7 @@ void relays_free(struct relays *relays)
 {
 	relays_forget_waiters(relays);
 	mac_stop(relays);
+	trunk_stop(relays);
 	host_stop(relays);
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
 		lanes_free(&relays->relay[i].lanes);

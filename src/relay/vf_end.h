@@ -21,6 +21,7 @@
 #include "vf/health.h"
 #include "vf/mend.h"
 #include "vf/reception.h"
+#include "vf/vlans.h"
 
 /* --- its states ---------------------------------------------------------------------------- */
 
@@ -158,6 +159,25 @@ struct vf_rss {
 	unsigned vf_queues;  /* by which the VF receives, 0 = all */
 };
 
+/* The guest's VLANs, and what is done about them: relay/trunk.c's. */
+struct vf_trunk {
+	struct job job; /* the device thread's while busy, as are vf and change */
+	struct vf vf;
+	struct vf_vlans_change change; /* in and out */
+
+	bool busy;
+	bool warned;              /* this guest's operator, of what is refused … */
+	bool warned_of_number;    /* … and of how many there are */
+	bool ask_again;           /* for what was refused */
+	unsigned session;         /* the guest's, 0 = nobody is there */
+	struct vlan_set guest;    /* that it uses, less those that were too many */
+	struct vlan_set received; /* that the VF is programmed for … */
+	struct vlan_set refused;  /* … and those that it shall, but its PF does not want */
+	uint64_t refused_ms;      /* when the last was */
+	uint64_t held_ms;         /* when the last guest with VLANs left */
+	uint64_t hold_ms;         /* how long from then on changes wait */
+};
+
 /* What the PF is to be asked with the VF's next health: relay/host.c's. */
 enum vf_host_question {
 	VF_HOST_NO_QUESTION,
@@ -183,6 +203,7 @@ struct vf_end {
 	                                      single device; any thread sets */
 	struct vf_mending mending;
 	struct vf_mac mac;
+	struct vf_trunk trunk;
 	struct vf_rss rss;
 	enum vf_host_question host_question;
 

@@ -346,6 +346,7 @@ static void attach_done(struct job *job)
 	}
 	end->vf = end->job.vf;
 	end->mac.asked = false;
+	end->trunk.received = end->trunk.refused = (struct vlan_set){{0}};
 	end->rss.set_up_for = end->rss.vf_queues = 0;
 	end->last_failure[0] = '\0';
 	memset(&end->health, 0, sizeof(end->health));

@@ -77,6 +77,16 @@ static void member_encode(const struct stats_counters *fields, struct stats_code
 	relay->member_list[index] = out;
 }
 
+/* Returns how many. */
+static size_t vlans_encode(const struct vlan_set *set, uint32_t ids[VLANS_MAX])
+{
+	size_t n = 0;
+
+	for (int id = vlan_set_next(set, -1); id >= 0 && n < VLANS_MAX; id = vlan_set_next(set, id))
+		ids[n++] = (uint32_t)id;
+	return n;
+}
+
 static void bond_encode(const struct stats_counters *fields, struct stats_codec_relay *relay)
 {
 	if (relay->reading.n_members == 0)
@@ -104,6 +114,10 @@ static void vf_encode(const struct stats_counters *fields, struct stats_codec_re
 	relay->vf.mac = mac_encode(reading->mac, relay->mac);
 	relay->vf.has_rss_queues = reading->has_rss;
 	relay->vf.rss_queues = reading->rss_queues;
+	relay->vf.vlan = relay->vlans;
+	relay->vf.n_vlan = vlans_encode(&reading->vlans, relay->vlans);
+	relay->vf.vlan_refused = relay->vlans_refused;
+	relay->vf.n_vlan_refused = vlans_encode(&reading->vlans_refused, relay->vlans_refused);
 	stats_counters_vf(fields, &reading->counts, &relay->vf.base);
 	bond_encode(fields, relay);
 	relay->state.vf = &relay->vf;

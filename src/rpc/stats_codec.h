@@ -23,6 +23,7 @@ struct stats_codec_relay {
 	Virtioforwarder__RelayState__VMtoVF vm_to_vf;
 	Virtioforwarder__RelayState__Member members[BOND_MEMBERS_MAX];
 	Virtioforwarder__RelayState__Member *member_list[BOND_MEMBERS_MAX];
+	uint32_t vlans[VLANS_MAX], vlans_refused[VLANS_MAX];
 	struct control_relay reading;
 	char mac[STATS_CODEC_MAC_MAX], guest_mac[STATS_CODEC_MAC_MAX];
 };

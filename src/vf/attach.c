@@ -17,6 +17,7 @@
 #include "vf/probe.h"
 #include "vf/reception.h"
 #include "vf/rss.h"
+#include "vf/vlans.h"
 
 #define DRAIN_BURST     32
 #define DRAIN_PER_QUEUE 65536 /* a device under fire never runs empty */
@@ -29,6 +30,8 @@ static int start(struct vf *vf, const struct ether_addr *pf_mac, const struct vf
 	int rc = rte_eth_dev_start(vf->port_id);
 	if (rc == 0)
 		rc = vf_reception_open(vf, pf_mac, params->relay_id);
+	if (rc == 0 && vf->filters_vlans)
+		rc = vf_vlans_open(vf);
 	if (rc != 0) {
 		error_set(err, vf->n_members > 0 ? BOND_ERROR_START : VF_ERROR_START,
 		          "%s does not start: %s", vf->spec.name, vf_explain(rc));
@@ -111,6 +114,7 @@ int vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err)
 	for (uint16_t q = 0; q < vf->n_queues; q++)
 		drain_queue(vf, q, leftover);
 
+	vf_vlans_close(vf);
 	vf_reception_restore(vf);
 	int rc = unprobe(vf, err);
 	if (rc < 0)

@@ -20,6 +20,7 @@
 #include "vf/events.h"
 #include "vf/probe.h"
 #include "vf/quirks.h"
+#include "vf/vlans.h"
 
 /* How often the links of members without interrupts are looked at. */
 #define BOND_MONITOR_MS 50
@@ -301,6 +302,7 @@ void bond_renew_reception(const struct vf *vf)
 		(void)rte_eth_allmulticast_disable(vf->port_id);
 		(void)rte_eth_allmulticast_enable(vf->port_id);
 	}
+	vf_vlans_renew(vf);
 }
 
 int bond_active_members(const struct vf *vf, uint16_t ports[BOND_MEMBERS_MAX])

@@ -32,7 +32,7 @@ int bond_check_memory(const struct vf *vf, const struct vf_params *params, struc
 int bond_set_mac(const struct vf *vf, const struct ether_addr *mac);
 
 /* Gives the members anew what the bond receives: its address, promiscuity and multicast, as its
- * mode has it. */
+ * mode has it, and its VLANs. */
 void bond_renew_reception(const struct vf *vf);
 
 /* The ports of the members that the bond uses now. Returns how many, or a negative value. */

@@ -71,6 +71,15 @@ static void choose_queues(struct vf *vf, const struct vf_params *params, struct 
 	}
 }
 
+/* A filter that nobody needs is not switched on: it would keep out what comes without. */
+static void choose_vlans(struct vf *vf, struct setup *setup)
+{
+	vf->filters_vlans = setup->quirks.filters_vlans &&
+	                    (setup->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0;
+	if (vf->filters_vlans)
+		setup->conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+}
+
 /* The longest MTU that the device says it can do, and that we know it can. */
 static uint32_t device_mtu(const struct setup *setup)
 {
@@ -154,6 +163,7 @@ static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
 	           vf->spec.name, vf->mtu, vf_explain(rc));
 	setup->conf.rxmode.offloads = 0;
 	setup->conf.txmode.offloads = 0;
+	choose_vlans(vf, setup);
 	choose_mtu(vf, &ordinary, setup);
 	choose_max_frame(vf, setup);
 	return configure_mtu(vf, setup, err);
@@ -239,6 +249,7 @@ static int try_member(const struct vf *vf, unsigned index, const struct vf_param
 	if (read_info(member, setup, err) < 0)
 		return -1;
 	choose_queues(member, &one_queue, setup);
+	choose_vlans(member, setup);
 	choose_mtu(member, &one_queue, setup);
 	choose_max_frame(member, setup);
 	return configure_mtu(member, setup, err);
@@ -262,6 +273,7 @@ static int merge_members(const struct vf *vf, const struct vf_params *params, st
 		merged.max_frame = RTE_MIN(merged.max_frame, member.max_frame);
 		merged.counts_whole_kb |= single.quirks.counts_whole_kb;
 		merged.no_rss |= single.quirks.no_rss;
+		merged.filters_vlans |= single.quirks.filters_vlans;
 	}
 	setup->quirks = merged;
 	return 0;
@@ -297,6 +309,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 	vf->numa_node = node < 0 ? 0 : node;
 
 	choose_queues(vf, params, &setup);
+	choose_vlans(vf, &setup);
 	choose_mtu(vf, params, &setup);
 	choose_max_frame(vf, &setup);
 	if (configure_mtu(vf, &setup, err) < 0)

@@ -23,19 +23,31 @@ static const struct {
          *
          * Their VFs' drivers drop the PF's answer to a new default address
          * (igbvf_default_mac_addr_set, ixgbevf_set_default_mac_addr), and the VFs are cut off while
-         * their PF is down (seen with igb).
+         * their PF is down (seen with igb). Their PFs always filter by VLAN (likewise).
          */
         {"net_e1000_igb_vf",
          {.counts_whole_kb = true,
           .needs_pf_up = true,
           .hides_refusals = true,
+          .filters_vlans = true,
           /* Linux's igb knows only multicast promiscuity of VFs: igb_set_vf_promisc. */
           .never_promiscuous = true}},
         {"net_e1000", {.counts_whole_kb = true}},
         {"net_igc", {.counts_whole_kb = true}},
-        {"net_ixgbe_vf", {.counts_whole_kb = true, .needs_pf_up = true, .hides_refusals = true}},
+        {"net_ixgbe_vf",
+         {.counts_whole_kb = true,
+          .needs_pf_up = true,
+          .hides_refusals = true,
+          .filters_vlans = true}},
         {"net_ixgbe", {.counts_whole_kb = true}},
+        {"net_txgbe_vf", {.counts_whole_kb = true, .filters_vlans = true}},
         {"net_txgbe", {.counts_whole_kb = true}},
+
+        /* --- other NICs --- */
+
+        {"net_iavf", {.filters_vlans = true}},
+        /* Newer firmware can do without the filter, and older cannot. */
+        {"net_hns3_vf", {.filters_vlans = true}},
 
         /* --- software devices --- */
 

@@ -24,7 +24,9 @@ struct vf_quirks {
 	                           once that is up */
 	bool hides_refusals;    /* setting the default address succeeds even if the PF refuses */
 	bool never_promiscuous; /* its PF's kernel driver lets no VF be, trusted or not */
-	bool many_pfs; /* a bond: which addresses it receives for, its members' PFs decide */
+	bool filters_vlans; /* its PF passes it untagged frames, and tagged ones only of VLANs that
+	                       it has asked for. Others pass all until they are told to filter */
+	bool many_pfs;      /* a bond: which addresses it receives for, its members' PFs decide */
 };
 
 /* The traits of the port's driver; none when the port or its driver is not known. Never NULL. */

@@ -52,6 +52,8 @@ struct vf_member {
 	uint16_t port_id;
 };
 
+struct vf_vlans; /* vf/vlans.c's */
+
 /* What the VF's host has decided about it, as far as its PF is in sight. */
 struct vf_host {
 	unsigned pf_ifindex; /* 0 = not in sight: then nothing else is known */
@@ -78,6 +80,8 @@ struct vf {
 	struct vf_host host;         /* as control heard last */
 	bool mac_by_host;            /* first_mac is not the VF's own choice, but its PF's */
 	bool promiscuous;            /* as far as its driver knows */
+	bool filters_vlans;     /* tagged frames come only of VLANs that it was programmed for */
+	struct vf_vlans *vlans; /* those; NULL unless filters_vlans. The device thread's */
 	bool has_rss;
 	bool one_rx_queue; /* several are set up, but all packets come by one: no RSS, and nothing
 	                      like it */

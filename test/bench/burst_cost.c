@@ -22,6 +22,7 @@
 #include <rte_ethdev.h>
 #include <valgrind/callgrind.h>
 
+#include "base/vlan_set.h"
 #include "datapath/burst.h"
 #include "datapath/end.h"
 #include "datapath/lane.h"
@@ -52,6 +53,7 @@ static const struct variant variants[] = {
         {"burst_vf_to_nobody", burst_vf_to_nobody, LANE_VF_TO_VM, 0, false},
         {"burst_vm_to_vf", burst_vm_to_vf, LANE_VM_TO_VF, 0, false},
         {"burst_vm_to_vf/dpdk", burst_vm_to_vf, LANE_VM_TO_VF, 0, true},
+        {"burst_vm_to_vf_vlans", burst_vm_to_vf_vlans, LANE_VM_TO_VF, 0, false},
         {"burst_vm_to_nobody", burst_vm_to_nobody, LANE_VM_TO_VF, 0, false},
 };
 
@@ -172,6 +174,7 @@ static void vf_install(void)
 /* --- the calls ------------------------------------------------------------------------------- */
 
 static struct lane lane;
+static struct vlan_set vlans_heard;
 
 static int lane_make(const struct variant *variant)
 {
@@ -230,6 +233,7 @@ static int measure(const struct variant *variant, unsigned calls)
 	                         .port_id = PORT,
 	                         .guest_queues = variant->guest_queues,
 	                         .max_frame = RTE_ETHER_MAX_LEN,
+	                         .vlans = &vlans_heard,
 	                         .mergeable = true};
 
 	if (work.guest == NULL || lane_make(variant) < 0) {

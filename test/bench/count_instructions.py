@@ -24,7 +24,8 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.join(ROOT, "build", "bench", "burst_cost")
 FUNCTIONS = ("burst_vf_to_vm", "burst_vf_to_vm/dpdk", "burst_vf_to_vm_spread", "burst_vm_to_vf",
-             "burst_vm_to_vf/dpdk", "burst_vf_to_nobody", "burst_vm_to_nobody")
+             "burst_vm_to_vf/dpdk", "burst_vm_to_vf_vlans", "burst_vf_to_nobody",
+             "burst_vm_to_nobody")
 PACKETS = (0, 1, 32)
 ENDS = ("end_*", "__wrap_rte_pktmbuf_free_bulk", "__wrap_rte_vhost_enqueue_burst",
         "__wrap_rte_vhost_dequeue_burst", "__wrap_rte_vhost_avail_entries")

@@ -113,6 +113,53 @@ def test_the_guests_mac(two_kernels, options):
     assert "MAC address" not in daemon.log_text()
 
 
+TAGS = [100, 0xe000, 0x6ffe]  # VLAN 100, a priority without a VLAN, 4094 with one
+
+# Sends a frame with each of these tags again and again.
+SEND_TAGGED = f"""
+import socket, struct, sys, time
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+    raw.bind((sys.argv[1], 0))
+    while True:
+        for tag in {TAGS}:
+            raw.send(b"\\xff" * 6 + b"\\2\\0\\0\\0\\0\\7" + struct.pack("!HHH", 0x8100, tag, 0x88b5) + bytes(46))
+        time.sleep(0.02)
+"""
+
+# Ends when it has received each. The kernel has the tags beside the frames, in the auxiliary data.
+RECEIVE_TAGGED = f"""
+import socket, struct, sys
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as raw:
+    raw.setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA
+    raw.bind((sys.argv[1], 3))
+    missing = set({TAGS})
+    while missing:
+        frame, data, _, _ = raw.recvmsg(2048, 64)
+        for _, _, value in data:
+            status, tag = struct.unpack_from("=I12xH", value)
+            if status & 16 and frame[12:14] == b"\\x88\\xb5":  # TP_STATUS_VLAN_VALID
+                missing.discard(tag)
+"""
+
+
+def test_tagged_frames(two_kernels):
+    """A tap filters nothing, so there is nothing to do and nothing to say, whatever was named."""
+    daemon, wire, inside = two_kernels("", "--vlans=100;2:7-9")
+    for source, iface, target, end in ((wire, "vf0", inside, "g0"), (inside, "g0", wire, "vf0")):
+        receiver = target.popen("/usr/bin/python3", "-c", RECEIVE_TAGGED, end)
+        sender = source.popen("/usr/bin/python3", "-c", SEND_TAGGED, iface)
+        try:
+            wait_for(lambda: receiver.poll() is not None, 30, "a frame with each tag")  # noqa: B023
+        finally:
+            sender.kill()
+            sender.wait()
+            receiver.kill()
+        assert receiver.wait() == 0
+    assert not daemon.relay(2).vf.vlan and not daemon.relay(2).vf.vlan_refused
+    assert not [name for name in daemon.stats(2) if "vlan" in name]
+    assert "VLAN" not in daemon.log_text()
+
+
 RANDOM_SOURCES = """
 import os, socket, time
 with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:

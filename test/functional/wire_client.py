@@ -194,6 +194,8 @@ RELAY_STATE = {
                 110: ("bond_mode", int),
                 111: ("member[]", message(MEMBER)),
                 120: ("rss_queues", int),
+                121: ("vlan", unpack_varints),
+                122: ("vlan_refused", unpack_varints),
             }
         ),
     ),

@@ -87,6 +87,20 @@ static const struct value_case cases[] = {
         {"enable-tso", "y", yes, NULL},
         {"zero-copy", "y", yes, NULL},
         {"sync-mac", "y", yes, NULL},
+        {"vlans", "5", "0:5 63:5", NULL},
+        {"vlans", "5,100-103;3:7", "0:5,100-103 3:5,7,100-103 63:5,100-103", NULL},
+        {"vlans", "0:1-64 63:4094", "0:1-64 63:4094", NULL},
+        {"vlans", "0:1-65", NULL, "relay 0 would have 65 VLANs"},
+        {"vlans", "1-64;3:70", NULL, "relay 3 would have 65 VLANs"},
+        {"vlans", "64:5", NULL, "not a relay (0 to 63)"},
+        {"vlans", ":5", NULL, "not a relay (0 to 63)"},
+        {"vlans", "3:", NULL, "a number from 1 to 4094"},
+        {"vlans", "0", NULL, "a number from 1 to 4094"},
+        {"vlans", "3:4095", NULL, "a number from 1 to 4094"},
+        {"vlans", "5;;6", NULL, "a number from 1 to 4094"},
+        {"vlans", "9-5", NULL, "write 5-9"},
+        {"vlans", "1:2:3", NULL, "is not expected behind a VLAN"},
+        {"vlans", LONG_VALUE, NULL, "is longer than"},
         {"vfio-vf-token", "0", TOKEN, NULL},
         {"vfio-vf-token", "0123ABCD-0000-0000-0000-0123456789ab",
          "0123ABCD-0000-0000-0000-0123456789ab", NULL},
@@ -230,6 +244,23 @@ static void write_static_vf(FILE *text, const char *before, const struct static_
 	fprintf(text, "=%u", vf->relay_id);
 }
 
+/* The first relay, the last, and those between that differ from the first. */
+static void write_vlans(FILE *text)
+{
+	const char *separator = "";
+
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		const struct vlan_set *set = &rig.cfg.vlans[i];
+		char list[VLAN_SET_TEXT_MAX];
+
+		if (vlan_set_is_empty(set) || (i > 0 && i < RELAYS_MAX - 1 &&
+		                               memcmp(set, &rig.cfg.vlans[0], sizeof(*set)) == 0))
+			continue;
+		fprintf(text, "%s%u:%s", separator, i, vlan_set_format(set, list, sizeof(list)));
+		separator = " ";
+	}
+}
+
 static const char *read_field(const struct schema_row *row, char *out, size_t size)
 {
 	const char *place = (const char *)&rig.cfg + row->offset;
@@ -267,6 +298,9 @@ static const char *read_field(const struct schema_row *row, char *out, size_t si
 	case SCHEMA_STATIC_VF:
 		for (size_t i = 0; i < rig.cfg.n_static_vfs; i++)
 			write_static_vf(text, i > 0 ? " " : "", &rig.cfg.static_vfs[i]);
+		break;
+	case SCHEMA_VLANS:
+		write_vlans(text);
 		break;
 	case SCHEMA_WORDS:
 		for (char **word = rig.cfg.eal_args; word != NULL && *word != NULL; word++)
@@ -407,11 +441,14 @@ START_TEST(has_the_contracts_names)
 	        "VIO4WD_CORE_SCHED_LOG_LEVEL "
 	        "VIO4WD_CORE_SCHED_POLL_INTERVAL VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT "
 	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_SYNC_MAC "
-	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND VIRTIOFWD_OVSDB_IDS ";
-	static const char ours[] = "config no-huge eal max-queues sync-mac check json bind unbind "
-	                           "zmq-group zmq-curve-dir guest-backend core-sched-sensitivity "
-	                           "core-sched-poll-interval core-sched-loglevel "
-	                           "core-sched-global-numa-opt ovsdb-ids ";
+	        "VIRTIOFWD_VLANS "
+	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND "
+	        "VIRTIOFWD_OVSDB_IDS ";
+	static const char ours[] =
+	        "config no-huge eal max-queues sync-mac vlans check json bind unbind "
+	        "zmq-group zmq-curve-dir guest-backend core-sched-sensitivity "
+	        "core-sched-poll-interval core-sched-loglevel "
+	        "core-sched-global-numa-opt ovsdb-ids ";
 	const char *at = options;
 	char name[64];
 	char letter;

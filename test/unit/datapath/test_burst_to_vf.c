@@ -4,6 +4,7 @@
 /* TSAN: also run under the thread sanitizer */
 #include <check.h>
 
+#include "base/vlan_set.h"
 #include "burst_rig.h"
 #include "suite.h"
 
@@ -345,6 +346,103 @@ START_TEST(hears_nothing_of_stumps)
 }
 END_TEST
 
+/* --- which VLANs it hears -------------------------------------------------------------------- */
+
+static struct vlan_set heard;
+
+static struct rte_mbuf *tagged(uint16_t type, uint16_t tag, uint32_t length)
+{
+	struct rte_mbuf *pkt = fake_packet_new(0, guest_tx->next_seq++, length);
+	const uint8_t bytes[] = {(uint8_t)(type >> 8), (uint8_t)type, (uint8_t)(tag >> 8),
+	                         (uint8_t)tag};
+
+	memcpy(rte_pktmbuf_mtod_offset(pkt, char *, 2 * RTE_ETHER_ADDR_LEN), bytes, sizeof(bytes));
+	return pkt;
+}
+
+/* What the guest sends at once, in the order given. */
+static struct rte_mbuf *burst[LANE_BURST];
+static uint16_t burst_length;
+
+static int burst_receive(struct guest *from, uint16_t queue, struct rte_mempool *pool,
+                         struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t length = burst_length;
+
+	(void)from, (void)queue, (void)pool, (void)n;
+	memcpy(pkts, burst, length * sizeof(burst[0]));
+	burst_length = 0;
+	return length;
+}
+
+static void set_up_vlans(void)
+{
+	set_up_to_vf();
+	memset(&heard, 0, sizeof(heard));
+	work.run = burst_vm_to_vf_vlans;
+	work.vlans = &heard;
+	work.from_guest = burst_receive;
+	vf_tx->room = PLENTY;
+	burst_length = 0;
+}
+
+static void expect_heard(const char *text)
+{
+	char found[VLAN_SET_TEXT_MAX];
+
+	pass();
+	ck_assert_str_eq(vlan_set_format(&heard, found, sizeof(found)), text);
+}
+
+START_TEST(hears_the_tag_of_every_frame)
+{
+	for (uint16_t i = 0; i < LANE_BURST; i++)
+		burst[i] = tagged(i == 17 ? 0x8100 : 0x0800, 0x6005, 60);
+	burst_length = LANE_BURST;
+	expect_heard("5");
+	ck_assert_uint_eq(vf_tx->pkts, LANE_BURST);
+	burst[0] = tagged(0x8100, 5, 60);
+	burst[1] = tagged(0x8100, 1, 1500);
+	burst[2] = tagged(0x8100, 0xfffe, 60);
+	burst_length = 3;
+	expect_heard("1,5,4094");
+}
+END_TEST
+
+START_TEST(hears_nothing_that_is_no_vlan)
+{
+	burst[0] = tagged(0x8100, 0xe000, 60); /* a priority */
+	burst[1] = tagged(0x8100, 4095, 60);   /* reserved */
+	burst[2] = tagged(0x88a8, 5, 60);      /* another kind of tag */
+	burst[3] = tagged(0x0800, 5, 60);      /* none */
+	burst[4] = tagged(0x8100, 5, 13);      /* too short for one, and dropped */
+	burst[5] = tagged(0x8100, 5, 60);      /* its first segment is */
+	burst[5]->data_len = 16;
+	burst_length = 6;
+	expect_heard("");
+	ck_assert_uint_eq(lane.counters.dropped_invalid_pkts, 1);
+	ck_assert_uint_eq(vf_tx->pkts, 5);
+}
+END_TEST
+
+START_TEST(hears_no_vlans_unless_asked)
+{
+	work.run = burst_vm_to_vf;
+	burst[0] = tagged(0x8100, 5, 60);
+	burst_length = 1;
+	expect_heard("");
+	work.vlans = NULL;
+	work.run = burst_vm_to_lacp;
+	burst[0] = tagged(0x8100, 5, 60);
+	burst_length = 1;
+	expect_heard("");
+	work.vlans = &heard;
+	burst[0] = tagged(0x8100, 5, 60);
+	burst_length = 1;
+	expect_heard("5");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -366,5 +464,14 @@ int main(void)
 	tcase_add_test(tcase, hears_without_a_vf);
 	tcase_add_test(tcase, hears_nothing_of_stumps);
 	tcase_add_loop_test(tcase, to_vf_always_balances, 0, 20);
-	return suite_main("burst_to_vf", tcase);
+	TCase *vlans = tcase_create("vlans");
+
+	tcase_add_checked_fixture(vlans, set_up_vlans, tear_down);
+	tcase_add_test(vlans, hears_the_tag_of_every_frame);
+	tcase_add_test(vlans, hears_nothing_that_is_no_vlan);
+	tcase_add_test(vlans, hears_no_vlans_unless_asked);
+	Suite *suite = suite_create("burst_to_vf");
+	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, vlans);
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -180,6 +180,12 @@ START_TEST(waiting_for_a_guest_is_no_warning)
 }
 END_TEST
 
+START_TEST(refused_vlans_are_told_by_the_relay)
+{
+	ck_assert_str_eq(shown("igbvf_vlan_filter_set(): Unable to set VF vlan"), "");
+}
+END_TEST
+
 START_TEST(what_is_like_them_stays_an_error)
 {
 	static const char *const lines[] = {
@@ -216,6 +222,7 @@ int main(void)
 	tcase_add_test(tcase, leaves_out_a_flood);
 	tcase_add_test(tcase, leaves_errno_alone);
 	tcase_add_test(tcase, puts_harmless_lines_in_their_place);
+	tcase_add_test(tcase, refused_vlans_are_told_by_the_relay);
 	tcase_add_test(tcase, waiting_for_a_guest_is_no_warning);
 	tcase_add_test(tcase, what_is_like_them_stays_an_error);
 	return suite_main("dpdk_log", tcase);

@@ -473,6 +473,9 @@ START_TEST(stats_of_lanes_and_workers)
 
 	one.has_device = two.has_device = one.has_rss = true;
 	one.rss_queues = 3;
+	vlan_set_add(&one.vlans, 1);
+	vlan_set_add(&one.vlans, 4094);
+	vlan_set_add(&one.vlans_refused, 100);
 	ck_assert_int_eq(stats_codec_init(&codec), 0);
 	stats_codec_begin(&codec);
 	stats_codec_add_worker(&codec, &worker);
@@ -496,6 +499,13 @@ START_TEST(stats_of_lanes_and_workers)
 	ck_assert(response->relay[0]->vf->has_rss_queues &&
 	          !response->relay[1]->vf->has_rss_queues);
 	ck_assert_uint_eq(response->relay[0]->vf->rss_queues, 3);
+	ck_assert_uint_eq(response->relay[0]->vf->n_vlan, 2);
+	ck_assert_uint_eq(response->relay[0]->vf->vlan[0], 1);
+	ck_assert_uint_eq(response->relay[0]->vf->vlan[1], 4094);
+	ck_assert_uint_eq(response->relay[0]->vf->n_vlan_refused, 1);
+	ck_assert_uint_eq(response->relay[0]->vf->vlan_refused[0], 100);
+	ck_assert_uint_eq(response->relay[1]->vf->n_vlan + response->relay[1]->vf->n_vlan_refused,
+	                  0);
 	const Virtioforwarder__RelayState__Lane *lane = response->relay[0]->lane[0];
 	ck_assert_int_eq(lane->direction, VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VF_TO_VM);
 	ck_assert_uint_eq(lane->queue, 2);

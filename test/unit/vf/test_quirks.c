@@ -8,6 +8,8 @@ START_TEST(a_family_and_its_vfs)
 {
 	static const char *const families[][2] = {{"net_e1000_igb", "net_e1000_igb_vf"},
 	                                          {"net_ixgbe", "net_ixgbe_vf"}};
+	static const char *const filters[] = {"net_e1000_igb_vf", "net_ixgbe_vf", "net_txgbe_vf",
+	                                      "net_iavf", "net_hns3_vf"};
 
 	for (int i = 0; i < 2; i++) {
 		const struct vf_quirks *family = vf_quirks_of_driver(families[i][0]);
@@ -16,7 +18,11 @@ START_TEST(a_family_and_its_vfs)
 		ck_assert(family->counts_whole_kb && vf->counts_whole_kb);
 		ck_assert(!family->needs_pf_up && vf->needs_pf_up);
 		ck_assert(!family->hides_refusals && vf->hides_refusals);
+		ck_assert(!family->filters_vlans); /* it filters nothing unless it is told to */
 	}
+	for (int i = 0; i < 5; i++)
+		ck_assert(vf_quirks_of_driver(filters[i])->filters_vlans);
+	ck_assert(vf_quirks_of_driver("net_txgbe_vf")->counts_whole_kb);
 	ck_assert(vf_quirks_of_driver("net_e1000_igb_vf")->never_promiscuous);
 	ck_assert(!vf_quirks_of_driver("net_ixgbe_vf")->never_promiscuous);
 	ck_assert(vf_quirks_of_driver("net_e1000_em")->counts_whole_kb);
@@ -43,12 +49,13 @@ static void expect_none(const struct vf_quirks *quirks)
 	ck_assert(!quirks->counts_whole_kb && !quirks->makes_any_size && !quirks->no_rss);
 	ck_assert(!quirks->spreads_by_itself && !quirks->loses_link_changes);
 	ck_assert(!quirks->needs_pf_up && !quirks->hides_refusals);
-	ck_assert(!quirks->never_promiscuous && !quirks->many_pfs);
+	ck_assert(!quirks->never_promiscuous && !quirks->many_pfs && !quirks->filters_vlans);
 }
 
 START_TEST(all_others_have_none)
 {
-	expect_none(vf_quirks_of_driver("net_iavf"));
+	expect_none(vf_quirks_of_driver("net_ena"));
+	expect_none(vf_quirks_of_driver("net_hns3"));
 	expect_none(vf_quirks_of_driver("mlx5_pci"));
 	expect_none(vf_quirks_of_driver("net_ta"));
 	expect_none(vf_quirks_of_driver(""));

@@ -208,6 +208,8 @@ START_TEST(jumbo_frames_are_scattered)
 	ck_assert_uint_eq(vf.max_frame, 9022);
 	ck_assert_int_eq(rte_eth_dev_conf_get(vf.port_id, &conf), 0);
 	ck_assert_uint_ne(conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER, 0);
+	ck_assert_uint_eq(conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER, 0);
+	ck_assert(!vf.filters_vlans && vf.vlans == NULL);
 	ck_assert_uint_ne(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS, 0);
 	ck_assert_uint_eq(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, 0);
 	ck_assert_uint_eq(rte_pktmbuf_data_room_size(vf.pool), POOL_MBUF_SIZE);
