@@ -6,6 +6,7 @@ An igb VF takes the bond's MAC address, the first member's, only if its PF trust
 import pytest
 
 from rig import wait_for
+from vlans import add_vlan, expect_both_ways, reach, wait_received
 
 FLAVOUR = "numa"
 ROUND_ROBIN, ACTIVE_BACKUP, BALANCE = range(3)
@@ -117,6 +118,30 @@ def test_failover(vm, daemon, bonded, fail, mend):
     comes_back(one)
     one.finish_clean()
     assert not daemon.log_has("relay 0 was reset"), daemon.log_tail()
+
+
+def test_vlans(vm, daemon, kernel_guest, members):
+    """What the guest has used is programmed into each member: the one that takes over knows it."""
+    slaves = ",".join(f"slave={vf.address}" for vf in members)
+    daemon.start(f"--add-pci-vf=net_bonding0,mode={ACTIVE_BACKUP},{slaves}=0")
+    one = kernel_guest("guest0", daemon.socket_path(0), members[0], "10.0.0.10")
+    wait_for(lambda: active(daemon) == [True, True], 30, "both members active")
+    peers = [nic.peer for nic in vm.nics]
+    try:
+        for peer in peers:
+            add_vlan(peer, peer.iface, 100, 1)
+        add_vlan(one, "g0", 100, 10)
+        reach(one, 100)
+        wait_received(daemon, [100])
+        expect_both_ways(one, peers[0], 100)
+        fail_link(vm)
+        wait_for(lambda: active(daemon) == [False, True], 20, "the first member left")
+        one.sh("ip neigh flush dev vlan100")
+        reach(one, 100)
+        expect_both_ways(one, peers[1], 100)
+    finally:
+        for peer in peers:
+            peer.sh("ip link del vlan100 2>/dev/null || :")
 
 
 def test_all_links_down(vm, daemon, bonded):
