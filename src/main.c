@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "config/eal_args.h"
 #include "config/help.h"
 #include "config/load.h"
+#include "config/runtime_dir.h"
 #include "control/control.h"
 #include "dpdk/env.h"
 #include "event/loop.h"
@@ -27,6 +27,7 @@
 #include "rpc/rpc.h"
 #include "sys/affinity.h"
 #include "sys/background.h"
+#include "sys/memlock.h"
 #include "sys/notify.h"
 #include "sys/open_files.h"
 #include "sys/pid_file.h"
@@ -131,14 +132,6 @@ static int take_pid_file(struct error *err)
 	return daemon_state.pid_fd < 0 ? daemon_state.pid_fd : 0;
 }
 
-/* A short name that is the same at each start of this instance and differs from the others'. */
-static void name_instance(char *out, size_t size)
-{
-	const char *path = daemon_state.pid_path;
-
-	snprintf(out, size, PROGRAM "-%08x", hash_fold(hash_bytes(HASH_START, path, strlen(path))));
-}
-
 /* EAL would only print its usage. With --lcores the lcores' CPUs are its own to find fault with. */
 static int check_cpus(const struct config *config, struct error *err)
 {
@@ -167,17 +160,19 @@ static int check_cpus(const struct config *config, struct error *err)
 
 static int start_dpdk(struct error *err)
 {
-	char instance[sizeof(PROGRAM) + 16];
+	char instance[RUNTIME_DIR_INSTANCE_MAX];
 	char **args;
 	int argc, rc;
 
 	if (check_cpus(&daemon_state.config, err) < 0)
 		return -err->code;
-	name_instance(instance, sizeof(instance));
+	runtime_dir_name_instance(&daemon_state.config, instance);
 	args = eal_args_make(&daemon_state.config, instance, &argc, err);
 	if (args == NULL)
 		return -err->code;
 	rc = dpdk_env_start(argc, args, daemon_state.config.log_level, err);
+	if (rc < 0)
+		preflight_explain_start(&daemon_state.config, err);
 	daemon_state.eal_args = args;
 	return rc;
 }
@@ -187,7 +182,8 @@ static int start(struct error *err)
 	if (block_signals() < 0)
 		return error_set(err, errno, "signals cannot be set up: %s", strerror(errno));
 	open_files_prepare();
-	if (take_pid_file(err) < 0)
+	memlock_prepare();
+	if (preflight_allow_start(&daemon_state.config, warn, err) < 0 || take_pid_file(err) < 0)
 		return -err->code;
 	/* Sockets are for their owner and group; each is given its own mode besides. */
 	umask(0007);

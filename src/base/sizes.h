@@ -20,6 +20,8 @@
 
 #define SIZES_POOL_FIXED_BYTES (UINT64_C(1) << 20) /* tables of a pool, beside its mbufs */
 
+#define SIZES_MEMSEG_BYTES 48 /* of DPDK's table of its memory, for each page */
+
 /* What may hold mbufs of one pool at once. */
 struct sizes_pool {
 	unsigned queues;      /* VF queues, rx and tx alike */

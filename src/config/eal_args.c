@@ -13,7 +13,8 @@
 
 /* Without hugepages EAL takes its memory at once, but as address space only: pages are touched as
  * pools are made. Enough for 64 relays of one queue. */
-#define NO_HUGE_MB 2048
+#define NO_HUGE_MB     2048
+#define EAL_NO_HUGE_MB 64 /* EAL's own choice */
 
 #define ARGS_MAX 300 /* ours and --eal's (EAL_WORDS_MAX) */
 
@@ -36,6 +37,26 @@ bool eal_args_have(const struct config *cfg, const char *argument)
 			return true;
 	}
 	return false;
+}
+
+const char *eal_args_value(const struct config *cfg, const char *argument)
+{
+	size_t len = strlen(argument);
+	const char *value = NULL;
+
+	for (size_t i = 0; cfg->eal_args != NULL && cfg->eal_args[i] != NULL; i++) {
+		const char *word = cfg->eal_args[i];
+
+		if (strncmp(word, argument, len) != 0)
+			continue;
+		if (word[len] == '\0' && cfg->eal_args[i + 1] != NULL)
+			value = cfg->eal_args[i + 1];
+		else if (argument[1] != '-' && word[len] != '\0')
+			value = word + len;
+		else if (word[len] == '=')
+			value = word + len + 1;
+	}
+	return value;
 }
 
 int eal_args_check(const struct config *cfg, struct error *err)
@@ -106,6 +127,15 @@ static bool is_hugetlbfs(const char *directory)
 	return statfs(directory, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC;
 }
 
+const char *eal_args_huge_dir(const struct config *cfg)
+{
+	if (cfg->no_huge || eal_args_have(cfg, "--in-memory"))
+		return NULL;
+	if (eal_args_have(cfg, "--huge-dir"))
+		return eal_args_value(cfg, "--huge-dir");
+	return cfg->huge_dir_given || is_hugetlbfs(cfg->huge_dir) ? cfg->huge_dir : "";
+}
+
 /* EAL would only say that it found no hugepage information. */
 static int check_huge_dir(const struct config *cfg, struct error *err)
 {
@@ -119,6 +149,17 @@ static int check_huge_dir(const struct config *cfg, struct error *err)
 	        cfg->huge_dir, cfg->huge_dir);
 }
 
+static bool says_how_much(const struct config *cfg)
+{
+	return eal_args_have(cfg, "-m") || eal_args_have(cfg, "--socket-mem") ||
+	       eal_args_have(cfg, "--numa-mem");
+}
+
+unsigned eal_args_no_huge_mb(const struct config *cfg)
+{
+	return says_how_much(cfg) ? EAL_NO_HUGE_MB : NO_HUGE_MB;
+}
+
 static void add_memory(struct list *list, const struct config *cfg)
 {
 	if (cfg->no_huge) {
@@ -126,8 +167,7 @@ static void add_memory(struct list *list, const struct config *cfg)
 			add(list, "--no-huge");
 		if (!eal_args_have(cfg, "--iova-mode"))
 			add(list, "--iova-mode=va");
-		if (!eal_args_have(cfg, "-m") && !eal_args_have(cfg, "--socket-mem") &&
-		    !eal_args_have(cfg, "--numa-mem")) {
+		if (!says_how_much(cfg)) {
 			add(list, "-m");
 			add(list, "%d", NO_HUGE_MB);
 		}

@@ -12,6 +12,17 @@
  * attached. */
 bool eal_args_have(const struct config *cfg, const char *argument);
 
+/* The value that --eal gives it: "2" of "-m 2", "-m2", "--file-prefix=2" and "--file-prefix 2"; the
+ * last one, or NULL. */
+const char *eal_args_value(const struct config *cfg, const char *argument);
+
+/* MB that EAL takes without hugepages when --eal's -m says nothing. */
+unsigned eal_args_no_huge_mb(const struct config *cfg);
+
+/* The directory of the hugetlbfs that EAL is told to use; "": it chooses one; NULL: it uses none.
+ */
+const char *eal_args_huge_dir(const struct config *cfg);
+
 /* Refuses what could only be misunderstood. 0 or -EINVAL with err. */
 int eal_args_check(const struct config *cfg, struct error *err);
 

@@ -12,16 +12,20 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_memory.h>
 #include <rte_version.h>
 
 #include "base/device_spec.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/sizes.h"
 #include "dpdk/log.h"
 
 /* What base says of DPDK without knowing it. */
 _Static_assert(DEVICE_NAME_MAX == RTE_DEV_NAME_MAX_LEN,
                "EAL's device names fit ours, and ours EAL's");
+_Static_assert(sizeof(struct rte_memseg) == SIZES_MEMSEG_BYTES,
+               "a page of memory has so large an entry in EAL's table");
 _Static_assert(LCORES_MAX <= RTE_MAX_LCORE, "EAL knows each lcore that we admit");
 
 void dpdk_env_set_log_level(int syslog_level)
@@ -54,11 +58,13 @@ int dpdk_env_start(int argc, char *argv[], int syslog_level, struct error *err)
 	free(copy);
 	if (rc < 0)
 		return error_set(err, rte_errno > 0 ? rte_errno : EIO,
-		                 "DPDK does not start (%s); its own lines in the log say why. "
+		                 "DPDK does not start%s%s%s; its own lines in the log say why. "
 		                 "Without hugepages use --no-huge; another instance, or one that "
 		                 "is still stopping, needs its own "
 		                 "--pid-path",
-		                 rte_strerror(rte_errno));
+		                 rte_errno > 0 ? " (" : "",
+		                 rte_errno > 0 ? rte_strerror(rte_errno) : "",
+		                 rte_errno > 0 ? ")" : "");
 	dpdk_env_set_log_level(syslog_level);
 	return 0;
 }

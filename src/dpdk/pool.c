@@ -11,6 +11,8 @@
 
 #include "base/log.h"
 #include "datapath/lane.h"
+#include "sys/hugepages.h"
+#include "sys/sysfs.h"
 
 #define DISCARD_POOL_MBUFS 1023
 
@@ -63,22 +65,23 @@ struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, 
 		return pool;
 
 	int code = rte_errno != 0 ? rte_errno : ENOMEM;
-	if (code != ENOMEM)
+	if (code != ENOMEM) {
 		error_set(err, code, "cannot make a pool of %u packet buffers: %s", n,
 		          rte_strerror(code));
-	else if (no_huge)
-		error_set(err, code,
-		          "no memory left for %u packet buffers of %u bytes: give DPDK more, as in "
-		          "--eal '-m 1024'",
-		          n, POOL_MBUF_SIZE);
-	else
-		error_set(
-		        err, code,
-		        "no hugepages left on NUMA node %d for %u packet buffers of %u bytes: "
-		        "reserve more (/sys/devices/system/node/node%d/hugepages), or set up fewer "
-		        "VF queues (--max-queues)",
-		        params->node, n, POOL_MBUF_SIZE, params->node);
+		return NULL;
+	}
+	pool_explain(no_huge, params->huge_dir, params->node, sizes_pool_bytes(n), err);
+	error_prefix(err, "no memory left for %u packet buffers of %u bytes: ", n, POOL_MBUF_SIZE);
 	return NULL;
+}
+
+void pool_explain(bool no_huge, const char *huge_dir, int node, uint64_t bytes, struct error *err)
+{
+	if (no_huge)
+		error_set(err, ENOMEM, "give DPDK more, as in --eal '-m 1024'");
+	else
+		(void)hugepages_explain(SYSFS_ROOT, "/proc", huge_dir, node < 0 ? 0 : node, bytes,
+		                        err);
 }
 
 struct rte_mempool *pool_discard_create(int node)

@@ -30,6 +30,7 @@ struct pool_params {
 	uint16_t backlog;     /* packets that a lane may hold back */
 	uint16_t frame_mbufs; /* mbufs of the longest frame */
 	uint16_t n_workers;   /* that may keep mbufs in their caches */
+	const char *huge_dir; /* of the hugepages, as config's eal_args_huge_dir has it */
 };
 
 /* How many mbufs such a pool has. */
@@ -37,6 +38,10 @@ unsigned pool_size(const struct pool_params *params);
 
 /* NULL with err (its text alone; a code is the caller's business) when memory runs out. */
 struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, struct error *err);
+
+/* What it means that DPDK had no memory for so many bytes on that node, and what to do, as err's
+ * text: looked into before there is a remedy. Device thread. */
+void pool_explain(bool no_huge, const char *huge_dir, int node, uint64_t bytes, struct error *err);
 
 /* A pool without caches, to read and drop what guests send while there is no VF. NULL when memory
  * runs out. */

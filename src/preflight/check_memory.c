@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <mntent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,120 +11,29 @@
 #include "base/parse.h"
 #include "config/eal_args.h"
 #include "preflight/needs.h"
+#include "sys/hugepages.h"
 #include "sys/sysfs.h"
 #include "sys/topology.h"
 
 #define MB (UINT64_C(1) << 20)
 
-#define EAL_BYTES  (8 * MB) /* DPDK's own, and the pool for guests without a VF */
-#define MAPS_BASE  4096     /* mappings without hugepages: libraries, threads, guests' memory */
-#define MOUNTS_MAX 64
+#define EAL_BYTES (8 * MB) /* DPDK's own, and the pool for guests without a VF */
+#define MAPS_BASE 4096     /* mappings without hugepages: libraries, threads, guests' memory */
 
 /* --- mounts --------------------------------------------------------------------------------- */
 
-struct mount {
-	char directory[PATH_MAX];
-	uint64_t page_bytes;
-	bool read_only;
-};
-
-/* "2M", "1G", "2048K" or bytes; 0 when it is none of them. */
-static uint64_t size_parse(const char *text, size_t len)
-{
-	char digits[24];
-	uint64_t value;
-	unsigned shift = 0;
-
-	if (len > 0 && strchr("kKmMgG", text[len - 1]) != NULL)
-		shift = strchr("kK", text[--len]) != NULL ? 10
-		        : strchr("mM", text[len]) != NULL ? 20
-		                                          : 30;
-	snprintf(digits, sizeof(digits), "%.*s", (int)len, text);
-	return parse_u64(digits, 0, UINT64_MAX >> shift, &value) == 0 ? value << shift : 0;
-}
-
-/* Of mounts that name none. */
-static uint64_t default_page_bytes(const char *proc)
-{
-	char path[PATH_MAX], line[128];
-	unsigned long long kb = 0;
-	int n = snprintf(path, sizeof(path), "%s/meminfo", proc);
-	FILE *file = n > 0 && (size_t)n < sizeof(path) ? fopen(path, "re") : NULL;
-
-	while (file != NULL && kb == 0 && fgets(line, sizeof(line), file) != NULL)
-		(void)sscanf(line, "Hugepagesize: %llu kB", &kb);
-	if (file != NULL)
-		fclose(file);
-	return kb * 1024;
-}
-
-static void mount_fill(struct mount *mount, const struct mntent *entry, const char *proc)
-{
-	const char *size = strstr(entry->mnt_opts, "pagesize=");
-
-	(void)string_copy(mount->directory, sizeof(mount->directory), entry->mnt_dir);
-	mount->read_only = hasmntopt(entry, "ro") != NULL;
-	mount->page_bytes = 0;
-	if (size != NULL) {
-		size += strlen("pagesize=");
-		mount->page_bytes = size_parse(size, strcspn(size, ","));
-	}
-	if (mount->page_bytes == 0)
-		mount->page_bytes = default_page_bytes(proc);
-}
-
-/* The hugetlbfs mounts, in their order; an array to be freed, NULL when there are none. */
-static struct mount *mounts_read(const char *proc, size_t *count)
-{
-	char path[PATH_MAX], text[4096];
-	struct mntent entry;
-	int n = snprintf(path, sizeof(path), "%s/self/mounts", proc);
-	FILE *file = n > 0 && (size_t)n < sizeof(path) ? setmntent(path, "re") : NULL;
-	struct mount *mounts = NULL;
-
-	*count = 0;
-	while (file != NULL && *count < MOUNTS_MAX &&
-	       getmntent_r(file, &entry, text, sizeof(text)) != NULL) {
-		struct mount *more;
-
-		if (strcmp(entry.mnt_type, "hugetlbfs") != 0)
-			continue;
-		more = reallocarray(mounts, *count + 1, sizeof(*mounts));
-		if (more == NULL)
-			break;
-		mounts = more;
-		mount_fill(&mounts[(*count)++], &entry, proc);
-	}
-	if (file != NULL)
-		endmntent(file);
-	return mounts;
-}
-
-/* The directory that the configuration names, links resolved; "" when DPDK is to choose. */
+/* The directory that DPDK is told to use, links resolved; "" when it is to choose. */
 static void wanted_directory(const struct config *config, char out[PATH_MAX])
 {
-	char *real = config->huge_dir_given ? realpath(config->huge_dir, NULL) : NULL;
+	const char *wanted = eal_args_huge_dir(config);
+	char *real = wanted != NULL && wanted[0] != '\0' ? realpath(wanted, NULL) : NULL;
 
-	out[0] = '\0';
-	if (config->huge_dir_given)
-		(void)string_copy(out, PATH_MAX, real != NULL ? real : config->huge_dir);
+	(void)string_copy(out, PATH_MAX, real != NULL ? real : wanted != NULL ? wanted : "");
 	free(real);
 }
 
-/* The last mount that counts: it covers earlier ones at the same place. */
-static const struct mount *mount_find(const struct mount *mounts, size_t count, const char *wanted)
-{
-	for (size_t i = count; i-- > 0;) {
-		size_t len = strlen(mounts[i].directory);
-
-		if (wanted[0] == '\0' || (strncmp(wanted, mounts[i].directory, len) == 0 &&
-		                          (wanted[len] == '\0' || wanted[len] == '/')))
-			return &mounts[i];
-	}
-	return NULL;
-}
-
-static void report_not_mounted(struct picture *p, const char *wanted, const struct mount *other)
+static void report_not_mounted(struct picture *p, const char *wanted,
+                               const struct hugepages_mount *other)
 {
 	struct finding *finding = report_add(p->report, FINDING_ERROR, "hugepages.not_mounted");
 	const char *directory = wanted[0] != '\0' ? wanted : "/dev/hugepages";
@@ -147,8 +55,8 @@ static void report_not_mounted(struct picture *p, const char *wanted, const stru
 }
 
 /* DPDK locks the directory once for each page size that it finds mounted on it. */
-static void check_twice(struct picture *p, const struct mount *mounts, size_t count,
-                        const struct mount *used)
+static void check_twice(struct picture *p, const struct hugepages_mount *mounts, size_t count,
+                        const struct hugepages_mount *used)
 {
 	size_t times = 0;
 	bool sizes_differ = false;
@@ -175,9 +83,10 @@ static void check_twice(struct picture *p, const struct mount *mounts, size_t co
 	        "umount %s until one is left (boot options and fstab may each mount one), or "
 	        "mount at another place and name it with --huge-dir",
 	        used->directory);
+	finding->refuses = sizes_differ;
 }
 
-static void check_mount_access(struct picture *p, const struct mount *mount)
+static void check_mount_access(struct picture *p, const struct hugepages_mount *mount)
 {
 	char culprit[FINDING_TEXT_MAX / 2];
 	int rc = picture_self_access(p, mount->directory, W_OK | X_OK, culprit, sizeof(culprit));
@@ -199,29 +108,9 @@ static void check_mount_access(struct picture *p, const struct mount *mount)
 
 /* --- pages ---------------------------------------------------------------------------------- */
 
-/* -1: nobody knows. node -1: the whole machine. */
-static int64_t pages_read(const struct picture *p, int node, uint64_t page_bytes, const char *name)
-{
-	unsigned long long kb = (unsigned long long)(page_bytes / 1024);
-	int64_t value;
-	int rc = node < 0 ? sysfs_read_number(&value, p->place->sysfs,
-	                                      "kernel/mm/hugepages/hugepages-%llukB/%s", kb, name)
-	                  : sysfs_read_number(&value, p->place->sysfs,
-	                                      "devices/system/node/node%d/hugepages/"
-	                                      "hugepages-%llukB/%s",
-	                                      node, kb, name);
-
-	return rc < 0 ? -1 : value;
-}
-
 static uint64_t free_bytes(const struct picture *p, int node, uint64_t page_bytes)
 {
-	int64_t pages = pages_read(p, node, page_bytes, "free_hugepages");
-
-	/* A machine without NUMA in its sysfs. */
-	if (pages < 0 && node == 0)
-		pages = pages_read(p, -1, page_bytes, "free_hugepages");
-	return pages > 0 ? (uint64_t)pages * page_bytes : 0;
+	return hugepages_free_bytes(p->place->sysfs, node, page_bytes);
 }
 
 /* Pages that hold so much. */
@@ -325,6 +214,37 @@ static void check_pages(struct picture *p, uint64_t page_bytes)
 		check_node(p, (int)node, page_bytes);
 }
 
+/* --- limits ------------------------------------------------------------------------------------
+ */
+
+/* Pages may be free and yet not for us. */
+static void check_mount_limits(struct picture *p, const struct hugepages_mount *mount,
+                               uint64_t page_bytes)
+{
+	const uint64_t least = EAL_BYTES + needs_relay_bytes(p->config, 1);
+	uint64_t each = needs_relay_bytes(p->config, needs_queues(p->config));
+	uint64_t all = EAL_BYTES + p->config->n_static_vfs * each;
+	struct hugepages_room room;
+	struct error what, remedy;
+
+	hugepages_look(p->place->sysfs, p->place->proc, mount, page_bytes, &room);
+	enum hugepages_lack lack = hugepages_judge(&room, least, &what, &remedy);
+	bool none = lack != HUGEPAGES_ENOUGH;
+	if (!none)
+		lack = hugepages_judge(&room, all, &what, &remedy);
+	if (lack != HUGEPAGES_MOUNT && lack != HUGEPAGES_CGROUP)
+		return;
+	struct finding *finding = report_add(p->report, none ? FINDING_ERROR : FINDING_WARNING,
+	                                     lack == HUGEPAGES_MOUNT ? "hugepages.mount_limit"
+	                                                             : "hugepages.cgroup_limit");
+	finding_what(finding, "%s", what.text);
+	finding_why(finding, none ? "that is less than the first relay takes, however many "
+	                            "hugepages are free"
+	                          : "VFs beyond that are refused, however many hugepages are "
+	                            "free");
+	finding_remedy(finding, "%s", remedy.text);
+}
+
 /* --- mappings ------------------------------------------------------------------------------- */
 
 /* Each hugepage is a mapping of its own. --legacy-mem maps all there are, twice for a moment. */
@@ -333,7 +253,7 @@ static void check_maps(struct picture *p, uint64_t page_bytes)
 	uint64_t relays = p->config->n_static_vfs > 0 ? p->config->n_static_vfs : RELAYS_MAX;
 	uint64_t bytes = relays * needs_relay_bytes(p->config, needs_queues(p->config)) + EAL_BYTES;
 	uint64_t wanted = MAPS_BASE + pages_for(bytes, page_bytes);
-	int64_t limit, reserved = pages_read(p, -1, page_bytes, "nr_hugepages");
+	int64_t limit, reserved = hugepages_count(p->place->sysfs, -1, page_bytes, "nr_hugepages");
 
 	if (eal_args_have(p->config, "--legacy-mem") && reserved > 0)
 		wanted = MAPS_BASE + 2 * (uint64_t)reserved;
@@ -353,25 +273,27 @@ static void check_maps(struct picture *p, uint64_t page_bytes)
 void check_memory(struct picture *p)
 {
 	char wanted[PATH_MAX];
-	const struct mount *used;
-	struct mount *mounts;
+	const struct hugepages_mount *used;
+	struct hugepages_mount *mounts;
 	size_t count;
 
 	/* What --eal says about memory is the operator's own business. */
 	if (p->config->no_huge || eal_args_have(p->config, "--huge-dir"))
 		return;
-	mounts = mounts_read(p->place->proc, &count);
+	mounts = hugepages_mounts(p->place->proc, &count);
 	wanted_directory(p->config, wanted);
-	used = mount_find(mounts, count, wanted);
+	used = hugepages_mount_find(mounts, count, wanted);
 	if (eal_args_have(p->config, "--in-memory")) {
-		check_pages(p, default_page_bytes(p->place->proc));
+		check_pages(p, hugepages_default_bytes(p->place->proc));
+		check_mount_limits(p, NULL, hugepages_default_bytes(p->place->proc));
 	} else if (used == NULL) {
-		report_not_mounted(p, wanted, mount_find(mounts, count, ""));
-		check_pages(p, default_page_bytes(p->place->proc));
+		report_not_mounted(p, wanted, hugepages_mount_find(mounts, count, ""));
+		check_pages(p, hugepages_default_bytes(p->place->proc));
 	} else {
 		check_twice(p, mounts, count, used);
 		check_mount_access(p, used);
 		check_pages(p, used->page_bytes);
+		check_mount_limits(p, used, used->page_bytes);
 		if (used->page_bytes > 0)
 			check_maps(p, used->page_bytes);
 	}

@@ -138,7 +138,7 @@ static void check_open_files(struct picture *p)
 }
 
 /* vfio pins what a device may reach, on its user's account. */
-static void check_memlock(struct picture *p)
+void check_memlock(struct picture *p)
 {
 	uint64_t limit = limit_read(p, "Max locked memory"), wanted;
 	unsigned with_vfio = 0;
@@ -166,5 +166,4 @@ void check_process(struct picture *p)
 		check_endpoints(p);
 	}
 	check_open_files(p);
-	check_memlock(p);
 }

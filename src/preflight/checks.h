@@ -7,6 +7,8 @@
 #include "preflight/picture.h"
 
 void check_process(struct picture *p);
+void check_memlock(struct picture *p);
+void check_rooms(struct picture *p);
 void check_cpus(struct picture *p);
 void check_memory(struct picture *p);
 void check_devices(struct picture *p);

@@ -16,6 +16,7 @@ enum finding_severity {
 
 struct finding {
 	enum finding_severity severity;
+	bool refuses;   /* DPDK would be killed for it, or hang: the start refuses as well */
 	const char *id; /* "hugepages.none": never changes, for scripts; a literal */
 	char what[FINDING_TEXT_MAX];
 	char why[FINDING_TEXT_MAX];

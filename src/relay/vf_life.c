@@ -14,8 +14,10 @@
 #include "base/clock.h"
 #include "base/container_of.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "base/sizes.h"
 #include "config/config.h"
+#include "config/eal_args.h"
 
 #define VF_QUEUES_DEFAULT 4
 
@@ -82,6 +84,7 @@ struct vf_params vf_life_params(struct relay *relay)
 	        .backlog = LANE_BACKLOG_VF_TO_VM,
 	        .n_workers = (uint16_t)workers,
 	        .no_huge = config->no_huge,
+	        .huge_dir = eal_args_huge_dir(config),
 	        .bond = &relay->vf_end.bond,
 	        .partial =
 	                relay->vf_end.wish == VF_WISH_KEEP || relay->vf_end.wish == VF_WISH_AWAIT,
@@ -245,6 +248,16 @@ static bool node_is_acceptable(const struct relay *relay, struct error *err)
 	return !relays->config->same_numa;
 }
 
+/* Of a reason what comes after the device's name, which the log has in front. */
+static const char *reason_alone(const struct vf_end *end, const char *why)
+{
+	size_t len = strlen(end->device.name);
+
+	return strncmp(why, end->device.name, len) == 0 && string_starts_with(why + len, ": ")
+	               ? why + len + 2
+	               : why;
+}
+
 /* Once for each reason: it may stay away for good. */
 static void log_absence(struct relay *relay, const char *why)
 {
@@ -255,14 +268,14 @@ static void log_absence(struct relay *relay, const char *why)
 	snprintf(end->last_failure, sizeof(end->last_failure), "%s", why);
 	if (awaited && first)
 		log_err("relay %u: %s: %s; it is taken when it is there", relay->id,
-		        end->device.name, why);
+		        end->device.name, reason_alone(end, why));
 	else if (end->origin == VF_ORIGIN_RESTORED && first)
 		log_err("relay %u: %s, which a client had added before the restart: %s; it is "
 		        "tried again and again until it works or is removed",
-		        relay->id, end->device.name, why);
+		        relay->id, end->device.name, reason_alone(end, why));
 	else
 		log_write(same ? LOG_DEBUG : LOG_INFO, "relay %u: %s is not %s yet: %s", relay->id,
-		          end->device.name, awaited ? "there" : "back", why);
+		          end->device.name, awaited ? "there" : "back", reason_alone(end, why));
 }
 
 static void on_next_trial(void *context)
@@ -286,7 +299,7 @@ static void try_again(struct relay *relay)
 
 	end->trials_left--;
 	log_info("relay %u: %s is busy, and tried again: %s", relay->id, end->device.name,
-	         end->job.err.text);
+	         reason_alone(end, end->job.err.text));
 	loop_timer_start(relay->relays->loop, &end->retry, ATTACH_PAUSE_MS, on_next_trial, relay);
 }
 
@@ -307,7 +320,7 @@ static void attach_failed(struct relay *relay)
 		log_absence(relay, end->job.err.text);
 	else /* OVSDB's side tries again and again, and tells what is new. */
 		log_write(end->origin == VF_ORIGIN_OVSDB ? LOG_DEBUG : LOG_ERR, "relay %u: %s: %s",
-		          relay->id, end->device.name, end->job.err.text);
+		          relay->id, end->device.name, reason_alone(end, end->job.err.text));
 	enum vf_action action = take(relay, VF_EVENT_ATTACH_FAILED);
 	answer_failed_attach(relay);
 	if (action == VF_ACTION_END)

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "dpdk/compat.h"
+#include "dpdk/pool.h"
 #include "vf/dpdk_mac.h"
 #include "vf/events.h"
 #include "vf/probe.h"
@@ -28,6 +29,7 @@
 /* The PMD's own packets in 802.3ad: frames of 124 bytes from small pools, one for each member. */
 #define LACP_MBUF_SIZE  (RTE_PKTMBUF_HEADROOM + 128)
 #define LACP_POOL_CACHE 32
+#define LACP_BYTES      (UINT64_C(2) << 20) /* some, for each member */
 
 /* Fills err with an enum vf_error. Evaluates to -1. */
 #define refuse(err, code, ...) (error_set((err), (code), __VA_ARGS__), -1)
@@ -269,10 +271,12 @@ int bond_check_memory(const struct vf *vf, const struct vf_params *params, struc
 		rte_mempool_free(pools[i]);
 	if (n == vf->n_members)
 		return 0;
-	return refuse(err, BOND_ERROR_CONFIGURE,
-	              "%s: not enough memory for 802.3ad, which takes some 2 MB a member: reserve "
-	              "more hugepages, or without them give DPDK more, as in --eal '-m 1024'",
-	              vf->spec.name);
+	pool_explain(params->no_huge, params->huge_dir, vf->numa_node,
+	             (vf->n_members - n) * LACP_BYTES, err);
+	error_prefix(err, "%s: not enough memory for 802.3ad, which takes some 2 MB a member: ",
+	             vf->spec.name);
+	err->code = BOND_ERROR_CONFIGURE;
+	return -1;
 }
 
 /* The ordinary call leaves the members as they are. */

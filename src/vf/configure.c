@@ -12,7 +12,8 @@
 #include "dpdk/pool.h"
 #include "vf/quirks.h"
 
-#define VLAN_TAGS_LEN 8 /* two of them */
+#define VLAN_TAGS_LEN 8                     /* two of them */
+#define RING_BYTES    (UINT64_C(256) << 10) /* a queue's ring and what its driver notes beside it */
 #define RSS_WANTED    (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
 /* What the steps of vf_configure hand on to each other. */
@@ -183,6 +184,7 @@ static int make_pool(struct vf *vf, const struct vf_params *params, struct setup
 	        .backlog = params->backlog,
 	        .frame_mbufs = setup->frame_mbufs,
 	        .n_workers = params->n_workers,
+	        .huge_dir = params->huge_dir,
 	};
 
 	vf->pool = pool_create(&pool, params->no_huge, err);
@@ -191,6 +193,21 @@ static int make_pool(struct vf *vf, const struct vf_params *params, struct setup
 	error_prefix(err, "%s: ", vf->spec.name);
 	err->code = VF_ERROR_NO_MEMPOOL;
 	return -1;
+}
+
+/* A queue that could not be set up, for err. Rings are some 100 KB, which may take a page. */
+static int refuse_queue(const struct vf *vf, const struct vf_params *params, const char *direction,
+                        uint16_t queue, uint16_t descriptors, int rc, struct error *err)
+{
+	struct error why;
+
+	error_set(&why, -rc, "%s", vf_explain(rc));
+	if (rc == -ENOMEM)
+		pool_explain(params->no_huge, params->huge_dir, vf->numa_node, RING_BYTES, &why);
+	return refuse(err, direction[0] == 'r' ? VF_ERROR_RX_QUEUE : VF_ERROR_TX_QUEUE,
+	              "%s: %s queue %u with %u descriptors cannot be set up: %s%s", vf->spec.name,
+	              direction, queue, descriptors, rc == -ENOMEM ? "no memory left: " : "",
+	              why.text);
 }
 
 static int setup_queues(const struct vf *vf, const struct vf_params *params,
@@ -209,17 +226,13 @@ static int setup_queues(const struct vf *vf, const struct vf_params *params,
 		int rc = rte_eth_rx_queue_setup(vf->port_id, q, setup->rxd, node, &rx, vf->pool);
 
 		if (rc != 0)
-			return refuse(err, VF_ERROR_RX_QUEUE,
-			              "%s: rx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->rxd, vf_explain(rc));
+			return refuse_queue(vf, params, "rx", q, setup->rxd, rc, err);
 	}
 	for (uint16_t q = 0; q < vf->n_queues; q++) {
 		int rc = rte_eth_tx_queue_setup(vf->port_id, q, setup->txd, node, &tx);
 
 		if (rc != 0)
-			return refuse(err, VF_ERROR_TX_QUEUE,
-			              "%s: tx queue %u with %u descriptors cannot be set up: %s",
-			              vf->spec.name, q, setup->txd, vf_explain(rc));
+			return refuse_queue(vf, params, "tx", q, setup->txd, rc, err);
 	}
 	return 0;
 }

@@ -42,6 +42,7 @@ struct vf_params {
 	uint16_t backlog;    /* packets a vf_to_vm lane may hold back */
 	uint16_t n_workers;  /* for the pool's size: workers that may cache mbufs */
 	bool no_huge;
+	const char *huge_dir; /* of the hugepages, as config's eal_args_huge_dir has it */
 	/* NULL or without members: a single device. Read during the call only. */
 	const struct bond_spec *bond;
 	bool partial; /* a bond some of whose members are not there is better than none */

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 
+import mounts
 import patience
 import wire_client as wire
 from patience import BINARY, ROOT, Within, wait_for
@@ -57,6 +58,7 @@ class Daemon:
         self.log_path = os.path.join(directory, "daemon.log")
         self.process = None
         self.options = []
+        self.mounts = []  # of its own, as mounts.py has them
         self.preexec = None  # called in the process before it becomes the daemon
         self.cpus, self.lcores, self.memory = "1", lcores(1, 2), 512
         self._stats = None
@@ -68,7 +70,7 @@ class Daemon:
 
     def command(self, *options):
         prefix = ["ip", "netns", "exec", self.netns] if self.netns else []
-        return prefix + [
+        return prefix + mounts.private(self.mounts) + [
             BINARY,
             "--nodaemon",
             "--no-huge",

@@ -209,6 +209,49 @@ START_TEST(knows_what_is_given)
 }
 END_TEST
 
+static const struct {
+	const char *eal, *argument, *value;
+} values[] = {
+        {"--eal=-m 512", "-m", "512"},
+        {"--eal=-m512", "-m", "512"},
+        {"--eal=-m 512 -m 64", "-m", "64"},
+        {"--eal=-n 4", "-m", NULL},
+        {"--eal=-n 4 -m", "-m", NULL},
+        {"--eal=--file-prefix=one", "--file-prefix", "one"},
+        {"--eal=--file-prefix one", "--file-prefix", "one"},
+        {"--eal=--file-prefixes=one", "--file-prefix", NULL},
+        {"--eal=--huge-dir=/a --huge-dir /b", "--huge-dir", "/b"},
+};
+
+START_TEST(values_are_read_as_eal_reads_them)
+{
+	LOAD("-C1", values[_i].eal);
+	const char *value = eal_args_value(&rig.cfg, values[_i].argument);
+	if (values[_i].value == NULL)
+		ck_assert_ptr_null(value);
+	else
+		ck_assert_str_eq(value, values[_i].value);
+}
+END_TEST
+
+START_TEST(the_hugetlbfs_that_eal_uses)
+{
+	mounted = NULL;
+	LOAD("-C1");
+	ck_assert_str_eq(eal_args_huge_dir(&rig.cfg), "");
+	mounted = "/mnt/huge";
+	ck_assert_str_eq(eal_args_huge_dir(&rig.cfg), "/mnt/huge");
+	LOAD("-C1", "--huge-dir=/elsewhere");
+	ck_assert_str_eq(eal_args_huge_dir(&rig.cfg), "/elsewhere");
+	LOAD("-C1", "--eal=--huge-dir=/third");
+	ck_assert_str_eq(eal_args_huge_dir(&rig.cfg), "/third");
+	LOAD("-C1", "--eal=--in-memory");
+	ck_assert_ptr_null(eal_args_huge_dir(&rig.cfg));
+	LOAD("-C1", "--no-huge");
+	ck_assert_ptr_null(eal_args_huge_dir(&rig.cfg));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -222,5 +265,8 @@ int main(void)
 	tcase_add_test(tcase, passes_the_rest);
 	tcase_add_test(tcase, takes_as_many_words_as_it_admits);
 	tcase_add_test(tcase, knows_what_is_given);
+	tcase_add_loop_test(tcase, values_are_read_as_eal_reads_them, 0,
+	                    sizeof(values) / sizeof(values[0]));
+	tcase_add_test(tcase, the_hugetlbfs_that_eal_uses);
 	return suite_main("eal_args", tcase);
 }

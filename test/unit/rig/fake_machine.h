@@ -104,6 +104,10 @@ static inline void set_up(void)
 	tree_file("huge/.keep", "");
 	tree_file("run/.keep", "");
 	tree_file("sockets/.keep", "");
+	/* DPDK's own */
+	tree_file("runtime/.keep", "");
+	ck_assert_int_eq(chmod(tree_path("runtime"), 0777), 0);
+	setenv("RUNTIME_DIRECTORY", tree_path("runtime"), 1);
 	/* mkdtemp's is for nobody else */
 	ck_assert_int_eq(chmod(tree_root, 0755), 0);
 	add_pci();
