@@ -1,4 +1,4 @@
-/* File descriptors: plenty of them, and accept4 that survives their end. See open_files.h.
+/* File descriptors: plenty of them, and calls that survive their end. See open_files.h.
  */
 #include "sys/open_files.h"
 
@@ -11,18 +11,21 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/poll_anyhow.h"
 
 /* 64 guests with 32 queue pairs each hold a few thousand descriptors, the clients of the endpoints
  * as many. */
 #define OPEN_FILES_WANTED 524288
 #define OPEN_FILES_NEEDED 16384
 #define CLIENT_SOCKETS    8
+#define NAP_MS            10
 
 /* The process has one table of descriptors, and accept4 no argument to bring along what it needs:
  * hence this. limit and the sockets are written by one thread and read by any. */
@@ -88,7 +91,7 @@ unsigned open_files_left(void)
 	return used < limit ? limit - used : 0;
 }
 
-/* --- accept4 ------------------------------------------------------------------------------- */
+/* --- accept ------------------------------------------------------------------------------- */
 
 void open_files_limit_clients(int listening_fd)
 {
@@ -110,10 +113,19 @@ void open_files_forget(int listening_fd)
 	}
 }
 
+/* Somebody may have lowered it since the start. */
+static unsigned limit_now(void)
+{
+	unsigned prepared = atomic_load_explicit(&open_files.limit, memory_order_relaxed);
+	unsigned now = open_files_limit();
+
+	return now < prepared ? now : prepared;
+}
+
 /* Descriptors are given out from the lowest on, so the number tells how many there are at least. */
 static bool is_beyond_clients(int listening_fd, int fd)
 {
-	unsigned limit = atomic_load_explicit(&open_files.limit, memory_order_relaxed);
+	unsigned limit = limit_now();
 
 	if (limit == 0 || (unsigned)fd < limit - limit / 4)
 		return false;
@@ -124,28 +136,56 @@ static bool is_beyond_clients(int listening_fd, int fd)
 	return false;
 }
 
+/* Gives the reserve away for what comes of call(argument), and takes a new one as soon as there is
+ * one: what is let go has the lowest number, which a lowered limit still allows. -1 when there is
+ * no reserve either. */
+static int spare_use(int (*call)(int argument), int argument)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&open_files.spare_lock);
+	if (open_files.spare < 0)
+		open_files.spare = spare_open();
+	if (open_files.spare >= 0) {
+		close(open_files.spare);
+		fd = call(argument);
+		open_files.spare = spare_open();
+	}
+	pthread_mutex_unlock(&open_files.spare_lock);
+	return fd;
+}
+
 static int accept_call(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
 	return (int)syscall(SYS_accept4, fd, address, length, flags);
 }
 
+static int accept_and_drop(int listening_fd)
+{
+	int fd = accept_call(listening_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
 /* Left in the queue it would have its listener turn in circles. */
 static void newcomer_drop(int listening_fd)
 {
+	static struct log_limit limit = LOG_LIMIT(60000, 1);
 	struct pollfd queue = {.fd = listening_fd, .events = POLLIN};
 
-	pthread_mutex_lock(&open_files.spare_lock);
-	if (open_files.spare < 0)
-		open_files.spare = spare_open();
-	if (open_files.spare >= 0 && poll(&queue, 1, 0) == 1) {
-		close(open_files.spare);
-		int fd = accept_call(listening_fd, NULL, NULL, SOCK_CLOEXEC);
-
-		if (fd >= 0)
-			close(fd);
-		open_files.spare = spare_open();
-	}
-	pthread_mutex_unlock(&open_files.spare_lock);
+	if (poll(&queue, 1, 0) != 1)
+		return;
+	log_write_limited(&limit, LOG_WARNING,
+	                  "no file descriptor is left (%u may be open): clients and guests that "
+	                  "come now are turned away; raise the limit (LimitNOFILE= of the "
+	                  "service, prlimit --nofile)",
+	                  open_files_limit());
+	/* Under a limit of 0 nobody can be let go, so the circles are at least slow ones. */
+	if (spare_use(accept_and_drop, listening_fd) < 0)
+		(void)poll(NULL, 0, NAP_MS);
 }
 
 /* In place of libc's; ECONNABORTED is what every listener has to expect. */
@@ -162,4 +202,28 @@ int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 		errno = ECONNABORTED;
 	}
 	return accepted;
+}
+
+int accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return accept4(fd, address, length, 0);
+}
+
+/* --- epoll_create --------------------------------------------------------------------------- */
+
+static int epoll_create_call(int flags)
+{
+	return (int)syscall(SYS_epoll_create1, flags);
+}
+
+/* In place of libc's: DPDK's interrupt thread closes its epoll descriptor and makes another one
+ * whenever a device comes or goes, and panics if it cannot. */
+int epoll_create(int size)
+{
+	if (size <= 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	int fd = epoll_create_call(0);
+	return fd < 0 && errno == EMFILE ? spare_use(epoll_create_call, 0) : fd;
 }

@@ -1,7 +1,9 @@
-/* File descriptors: plenty of them, and what happens when they run out all the same. libzmq aborts
- * the process when accept4 has none left for it, and others turn in circles; so the accept4 of this
- * program is ours (a program's own function comes before libc's, for libraries too), and drops the
- * newcomer instead. Any thread, but for what is said at a function.
+/* File descriptors: plenty of them, and what happens when they run out all the same, or somebody
+ * lowers the limit while the daemon runs. libzmq aborts the process when accept4 has none left for
+ * it, the vhost library turns in circles with accept, and DPDK's interrupt thread panics when it
+ * cannot have another epoll descriptor. So these three of this program are ours (a program's own
+ * function comes before libc's, for libraries too): they drop the newcomer, or give the reserve
+ * away. poll is in poll_anyhow.h. Any thread, but for what is said at a function.
  */
 #ifndef SYS_OPEN_FILES_H
 #define SYS_OPEN_FILES_H

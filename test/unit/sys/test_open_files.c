@@ -1,9 +1,10 @@
-/* accept4 at the end of the descriptors. */
+/* accept4, accept and epoll_create at the end of the descriptors. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -130,6 +131,83 @@ START_TEST(the_last_quarter_is_not_for_clients)
 }
 END_TEST
 
+/* As the vhost library calls it. */
+START_TEST(accept_drops_newcomers_too)
+{
+	int client = client_connect(), fd = accept(rig.listener, NULL, NULL);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), 0);
+	ck_assert(!is_hung_up(client));
+	client = client_connect();
+	fill(1);
+	while (open("/dev/null", O_RDONLY) >= 0)
+		;
+	ck_assert_int_eq(accept(rig.listener, NULL, NULL), -1);
+	ck_assert_int_eq(errno, ECONNABORTED);
+	ck_assert(is_hung_up(client));
+	close_range(3 + LIMIT / 2, LIMIT, 0);
+}
+END_TEST
+
+/* Lowered under what is open: whoever comes is let go all the same, without the reserve's number
+ * being lost. */
+START_TEST(a_limit_that_falls)
+{
+	struct rlimit limit = {rig.listener + 4, LIMIT};
+	int client;
+
+	fill(4);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(open_files_limit(), rig.listener + 4);
+	ck_assert_uint_eq(open_files_left(), 0);
+	limit.rlim_cur = LIMIT;
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		client = client_connect();
+		limit.rlim_cur = rig.listener + 4;
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		limit.rlim_cur = LIMIT;
+		ck_assert_int_eq(accept4(rig.listener, NULL, NULL, 0), -1);
+		ck_assert_int_eq(errno, ECONNABORTED);
+		ck_assert(is_hung_up(client));
+	}
+	/* Of one that allows nothing at all the newcomer stays, and nothing breaks. */
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	client = client_connect();
+	limit.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(accept4(rig.listener, NULL, NULL, 0), -1);
+	ck_assert_int_eq(errno, ECONNABORTED);
+	limit.rlim_cur = LIMIT;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert(!is_hung_up(client));
+	close_range(LIMIT / 2, LIMIT, 0);
+	ck_assert_int_ge(accept4(rig.listener, NULL, NULL, 0), 0);
+}
+END_TEST
+
+/* DPDK's interrupt thread closes the one that it has before it makes the next. */
+START_TEST(epoll_descriptors_take_the_reserve)
+{
+	int fd = epoll_create(1);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(epoll_create(0), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	while (open("/dev/null", O_RDONLY) >= 0)
+		;
+	int second = epoll_create(1);
+	ck_assert_int_ge(second, 0);
+	ck_assert_int_eq(epoll_create(1), -1);
+	ck_assert_int_eq(errno, EMFILE);
+	close(fd);
+	fd = epoll_create(1);
+	ck_assert_int_ge(fd, 0);
+	close_range(LIMIT / 2, LIMIT, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("open_files");
@@ -140,6 +218,9 @@ int main(void)
 	tcase_add_test(tcase, connections_are_accepted);
 	tcase_add_test(tcase, without_descriptors_newcomers_are_dropped);
 	tcase_add_test(tcase, the_last_quarter_is_not_for_clients);
+	tcase_add_test(tcase, accept_drops_newcomers_too);
+	tcase_add_test(tcase, a_limit_that_falls);
+	tcase_add_test(tcase, epoll_descriptors_take_the_reserve);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite, CK_FORK); /* each has its own limit of descriptors */
 }
