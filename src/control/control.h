@@ -151,8 +151,10 @@ struct control_relay {
 	/* Of a VF that filters by VLAN: those whose frames it receives, and those that its PF
 	 * refused; VLANS_MAX at most each. */
 	struct vlan_set vlans, vlans_refused;
-	bool has_guest_mac;   /* the guest has sent something */
-	uint8_t guest_mac[6]; /* that it uses; of several the VF's, or the one heard last */
+	const char *guest_trouble; /* why no guest comes by the socket, in client mode; NULL:
+	                            * nothing known of */
+	bool has_guest_mac;        /* the guest has sent something */
+	uint8_t guest_mac[6];      /* that it uses; of several the VF's, or the one heard last */
 	unsigned bond_mode;
 	unsigned n_members; /* 0 = the device is no bond */
 	struct control_member members[BOND_MEMBERS_MAX];

@@ -3,6 +3,7 @@
 
 #include "control/composition.h"
 #include "datapath/burst.h"
+#include "relay/guest_watch.h"
 #include "relay/mac.h"
 #include "relay/trunk.h"
 #include "relay/vf_life.h"
@@ -100,6 +101,7 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->guest_queues = (unsigned)__builtin_popcount(relay->guest_end.guest.tx_queues);
 	out->counts = relay->vf_end.past;
 	vf_counts_add(&out->counts, &relay->vf_end.health.counts);
+	out->guest_trouble = guest_watch_explain(relay);
 	out->has_guest_mac = mac_read(relay, out->guest_mac);
 	trunk_read(relay, &out->vlans, &out->vlans_refused);
 	if (!out->has_device)

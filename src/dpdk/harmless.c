@@ -25,9 +25,10 @@ static const struct dpdk_harmless lines[] = {
         {"Disabling rte flow support", NULL, LOG_DEBUG, no_flow_rules},
 
         /* The vhost library as a client: the guest has not been started, or has ended and left its
-         * socket. Other errors, a permission that is missing for one, are worth a warning. */
-        {"failed to connect: No such file or directory", NULL, LOG_INFO, waits_for_qemu},
-        {"failed to connect: Connection refused", NULL, LOG_INFO, waits_for_qemu},
+         * socket. relay/guest_watch.c says once what is there. Other errors, a permission that is
+         * missing for one, are worth a warning. */
+        {"failed to connect: No such file or directory", NULL, LOG_DEBUG, waits_for_qemu},
+        {"failed to connect: Connection refused", NULL, LOG_DEBUG, waits_for_qemu},
 
         /* Intel's VF drivers, of each VLAN that their PF does not want. */
         {"Unable to set VF vlan", NULL, LOG_DEBUG,

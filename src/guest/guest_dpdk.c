@@ -482,6 +482,7 @@ static void dpdk_read(unsigned relay_id, struct guest_state *out)
 	memset(out, 0, sizeof(*out));
 	out->numa_node = -1;
 	out->sessions = atomic_load(&slot->sessions);
+	out->front_end = atomic_load(&slot->connection) >= 0;
 	if (atomic_load_explicit(&slot->vid, memory_order_acquire) < 0)
 		return;
 	out->connected = true;

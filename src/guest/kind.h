@@ -29,6 +29,7 @@ struct guest_params {
 };
 
 struct guest_state {
+	bool front_end;     /* somebody is connected to the socket, set up or not */
 	bool connected;     /* a front end is connected and its driver has set up queue pair 0 */
 	uint32_t rx_queues; /* bit q: the guest receives on pair q; one that pauses is there */
 	uint32_t tx_queues; /* bit q: the guest sends on pair q; likewise */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "event/job.h"
 #include "guest/guest.h"
+#include "sys/unix_peer.h"
 
 enum guest_phase {
 	GUEST_CLOSED,
@@ -59,6 +60,7 @@ struct guest_end {
 	enum guest_phase phase;
 	char path[GUEST_PATH_MAX]; /* of the socket; "" while there is none to be */
 	struct guest_state guest;  /* nobody is there unless GUEST_OPEN */
+	enum unix_peer peer, seen; /* at the path, in client mode: found twice, and last */
 	struct guest_job job;      /* the guest thread's while opening or closing */
 	struct log_limit log;      /* a guest can come and go as fast as it likes */
 };

@@ -21,6 +21,7 @@
 #include "relay/lanes.h"
 #include "relay/pair.h"
 #include "relay/vf_end.h"
+#include "sys/unix_peer.h"
 
 struct config;
 struct relays;
@@ -59,6 +60,18 @@ struct relay_reports {
 	void (*socket_closed)(struct relay *relay);
 };
 
+/* Looks at the sockets that QEMU serves; see guest_watch.h. */
+struct guest_watch {
+	struct loop_timer timer;
+	struct job job; /* the guest thread's while a look is under way, with `looks` */
+	struct {
+		char path[GUEST_PATH_MAX]; /* "": not looked at */
+		enum unix_peer peer;
+	} looks[RELAYS_MAX];
+	struct guest_state guest; /* a reading */
+	bool told;                /* how many wait for QEMU */
+};
+
 struct relays {
 	/* These outlive the relays. */
 	const struct config *config;
@@ -76,6 +89,7 @@ struct relays {
 	int link_fd;                      /* link_watch.h's, -1 = none */
 	struct log_limit link_log;        /* for what was lost of it */
 	struct loop_timer mac_timer, trunk_timer;
+	struct guest_watch guest_watch;
 
 	int event_fd;                  /* eventfd: there are guest_events or lost_events */
 	_Atomic uint64_t guest_events; /* bit r: relay r's guest has changed; any thread sets */

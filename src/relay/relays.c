@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "relay/guest_life.h"
+#include "relay/guest_watch.h"
 #include "relay/host.h"
 #include "relay/mac.h"
 #include "relay/members.h"
@@ -181,6 +182,7 @@ void relays_watch(struct relays *relays)
 {
 	mac_start(relays);
 	trunk_start(relays);
+	guest_watch_start(relays);
 	host_start(relays);
 }
 
@@ -246,6 +248,7 @@ void relays_free(struct relays *relays)
 	relays_forget_waiters(relays);
 	mac_stop(relays);
 	trunk_stop(relays);
+	guest_watch_stop(relays);
 	host_stop(relays);
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
 		lanes_free(&relays->relay[i].lanes);

@@ -55,6 +55,7 @@ static void vhost_encode(struct stats_codec_relay *relay)
 	relay->vhost.vhost_socket_name = (char *)relay->reading.vhost_socket;
 	relay->vhost.has_queues = true;
 	relay->vhost.queues = relay->reading.guest_queues;
+	relay->vhost.trouble = (char *)(uintptr_t)relay->reading.guest_trouble;
 	if (relay->reading.has_guest_mac)
 		relay->vhost.mac = mac_encode(relay->reading.guest_mac, relay->guest_mac);
 	relay->state.vhost = &relay->vhost;

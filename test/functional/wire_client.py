@@ -176,7 +176,7 @@ RELAY_STATE = {
     3: ("ident", text),
     4: ("cpu", message({1: ("vf_to_vm", signed), 2: ("vm_to_vf", signed)})),
     5: ("vhost", message({1: ("vhost_socket_name", text), 100: ("queues", int),
-                          101: ("mac", text)})),
+                          101: ("mac", text), 102: ("trouble", text)})),
     6: (
         "vf",
         message(

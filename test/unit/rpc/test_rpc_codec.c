@@ -356,6 +356,7 @@ START_TEST(stats_of_a_busy_relay)
 	reading.vf_queues = 4;
 	reading.guest_queues = 2;
 	memcpy(reading.mac, "\x02\x00\x00\xab\xcd\xef", 6);
+	reading.guest_trouble = "the socket is stale";
 	reading.has_guest_mac = true;
 	memcpy(reading.guest_mac, "\x52\x54\x00\x01\x02\x0f", 6);
 	reading.counts = (struct vf_counts){
@@ -407,6 +408,7 @@ START_TEST(stats_of_a_busy_relay)
 	ck_assert_str_eq(relay->vf->pci_addr_str, "0000:05:08.1");
 	ck_assert_str_eq(relay->vf->mac, "02:00:00:ab:cd:ef");
 	ck_assert_str_eq(relay->vhost->mac, "52:54:00:01:02:0f");
+	ck_assert_str_eq(relay->vhost->trouble, "the socket is stale");
 	ck_assert(relay->vf->link_up);
 	ck_assert_uint_eq(relay->vf->link_speed_mbps, 25000);
 	ck_assert_uint_eq(relay->vf->mtu, 9000);
