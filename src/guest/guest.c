@@ -15,6 +15,10 @@ static const struct guest_kind *const kinds[] = {&guest_kind_dpdk};
 /* guest_init: wo, all else: ro. Before that, one of whom nothing is open yet. */
 static const struct guest_kind *chosen = &guest_kind_dpdk;
 
+/* Of the sockets that are open and that we serve. The guest thread's while it opens or closes one,
+ * else the control thread's. */
+static struct socket_name socket_names[RELAYS_MAX];
+
 static int refuse_kind(const char *kind, struct error *err)
 {
 	char names[128] = "";
@@ -50,7 +54,25 @@ struct guest *guest_get(unsigned relay_id)
 
 int guest_open(const struct guest_params *params, struct error *err)
 {
-	return chosen->open(params, err);
+	int rc = chosen->open(params, err);
+
+	/* A socket that is gone already will be seen to be. */
+	if (rc == 0 && !params->client)
+		(void)socket_name_hold(&socket_names[params->relay_id], params->path,
+		                       params->makes_directory);
+	return rc;
+}
+
+enum socket_name_state guest_look(unsigned relay_id, bool in_use, struct error *err)
+{
+	return socket_name_look(&socket_names[relay_id], in_use, err);
+}
+
+int guest_reopen(const struct guest_params *params, struct error *err)
+{
+	guest_refuse(params->relay_id);
+	guest_close(params->relay_id);
+	return guest_open(params, err);
 }
 
 void guest_refuse(unsigned relay_id)
@@ -60,12 +82,18 @@ void guest_refuse(unsigned relay_id)
 
 void guest_close(unsigned relay_id)
 {
+	struct socket_name *name = &socket_names[relay_id];
+
+	/* DPDK's library unlinks whatever stands there. */
+	socket_name_guard(name);
 	chosen->close(relay_id);
+	socket_name_unguard(name);
+	socket_name_remove(name);
 }
 
 void guest_unlink(unsigned relay_id)
 {
-	chosen->unlink(relay_id);
+	socket_name_unlink(&socket_names[relay_id]);
 }
 
 void guest_read(unsigned relay_id, struct guest_state *out)

@@ -11,6 +11,7 @@
 #define GUEST_GUEST_H
 
 #include "guest/kind.h"
+#include "sys/socket_name.h"
 
 /* Once, before the first guest_open; kind names who serves the guests ("dpdk"). workers and context
  * outlive the process's last guest. 0, or -EINVAL with err naming the kinds that there are. */
@@ -24,6 +25,15 @@ struct guest *guest_get(unsigned relay_id);
  * there), or another errno. */
 int guest_open(const struct guest_params *params, struct error *err);
 
+/* How the name of a socket that we serve is (see socket_name.h, where err is explained too), and
+ * what can be done for it without disturbing anybody; in_use: somebody is connected. LOST: a
+ * guest_reopen is due. Control thread, between an open and what follows it. */
+enum socket_name_state guest_look(unsigned relay_id, bool in_use, struct error *err);
+
+/* Closes what is open and opens it anew: for a socket to which nobody is connected and nobody can
+ * connect. As guest_open; when it fails all is closed. Guest thread. */
+int guest_reopen(const struct guest_params *params, struct error *err);
+
 /* From here on no front end is admitted to this relay, and for the lanes the one that is there is
  * gone: burst operations answer END_GONE. Does not wait. Control thread. */
 void guest_refuse(unsigned relay_id);
@@ -32,7 +42,7 @@ void guest_refuse(unsigned relay_id);
 void guest_close(unsigned relay_id);
 
 /* Takes the name of a socket that we serve away at once, for a quick shutdown; guest_close is
- * still due. Control thread. */
+ * still due. Control thread, when nothing of the relay's is under way on the guest thread. */
 void guest_unlink(unsigned relay_id);
 
 /* A consistent reading. Control thread. */

@@ -16,7 +16,6 @@
 #include <linux/virtio_ring.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
@@ -466,14 +465,6 @@ static int dpdk_open(const struct guest_params *params, struct error *err)
 	return 0;
 }
 
-static void dpdk_unlink(unsigned relay_id)
-{
-	struct vhost_guest *slot = &backend.slots[relay_id];
-
-	if (atomic_load(&slot->phase) != SLOT_CLOSED && !slot->client)
-		unlink(slot->path);
-}
-
 static void dpdk_read(unsigned relay_id, struct guest_state *out)
 {
 	struct vhost_guest *slot = &backend.slots[relay_id];
@@ -504,6 +495,5 @@ const struct guest_kind guest_kind_dpdk = {
         .open = dpdk_open,
         .refuse = dpdk_refuse,
         .close = dpdk_close,
-        .unlink = dpdk_unlink,
         .read = dpdk_read,
 };

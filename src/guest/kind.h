@@ -23,6 +23,7 @@ struct guest_params {
 	unsigned relay_id;
 	char path[GUEST_PATH_MAX]; /* of the vhost-user socket */
 	bool client;               /* connect, and reconnect for ever; else serve */
+	bool makes_directory;      /* of a socket we serve: its directory is ours to make */
 	bool mrgbuf;               /* offer VIRTIO_NET_F_MRG_RXBUF */
 	uid_t owner;               /* of a socket we serve; (uid_t)-1 = leave */
 	gid_t group;               /* (gid_t)-1 = leave */
@@ -57,7 +58,6 @@ struct guest_kind {
 	int (*open)(const struct guest_params *params, struct error *err);
 	void (*refuse)(unsigned relay_id);
 	void (*close)(unsigned relay_id);
-	void (*unlink)(unsigned relay_id);
 	void (*read)(unsigned relay_id, struct guest_state *out);
 };
 

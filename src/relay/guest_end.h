@@ -56,6 +56,16 @@ struct guest_job {
 	int rc;
 };
 
+/* What somebody else has done to the socket's file, and what is done about it: relay/sockets.c's.
+ */
+struct guest_file {
+	struct guest_job job;              /* the guest thread's while busy */
+	bool busy;                         /* it is opened anew */
+	enum socket_name_state state;      /* as was said last */
+	char last_failure[ERROR_TEXT_MAX]; /* likewise, of SOCKET_NAME_FAILED */
+	struct log_limit log;              /* anybody may take a file away as often as he likes */
+};
+
 struct guest_end {
 	enum guest_phase phase;
 	char path[GUEST_PATH_MAX]; /* of the socket; "" while there is none to be */
@@ -63,6 +73,7 @@ struct guest_end {
 	enum unix_peer peer, seen; /* at the path, in client mode: found twice, and last */
 	struct guest_job job;      /* the guest thread's while opening or closing */
 	struct log_limit log;      /* a guest can come and go as fast as it likes */
+	struct guest_file file;    /* GUEST_OPEN and the server's side only */
 };
 
 #endif

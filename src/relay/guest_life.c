@@ -85,10 +85,9 @@ static void close_run(struct job *job)
 static void open_done(struct job *job);
 static void close_done(struct job *job);
 
-static void submit(struct relay *relay, void (*run)(struct job *), void (*done)(struct job *))
+void guest_life_submit(struct relay *relay, struct guest_job *guest_job, void (*run)(struct job *),
+                       void (*done)(struct job *))
 {
-	struct guest_job *guest_job = &relay->guest_end.job;
-
 	memset(guest_job, 0, sizeof(*guest_job));
 	guest_job->job.run = run;
 	guest_job->job.done = done;
@@ -96,6 +95,11 @@ static void submit(struct relay *relay, void (*run)(struct job *), void (*done)(
 	guest_job->params.relay_id = relay->id;
 	memcpy(guest_job->params.path, relay->guest_end.path, sizeof(relay->guest_end.path));
 	job_submit(relay->relays->guest_thread, &guest_job->job);
+}
+
+static void submit(struct relay *relay, void (*run)(struct job *), void (*done)(struct job *))
+{
+	guest_life_submit(relay, &relay->guest_end.job, run, done);
 }
 
 static void take(struct relay *relay, enum guest_event event)
@@ -108,6 +112,7 @@ static void take(struct relay *relay, enum guest_event event)
 		submit(relay, open_run, open_done);
 		break;
 	case GUEST_ACTION_ANNOUNCE:
+		relay->guest_end.file.state = SOCKET_NAME_WELL;
 		guest_life_changed(relay); /* a guest may have been quicker */
 		relay->relays->reports.socket_opened(relay, NULL);
 		break;
@@ -164,6 +169,7 @@ static int fill_guest_params(struct relays *relays, struct error *err)
 
 	params->client = config->vhost_client;
 	params->mrgbuf = config->mrgbuf;
+	params->makes_directory = !config->dynamic_sockets; /* a client's is its own */
 	if (socket_owner_find(config, &params->owner, &params->group, err) < 0)
 		return -err->code;
 	return socket_owner_prepare_directory(config, params->owner, params->group, err);
@@ -221,10 +227,14 @@ int guest_life_start(struct relays *relays, struct error *err)
 void guest_life_refuse_all(struct relays *relays)
 {
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
-		if (relays->relay[i].guest_end.phase == GUEST_CLOSED)
+		const struct guest_end *end = &relays->relay[i].guest_end;
+
+		if (end->phase == GUEST_CLOSED)
 			continue;
 		guest_refuse(i);
-		guest_unlink(i);
+		/* What the guest thread is at work on goes with its closing. */
+		if (end->phase == GUEST_OPEN && !end->file.busy)
+			guest_unlink(i);
 	}
 }
 

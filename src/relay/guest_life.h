@@ -19,6 +19,10 @@ void guest_life_close(struct relay *relay);
 void guest_life_unplanned(struct relay *relay);
 /* Reads the guest's state again, because something about it has changed. */
 void guest_life_changed(struct relay *relay);
+/* Has the guest thread run a job about the relay's socket, whose params are filled in here; done is
+ * called on the control thread. Jobs run one after the other. */
+void guest_life_submit(struct relay *relay, struct guest_job *guest_job, void (*run)(struct job *),
+                       void (*done)(struct job *));
 /* For the shutdown: no guest is admitted any more, and the sockets' names are gone. */
 void guest_life_refuse_all(struct relays *relays);
 /* The workers have stopped. False when a peer keeps the vhost library busy: then its thread lives

@@ -88,7 +88,7 @@ struct relays {
 	bool guests_closed;               /* else the vhost library may still call back */
 	int link_fd;                      /* link_watch.h's, -1 = none */
 	struct log_limit link_log;        /* for what was lost of it */
-	struct loop_timer mac_timer, trunk_timer;
+	struct loop_timer mac_timer, trunk_timer, socket_timer;
 	struct guest_watch guest_watch;
 
 	int event_fd;                  /* eventfd: there are guest_events or lost_events */

@@ -16,6 +16,7 @@
 #include "relay/members.h"
 #include "relay/pairing.h"
 #include "relay/rss.h"
+#include "relay/sockets.h"
 #include "relay/trunk.h"
 #include "relay/vf_life.h"
 #include "vf/events.h"
@@ -23,6 +24,10 @@
 /* What a guest may write into the log. */
 #define GUEST_LOG_MS    10000
 #define GUEST_LOG_LINES 20
+
+/* And whoever takes sockets away, of each. */
+#define FILE_LOG_MS    60000
+#define FILE_LOG_LINES 4
 
 /* --- what the ends report -------------------------------------------------------------------- */
 
@@ -97,8 +102,10 @@ static void on_events(void *context)
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		if (lost >> i & 1)
 			relays_vf_lost(&relays->relay[i]);
-		if (guests >> i & 1)
+		if (guests >> i & 1) {
 			guest_life_changed(&relays->relay[i]);
+			sockets_look(&relays->relay[i]);
+		}
 	}
 }
 
@@ -126,6 +133,7 @@ static int relay_init(struct relay *relay, struct relays *relays, unsigned id)
 	relay->relays = relays;
 	relay->guest_end.guest.numa_node = -1;
 	relay->guest_end.log = (struct log_limit)LOG_LIMIT(GUEST_LOG_MS, GUEST_LOG_LINES);
+	relay->guest_end.file.log = (struct log_limit)LOG_LIMIT(FILE_LOG_MS, FILE_LOG_LINES);
 	TAILQ_INIT(&relay->vf_end.adders);
 	TAILQ_INIT(&relay->vf_end.removers);
 	TAILQ_INIT(&relay->pair.adders);
@@ -184,6 +192,7 @@ void relays_watch(struct relays *relays)
 	trunk_start(relays);
 	guest_watch_start(relays);
 	host_start(relays);
+	sockets_start(relays);
 }
 
 /* --- in between --------------------------------------------------------------------------------
@@ -250,6 +259,7 @@ void relays_free(struct relays *relays)
 	trunk_stop(relays);
 	guest_watch_stop(relays);
 	host_stop(relays);
+	sockets_stop(relays);
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
 		lanes_free(&relays->relay[i].lanes);
 	if (relays->event_fd < 0)

@@ -20,7 +20,7 @@ int relays_listen(struct relays *relays);
 int relays_open(struct relays *relays, struct error *err);
 /* What of that has to be there before saved relays come back. */
 void relays_start_static(struct relays *relays);
-/* From now on PFs and guests' addresses are watched. */
+/* From now on PFs, guests' addresses and the sockets' files are watched. */
 void relays_watch(struct relays *relays);
 
 /* The relay's VF, or members of its bond, were reset or have gone. */

@@ -1,0 +1,223 @@
+"""What was made once is not there for ever: somebody takes away the files of a daemon that runs, or puts
+others in their place. It says so, makes them anew, and nobody who is connected notices."""
+
+import os
+import shutil
+import socket
+
+import pytest
+
+import wire_client as wire
+from daemon import wait_for
+from vhost_peer import Peer
+
+WITHOUT_GUEST = "VIRTIO_UNINIT"
+
+
+def inode(path):
+    try:
+        return os.lstat(path).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def said(daemon, text):
+    wait_for(lambda: text in daemon.log_text(), 10, text)
+
+
+def comes_back(path):
+    """Somebody listens there again."""
+
+    def listens():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+            return one.connect_ex(path) == 0
+
+    wait_for(lambda: os.path.exists(path), 10, f"{path} again")
+    wait_for(listens, 10, f"somebody at {path}")
+
+
+def add_sock(daemon, device, path):
+    answer = wire.port_control(daemon.port_control_ep, wire.ADD_SOCK, [device], vhost_path=path)
+    assert answer.status == wire.OK, answer
+
+
+def looked(daemon):
+    """The daemon has looked at its sockets since: one that is taken away is there again."""
+    path = daemon.socket_path(63)
+    os.unlink(path)
+    comes_back(path)
+
+
+def hidden(daemon):
+    return [name for name in os.listdir(daemon.vhost_dir) if name.startswith(".")]
+
+
+# --- guests' sockets -------------------------------------------------------------------------------
+
+
+def test_a_socket_without_a_guest(daemon, guest):
+    daemon.start()
+    daemon.add_ring(0)
+    path = daemon.socket_path(0)
+    before = os.stat(path)
+    os.unlink(path)
+    comes_back(path)
+    now = os.stat(path)
+    assert (now.st_mode, now.st_uid, now.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    said(daemon, f"relay 0: somebody removed {path}; it is made anew")
+    said(daemon, f"relay 0: {path} is there again")
+    one = guest(path)
+    one.wait_received(200)
+    one.finish_clean()
+
+
+def test_a_socket_with_a_guest(daemon, guest):
+    """The guest goes on without a loss; the socket is the same one, and others can come after it."""
+    daemon.start()
+    daemon.add_ring(0)
+    path = daemon.socket_path(0)
+    one = guest(path)
+    daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY")
+    before = inode(path)
+    for _ in range(3):
+        os.unlink(path)
+        wait_for(lambda: inode(path) == before, 10, "the same socket again")
+        one.wait_received(200)
+    said(daemon, f"relay 0: somebody removed {path}; it is there again, and whoever is connected")
+    one.finish_clean()
+    daemon.wait_states(0, "DPDK_ADDED", WITHOUT_GUEST)
+    other = guest(path)
+    other.wait_received(200)
+    other.finish_clean()
+    assert daemon.stop() == 0
+    assert os.listdir(daemon.vhost_dir) == []
+
+
+def test_all_sockets_and_their_directory(daemon, guest):
+    """The one with a guest cannot have its name back, but is made anew when that leaves."""
+    daemon.start()
+    os.chmod(daemon.vhost_dir, 0o751)
+    for relay in (0, 1):
+        daemon.add_ring(relay)
+    one = guest(daemon.socket_path(0))
+    daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY")
+    assert "somebody" not in daemon.log_text()
+    looked(daemon)
+    shutil.rmtree(daemon.vhost_dir)
+    comes_back(daemon.socket_path(1))
+    assert os.stat(daemon.vhost_dir).st_mode & 0o7777 == 0o751
+    said(daemon, f"{daemon.socket_path(0)}; whoever is connected stays so")
+    wait_for(lambda: len(os.listdir(daemon.vhost_dir)) == 63, 20, "63 sockets")
+    one.wait_received(200)
+    one.finish_clean()
+    comes_back(daemon.socket_path(0))
+    for relay in (0, 1):
+        other = guest(daemon.socket_path(relay))
+        other.wait_received(200)
+        other.finish_clean()
+
+
+def test_somebody_elses_socket(daemon, guest):
+    """It stays whatever we do: not overwritten, not unlinked by a relay that ends, nor by the daemon."""
+    daemon.start()
+    daemon.add_ring(0)
+    path = daemon.socket_path(0)
+    one = guest(path)
+    daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY")
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as theirs:
+        # whoever is quicker: the daemon's own name may be back by now
+        while True:
+            try:
+                theirs.bind(path)
+                break
+            except OSError:
+                os.unlink(path)
+        theirs.listen()
+        mine = inode(path)
+        said(daemon, f"relay 0: {path} is somebody else's now")
+        one.wait_received(200)
+        one.finish_clean()
+        daemon.wait_states(0, "DPDK_ADDED", WITHOUT_GUEST)
+        assert inode(path) == mine
+        assert daemon.stop() == 0
+        assert inode(path) == mine and os.listdir(daemon.vhost_dir) == [os.path.basename(path)]
+        daemon.start("--vhost-path=" + os.path.join(daemon.dir, "elsewhere"))
+    daemon.stop()
+
+
+def test_somebody_elses_file_goes_again(daemon, guest):
+    daemon.start()
+    daemon.add_ring(0)
+    path = daemon.socket_path(0)
+    with open(path + ".theirs", "w", encoding="ascii") as file:
+        file.write("precious")
+    os.rename(path + ".theirs", path)
+    said(daemon, f"relay 0: {path} is somebody else's now")
+    with open(path, encoding="ascii") as file:
+        assert file.read() == "precious"
+    os.unlink(path)
+    comes_back(path)
+    one = guest(path)
+    one.wait_received(200)
+    one.finish_clean()
+
+
+def test_a_socket_that_a_killed_daemon_has_kept(daemon, guest):
+    """The hidden name of a socket in use is cleared away, and does not pile up."""
+    daemon.start()
+    daemon.add_ring(0)
+    one = guest(daemon.socket_path(0))
+    daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY")
+    looked(daemon)
+    assert len(hidden(daemon)) == 1
+    daemon.kill9()
+    one.kill9()
+    daemon.start(*daemon.options)
+    wait_for(lambda: len(os.listdir(daemon.vhost_dir)) == 64, 10, "64 sockets and nothing else")
+
+
+def test_a_dynamic_socket_and_its_directory(daemon, guest):
+    """That directory is the client's: the daemon waits until it is there again."""
+    daemon.start("--dynamic-sockets")
+    where = os.path.join(daemon.dir, "theirs")
+    os.mkdir(where)
+    path = os.path.join(where, "guest")
+    add_sock(daemon, "net_ring0", path)
+    shutil.rmtree(where)
+    said(daemon, f"relay 0: somebody removed {path}, and it cannot be made anew: its directory {where}")
+    os.mkdir(where)
+    comes_back(path)
+    one = guest(path)
+    one.wait_received(200)
+    one.finish_clean()
+    daemon.remove_sock(path)
+    assert os.listdir(where) == []
+
+
+def test_a_front_end_without_a_driver_keeps_its_connection(daemon):
+    daemon.start()
+    path = daemon.socket_path(0)
+    with Peer(path) as peer:
+        wait_for(lambda: hidden(daemon), 10, "its hidden name")
+        before = inode(path)
+        os.unlink(path)
+        wait_for(lambda: inode(path) == before, 10, "the same socket again")
+        peer.start()  # it is answered still
+
+
+@pytest.mark.parametrize("how", ["removed", "moved"])
+def test_a_removal_while_the_socket_is_away(daemon, guest, how):
+    daemon.start("--dynamic-sockets")
+    path = os.path.join(daemon.vhost_dir, "guest")
+    add_sock(daemon, "net_ring0", path)
+    if how == "moved":
+        os.rename(path, path + ".moved")
+    else:
+        os.unlink(path)
+    daemon.remove_sock(path)
+    assert not os.path.exists(path)
+    add_sock(daemon, "net_ring0", path)
+    one = guest(path)
+    one.wait_received(200)
+    one.finish_clean()
