@@ -27,6 +27,7 @@
 #include "rpc/rpc.h"
 #include "sys/affinity.h"
 #include "sys/background.h"
+#include "sys/directory.h"
 #include "sys/memlock.h"
 #include "sys/notify.h"
 #include "sys/open_files.h"
@@ -36,6 +37,7 @@
 #include "sys/topology.h"
 
 #define PROGRAM "virtio-forwarder"
+#define LOOK_MS 1000
 
 static struct {
 	struct config config;
@@ -46,6 +48,9 @@ static struct {
 	char **eal_args;     /* EAL keeps pointers into them: they live as long as the process */
 	char pid_path[4096];
 	int pid_fd;
+	int pid_rc; /* how it was when it was looked at last, as pid_file_keep says */
+	struct stat pid_directory;
+	struct loop_timer pid_timer;
 	int report_fd; /* towards the process that waits for our start, or -1 */
 	int signal_fd;
 } daemon_state = {.pid_fd = -1, .report_fd = -1, .signal_fd = -1};
@@ -132,6 +137,29 @@ static int take_pid_file(struct error *err)
 	return daemon_state.pid_fd < 0 ? daemon_state.pid_fd : 0;
 }
 
+/* Once a second: without it another instance would start beside this one. */
+static void on_look(void *context)
+{
+	const char *path = daemon_state.pid_path;
+	int before = daemon_state.pid_rc;
+	struct error err;
+
+	(void)context;
+	if (directory_mend(path, &daemon_state.pid_directory, true, &err) == 0) {
+		directory_note(path, &daemon_state.pid_directory);
+		daemon_state.pid_rc = pid_file_keep(path, &daemon_state.pid_fd, &err);
+	} else {
+		daemon_state.pid_rc = -err.code;
+	}
+	if (daemon_state.pid_rc == 1)
+		log_warn("somebody removed the pid file %s; it is made anew", path);
+	if (daemon_state.pid_rc < 0 && daemon_state.pid_rc != before)
+		log_warn("the pid file %s is not there any more, and cannot be made anew: %s; "
+		         "another instance may start beside this one",
+		         path, err.text);
+	loop_timer_start(daemon_state.loop, &daemon_state.pid_timer, LOOK_MS, on_look, NULL);
+}
+
 /* EAL would only print its usage. With --lcores the lcores' CPUs are its own to find fault with. */
 static int check_cpus(const struct config *config, struct error *err)
 {
@@ -200,6 +228,7 @@ static int start(struct error *err)
 	        rpc_start(&daemon_state.config, daemon_state.control, daemon_state.loop, err);
 	if (daemon_state.rpc == NULL)
 		return -err->code;
+	loop_timer_start(daemon_state.loop, &daemon_state.pid_timer, LOOK_MS, on_look, NULL);
 	if (daemon_state.config.ovsdb_sock == NULL)
 		return 0;
 	daemon_state.ovsdb = ovsdb_start(daemon_state.config.ovsdb_sock,
@@ -213,6 +242,7 @@ static int start(struct error *err)
 static void stop(void)
 {
 	notify_stopping();
+	loop_timer_stop(&daemon_state.pid_timer);
 	ovsdb_stop(daemon_state.ovsdb);
 	rpc_stop(daemon_state.rpc);
 	if (daemon_state.control != NULL)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/container_of.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@
 
 #define RETRY_MS      5000U /* after a failure */
 #define LAST_WRITE_MS 300U  /* how long a shutdown waits for the file */
+#define LOOK_MS       1000U /* between two looks whether the file is still there */
 
 struct saved {
 	struct job job; /* the helper's while `writing` */
@@ -45,6 +47,7 @@ struct saved {
 	int rc; /* of the writing */
 	struct error err;
 	struct loop_timer timer; /* the next writing */
+	struct loop_timer look_timer;
 	struct waiter_list waiters;
 	struct log_limit late_log;
 };
@@ -190,6 +193,21 @@ void saved_changed(struct saved *saved, const struct relay *relay)
 	saved->relay_changed[relay->id] = saved->changed;
 }
 
+/* A daemon that is killed would come back with nothing. */
+static void on_look(void *context)
+{
+	struct saved *saved = context;
+	struct stat st;
+
+	if (!saved->writing && !saved->failing && saved->written == saved->changed &&
+	    lstat(saved->path, &st) < 0 && errno == ENOENT) {
+		log_warn("somebody removed %s, the relays' saved state; it is written anew",
+		         saved->path);
+		write_soon(saved);
+	}
+	loop_timer_start(saved->relays->loop, &saved->look_timer, LOOK_MS, on_look, saved);
+}
+
 /* --- start and end -------------------------------------------------------------------------- */
 
 /* Not ours to read, but maybe of use to somebody. */
@@ -267,6 +285,7 @@ int saved_start(struct relays *relays, struct saved **out)
 	/* What the configuration has overruled is gone from the file then, and we know that we can
 	 * write it. */
 	write_soon(saved);
+	loop_timer_start(relays->loop, &saved->look_timer, LOOK_MS, on_look, saved);
 	return 0;
 }
 
@@ -275,6 +294,7 @@ void saved_stop(struct saved *saved)
 	if (saved == NULL || saved->stopped)
 		return;
 	loop_timer_stop(&saved->timer);
+	loop_timer_stop(&saved->look_timer);
 	if (job_thread_drain(saved->thread, LAST_WRITE_MS) && saved->written < saved->changed) {
 		loop_timer_stop(&saved->timer); /* write_done's */
 		begin_write(saved);

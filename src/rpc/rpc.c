@@ -23,6 +23,8 @@
 #define CONNECTIONS_MAX 1024 /* to one endpoint */
 #define CONNECTIONS_MIN 4
 
+#define LOOK_MS 1000
+
 enum { PORT_CONTROL, STATS, CONFIG, CORE_SCHED, SERVICES };
 
 struct rpc {
@@ -34,6 +36,8 @@ struct rpc {
 	struct curve_keys curve_keys;
 	struct zap *zap; /* NULL without keys */
 	struct memory_guard memory_guard;
+	struct loop *loop;
+	struct loop_timer look_timer;
 };
 
 /* --- what clients may take ------------------------------------------------------------------ */
@@ -109,6 +113,17 @@ static const struct memory_guard_ops memory_guard_ops = {
         .cut = connections_cut,
 };
 
+/* Paths are looked at; see endpoint_look. */
+static void on_look(void *context)
+{
+	struct rpc *rpc = context;
+
+	for (unsigned i = 0; i < SERVICES; i++)
+		if (rpc->endpoints[i] != NULL)
+			endpoint_look(rpc->endpoints[i]);
+	loop_timer_start(rpc->loop, &rpc->look_timer, LOOK_MS, on_look, rpc);
+}
+
 /* --- life ----------------------------------------------------------------------------------- */
 
 static int open_endpoints(struct rpc *rpc, const struct config *config, struct control *control,
@@ -149,6 +164,7 @@ struct rpc *rpc_start(const struct config *config, struct control *control, stru
 		return NULL;
 	}
 	rpc->config = (struct config_service){.config = config, .control = control};
+	rpc->loop = loop;
 	rpc->zmq = zmq_ctx_new();
 	rpc->stats = stats_create(control, loop);
 	if (rpc->zmq == NULL || rpc->stats == NULL) {
@@ -159,6 +175,7 @@ struct rpc *rpc_start(const struct config *config, struct control *control, stru
 	    open_endpoints(rpc, config, control, loop, err) < 0)
 		goto fail;
 	memory_guard_start(&rpc->memory_guard, loop, &memory_guard_ops, rpc);
+	loop_timer_start(loop, &rpc->look_timer, LOOK_MS, on_look, rpc);
 	return rpc;
 
 fail:
@@ -196,6 +213,7 @@ void rpc_stop(struct rpc *rpc)
 	if (rpc == NULL)
 		return;
 	memory_guard_stop(&rpc->memory_guard);
+	loop_timer_stop(&rpc->look_timer);
 	stats_destroy(rpc->stats); /* drops replies, which its endpoint must still see */
 	for (unsigned i = 0; i < SERVICES; i++)
 		endpoint_close(rpc->endpoints[i]);

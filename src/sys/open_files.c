@@ -24,7 +24,7 @@
  * as many. */
 #define OPEN_FILES_WANTED 524288
 #define OPEN_FILES_NEEDED 16384
-#define CLIENT_SOCKETS    8
+#define CLIENT_SOCKETS    32
 #define NAP_MS            10
 
 /* The process has one table of descriptors, and accept4 no argument to bring along what it needs:

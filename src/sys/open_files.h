@@ -17,7 +17,7 @@ unsigned open_files_limit(void);
 unsigned open_files_left(void);
 
 /* Connections that come by this listening socket are dropped when they would take one of the last
- * quarter of all descriptors: that is for the guests. Up to 8 sockets; of no effect for more.
+ * quarter of all descriptors: that is for the guests. Up to 32 sockets; of no effect for more.
  * Before the socket is polled. */
 void open_files_limit_clients(int listening_fd);
 void open_files_forget(int listening_fd); /* before it is closed; harmless for others */

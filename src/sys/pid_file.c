@@ -111,6 +111,40 @@ int pid_file_lock(const char *path, struct error *err)
 	return error_set(err, EAGAIN, "%s is removed and made again all the time by others", path);
 }
 
+/* A file of ours alone, as open to others as the one before it; or -errno with err. */
+static int make_anew(const char *path, int before, struct error *err)
+{
+	struct stat st;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 && errno == EEXIST)
+		return error_set(err, EEXIST, "%s is somebody else's", path);
+	if (fd < 0)
+		return error_set(err, errno, "cannot create %s: %s", path, strerror(errno));
+	if (fstat(before, &st) == 0)
+		(void)fchmod(fd, st.st_mode & 0777);
+	/* Another instance may have been quicker to open it, and is to have it then. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && stands_at(fd, path) &&
+	    holder_write(fd, path, err) == 0)
+		return fd;
+	close(fd);
+	return error_set(err, EEXIST, "%s is somebody else's", path);
+}
+
+int pid_file_keep(const char *path, int *fd, struct error *err)
+{
+	int fresh;
+
+	if (stands_at(*fd, path))
+		return 0;
+	fresh = make_anew(path, *fd, err);
+	if (fresh < 0)
+		return fresh;
+	close(*fd);
+	*fd = fresh;
+	return 1;
+}
+
 int pid_file_look(const char *path, struct error *err)
 {
 	int rc = 0;

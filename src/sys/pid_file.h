@@ -17,6 +17,11 @@ int pid_file_lock(const char *path, struct error *err);
  */
 int pid_file_look(const char *path, struct error *err);
 
+/* Looks whether the file that pid_file_lock gave *fd for still stands at the path. If nothing does,
+ * another one is made, locked and filled, and *fd is that one's. 0: it stands; 1: it was made anew;
+ * or -errno with err and nothing changed: -EEXIST, when somebody else's file stands there. */
+int pid_file_keep(const char *path, int *fd, struct error *err);
+
 /* Removes the file that pid_file_lock gave fd for, unless another one stands at the path by now,
  * and closes it. */
 void pid_file_unlock(const char *path, int fd);

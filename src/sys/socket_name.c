@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "sys/directory.h"
 #include "sys/socket_file.h"
 
 #define FD_PATH_MAX 40
@@ -24,13 +25,6 @@ static void hidden_format(char out[SOCKET_NAME_HIDDEN_MAX], const char *path, co
 
 	snprintf(out, SOCKET_NAME_HIDDEN_MAX, "%.*s/.%s%s", directory, path, path + directory + 1,
 	         ending);
-}
-
-static void directory_format(char out[SOCKET_NAME_MAX], const char *path)
-{
-	int length = (int)(strrchr(path, '/') - path);
-
-	snprintf(out, SOCKET_NAME_MAX, "%.*s", length > 0 ? length : 1, path);
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -63,14 +57,6 @@ static void clear_stale(const char *path)
 		unlink(path);
 }
 
-static void directory_note(struct socket_name *name)
-{
-	char directory[SOCKET_NAME_MAX];
-
-	directory_format(directory, name->path);
-	(void)stat(directory, &name->directory);
-}
-
 int socket_name_hold(struct socket_name *name, const char *path, bool makes_directory)
 {
 	struct stat st;
@@ -92,7 +78,7 @@ int socket_name_hold(struct socket_name *name, const char *path, bool makes_dire
 	}
 	hidden_format(name->spare, path, ".kept");
 	clear_stale(name->spare);
-	directory_note(name);
+	directory_note(name->path, &name->directory);
 	name->held = true;
 	return 0;
 }
@@ -106,40 +92,10 @@ enum socket_name_state socket_name_judge(const struct stat *held, const struct s
 	return held->st_nlink > 0 ? SOCKET_NAME_GONE : SOCKET_NAME_LOST;
 }
 
-/* Only one that we make ourselves gets the owner and mode of the one before. */
-static int directory_mend(const struct socket_name *name, const char *directory, struct error *err)
-{
-	struct stat st;
-
-	if (stat(directory, &st) == 0)
-		return 0;
-	if (errno != ENOENT || !name->makes_directory)
-		return error_set(err, errno, "its directory %s: %s; make it, then all is well",
-		                 directory, strerror(errno));
-	if (socket_file_make_directory(directory, err) < 0)
-		return -err->code;
-	if (name->directory.st_mode == 0)
-		return 0;
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int rc = fd < 0 ? -errno : 0;
-	if (rc == 0 && fchown(fd, name->directory.st_uid, name->directory.st_gid) < 0)
-		rc = -errno;
-	if (rc == 0 && fchmod(fd, name->directory.st_mode & 07777) < 0)
-		rc = -errno;
-	if (fd >= 0)
-		close(fd);
-	return rc < 0 ? error_set(err, -rc, "the directory %s cannot be as it was: %s", directory,
-	                          strerror(-rc))
-	              : 0;
-}
-
 static enum socket_name_state mend(const struct socket_name *name, enum socket_name_state found,
                                    struct error *err)
 {
-	char directory[SOCKET_NAME_MAX];
-
-	directory_format(directory, name->path);
-	if (directory_mend(name, directory, err) < 0)
+	if (directory_mend(name->path, &name->directory, name->makes_directory, err) < 0)
 		return SOCKET_NAME_FAILED;
 	if (found == SOCKET_NAME_LOST)
 		return found;
@@ -156,12 +112,12 @@ static void spare_follow(const struct socket_name *name, bool in_use)
 {
 	struct stat held;
 
-	if (!in_use) {
-		if (stands_at(name, name->spare))
-			unlink(name->spare);
-	} else if (fstat(name->fd, &held) == 0 && held.st_nlink == 1) {
+	if (fstat(name->fd, &held) < 0)
+		return;
+	if (in_use && held.st_nlink == 1)
 		(void)link_at(name, name->spare);
-	}
+	if (!in_use && held.st_nlink > 1 && stands_at(name, name->spare))
+		unlink(name->spare);
 }
 
 enum socket_name_state socket_name_look(struct socket_name *name, bool in_use, struct error *err)
@@ -170,7 +126,13 @@ enum socket_name_state socket_name_look(struct socket_name *name, bool in_use, s
 	struct stat held, there;
 	bool nothing;
 
-	if (!name->held || fstat(name->fd, &held) < 0)
+	if (!name->held) {
+		if (name->path[0] != '\0')
+			(void)directory_mend(name->path, &name->directory, name->makes_directory,
+			                     err);
+		return SOCKET_NAME_LOST;
+	}
+	if (fstat(name->fd, &held) < 0)
 		return SOCKET_NAME_LOST;
 	nothing = lstat(name->path, &there) < 0;
 	if (nothing && errno != ENOENT) {
@@ -181,7 +143,7 @@ enum socket_name_state socket_name_look(struct socket_name *name, bool in_use, s
 	if (nothing)
 		state = mend(name, state, err);
 	else
-		directory_note(name);
+		directory_note(name->path, &name->directory);
 	spare_follow(name, in_use);
 	return state;
 }

@@ -42,7 +42,7 @@ int socket_name_hold(struct socket_name *name, const char *path, bool makes_dire
 
 /* Looks, and mends what can be: MENDED, rather than GONE, is the answer then. in_use: the socket
  * has a second name from now on, or has none. err is filled with FAILED. LOST also when nothing is
- * held; then, as far as that is possible, the directory is there. */
+ * held. Then, as far as that is possible, the directory is there. */
 enum socket_name_state socket_name_look(struct socket_name *name, bool in_use, struct error *err);
 
 /* What a look finds: the socket's own state, and what stands at its path, or NULL. */

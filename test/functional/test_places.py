@@ -221,3 +221,133 @@ def test_a_removal_while_the_socket_is_away(daemon, guest, how):
     one = guest(path)
     one.wait_received(200)
     one.finish_clean()
+
+
+# --- endpoints --------------------------------------------------------------------------------------
+
+
+def answers(endpoint):
+    with wire.Client(endpoint) as client:
+        return wire.Record(client.exchange(wire.stats_request([0]), 10), wire.STATS_RESPONSE)
+
+
+@pytest.mark.parametrize("times", [1, 6], ids=["once", "again and again"])
+def test_an_endpoint(daemon, times):
+    """Who is connected stays so; those who come find it again. Only when it is taken away all the time
+    must the connected connect once more, as ZeroMQ does by itself."""
+    daemon.start()
+    daemon.add_ring(0)
+    path = daemon.stats_ep.removeprefix("ipc://")
+    before = os.stat(path)
+    with wire.Client(daemon.stats_ep) as old:
+        for _ in range(times):
+            assert old.exchange(wire.stats_request([0]), 10)
+            gone = inode(path)
+            os.unlink(path)
+            wait_for(lambda: inode(path) not in (None, gone), 10, "another socket")  # noqa: B023
+            assert answers(daemon.stats_ep).status == wire.STATS_OK
+        assert old.exchange(wire.stats_request([0]), 10)
+    now = os.stat(path)
+    assert (now.st_mode, now.st_uid, now.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    said(daemon, f"endpoint {daemon.stats_ep}: somebody removed it; it is there again")
+    assert daemon.stop() == 0
+    assert not os.path.exists(path) and not os.path.exists(path + ".lock")
+
+
+def test_descriptors_do_not_pile_up(daemon):
+    daemon.start()
+    path = daemon.stats_ep.removeprefix("ipc://")
+    before = daemon.settled_fds()
+    for _ in range(3):
+        gone = inode(path)
+        os.unlink(path)
+        wait_for(lambda: inode(path) not in (None, gone), 10, "another socket")  # noqa: B023
+        assert answers(daemon.stats_ep).status == wire.STATS_OK
+    wait_for(lambda: daemon.settled_fds() == before, 10, (before, daemon.settled_fds()))
+
+
+def test_an_endpoint_that_is_somebody_elses(daemon):
+    daemon.start()
+    path = daemon.stats_ep.removeprefix("ipc://")
+    with open(path + ".theirs", "w", encoding="ascii") as file:
+        file.write("precious")
+    os.rename(path + ".theirs", path)
+    said(daemon, f"endpoint {daemon.stats_ep}: what is there now is somebody else's")
+    assert daemon.stop() == 0
+    with open(path, encoding="ascii") as file:
+        assert file.read() == "precious"
+    os.unlink(path)
+    daemon.restart()
+    with open(path + ".theirs", "w", encoding="ascii") as file:
+        file.write("precious")
+    os.rename(path + ".theirs", path)
+    said(daemon, f"endpoint {daemon.stats_ep}: what is there now is somebody else's")
+    os.unlink(path)
+    comes_back(path)
+    assert answers(daemon.stats_ep).status == wire.STATS_OK
+
+
+def test_an_endpoints_directory(daemon):
+    where = os.path.join(daemon.dir, "endpoints")
+    daemon.stats_ep = f"ipc://{where}/stats"
+    daemon.start()
+    os.chmod(where, 0o750)
+    said(daemon, "stats listens")
+    with wire.Client(daemon.stats_ep) as old:
+        assert old.exchange(wire.stats_request([0]), 10)
+        os.unlink(f"{where}/stats")  # it has looked since, when that is there again
+        wait_for(lambda: os.path.exists(f"{where}/stats"), 10)
+        shutil.rmtree(where)
+        comes_back(f"{where}/stats")
+        assert old.exchange(wire.stats_request([0]), 10)
+    assert os.stat(where).st_mode & 0o7777 == 0o750
+    wait_for(lambda: os.path.exists(f"{where}/stats.lock"), 10, "the lock")
+
+
+# --- locks, pid file, state --------------------------------------------------------------------------
+
+
+def test_the_lock_and_the_pid_file(daemon, new_daemon):
+    """Without them another instance would start, and take the endpoint away."""
+    daemon.start()
+    lock = daemon.stats_ep.removeprefix("ipc://") + ".lock"
+    for path in (lock, daemon.pid_file()):
+        mode = os.stat(path).st_mode
+        os.unlink(path)
+        wait_for(lambda: os.path.exists(path) and os.path.getsize(path), 10, path)  # noqa: B023
+        with open(path, encoding="ascii") as file:
+            assert file.read() == f"{daemon.pid}\n"
+        assert os.stat(path).st_mode == mode
+        said(daemon, f"somebody removed {path}" if path == lock else f"the pid file {path}; it is made")
+    for options in ([f"--pid-path={daemon.pid_dir}"], [f"--zmq-stats-ep={daemon.stats_ep}"]):
+        other = new_daemon("two")
+        other.launch(*options).close()
+        wait_for(lambda: not other.alive(), 20, "the other's end")  # noqa: B023
+        assert f"another instance runs (pid {daemon.pid})" in other.log_text()
+    assert daemon.stop() == 0
+    assert not os.path.exists(lock) and not os.path.exists(daemon.pid_file())
+
+
+def test_a_pid_file_of_somebody_elses(daemon):
+    daemon.start()
+    with open(daemon.pid_file() + ".theirs", "w", encoding="ascii") as file:
+        file.write("precious")
+    os.rename(daemon.pid_file() + ".theirs", daemon.pid_file())
+    said(daemon, f"{daemon.pid_file()} is not there any more, and cannot be made anew: "
+                 f"{daemon.pid_file()} is somebody else's")
+    assert daemon.stop() == 0
+    with open(daemon.pid_file(), encoding="ascii") as file:
+        assert file.read() == "precious"
+
+
+def test_the_saved_state(daemon):
+    daemon.start()
+    daemon.add_ring(3)
+    shutil.rmtree(daemon.pid_dir)
+    said(daemon, "the relays' saved state; it is written anew")
+    wait_for(lambda: os.path.exists(f"{daemon.pid_dir}/virtio-forwarder/state.json"), 10, "the file")
+    wait_for(lambda: os.path.exists(daemon.pid_file()), 10, "the pid file")
+    assert os.stat(daemon.pid_dir).st_mode & 0o7777 == 0o755
+    daemon.kill9()
+    daemon.start()
+    daemon.wait_states(3, "DPDK_ADDED", WITHOUT_GUEST)

@@ -3,6 +3,7 @@
 #include "rpc/transport/binding.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -42,6 +43,26 @@ static int ipc_filter(void *socket, const char *address, const struct endpoint_a
 	                  address, err);
 }
 
+/* The next zmq_bind is about this listening socket, which is ZeroMQ's then. */
+static int listening_hand_over(struct binding *binding, void *socket, const char *address, int fd,
+                               struct error *err)
+{
+	if (option_set(socket, ZMQ_USE_FD, &fd, sizeof(fd), address, err) < 0) {
+		close(fd);
+		return -err->code;
+	}
+	binding->listening[binding->n_listening++] = fd;
+	open_files_limit_clients(fd);
+	return 0;
+}
+
+static void listening_forget(struct binding *binding)
+{
+	for (unsigned i = 0; i < binding->n_listening; i++)
+		open_files_forget(binding->listening[i]);
+	binding->n_listening = 0;
+}
+
 static int ipc_prepare(struct binding *binding, void *socket, const char *address,
                        const struct endpoint_access *access, struct error *err)
 {
@@ -53,13 +74,7 @@ static int ipc_prepare(struct binding *binding, void *socket, const char *addres
 	                     access->has_group ? &access->group : NULL, err);
 	if (fd < 0)
 		return error_prefix(err, "endpoint %s: ", address);
-	if (option_set(socket, ZMQ_USE_FD, &fd, sizeof(fd), address, err) < 0) {
-		close(fd);
-		return -err->code;
-	}
-	binding->listening_fd = fd;
-	open_files_limit_clients(fd);
-	return 0;
+	return listening_hand_over(binding, socket, address, fd, err);
 }
 
 /* Peers that vanish without a word are noticed within two minutes. */
@@ -125,9 +140,74 @@ int binding_make(struct binding *binding, void *socket, const char *address,
 	return rc;
 }
 
+/* --- while it is bound ----------------------------------------------------------------------- */
+
+/* ZeroMQ may have several listening sockets: the one before goes on for those who came by it, and
+ * they would be lost with it. */
+static int listen_anew(struct binding *binding, void *socket, bool in_use, struct error *err)
+{
+	char address[sizeof(IPC_PREFIX) + IPC_PATH_MAX];
+	int fd = ipc_path_listen_anew(&binding->ipc, err);
+
+	if (fd < 0)
+		return fd;
+	snprintf(address, sizeof(address), IPC_PREFIX "%s", binding->ipc.path);
+	if (!in_use || binding->n_listening == BINDING_LISTENING_MAX) {
+		listening_forget(binding);
+		(void)UNINTERRUPTED(zmq_unbind(socket, address));
+	}
+	if (listening_hand_over(binding, socket, address, fd, err) < 0)
+		return -err->code;
+	if (UNINTERRUPTED(zmq_bind(socket, address)) < 0)
+		return error_set(err, errno, "%s", zmq_strerror(errno));
+	return 0;
+}
+
+static void tell(const struct binding *binding, enum socket_name_state state, const char *why)
+{
+	const char *path = binding->ipc.path;
+
+	switch (state) {
+	case SOCKET_NAME_MENDED:
+		log_warn(
+		        "endpoint ipc://%s: somebody removed it; it is there again, and whoever is "
+		        "connected stays so",
+		        path);
+		break;
+	case SOCKET_NAME_TAKEN:
+		log_warn("endpoint ipc://%s: what is there now is somebody else's, and no client "
+		         "comes by it; move that away, and the endpoint is made anew",
+		         path);
+		break;
+	case SOCKET_NAME_FAILED:
+		log_warn("endpoint ipc://%s: somebody removed it, and it cannot be made anew: %s; "
+		         "tried again every second",
+		         path, why);
+		break;
+	default:
+		log_notice("endpoint ipc://%s: it is there again", path);
+	}
+}
+
+void binding_look(struct binding *binding, void *socket, bool in_use)
+{
+	struct error err = {0};
+	enum socket_name_state state;
+
+	if (binding->ipc.path[0] == '\0')
+		return;
+	state = ipc_path_look(&binding->ipc, &err);
+	if (state == SOCKET_NAME_LOST)
+		state = listen_anew(binding, socket, in_use, &err) < 0 ? SOCKET_NAME_FAILED
+		                                                       : SOCKET_NAME_MENDED;
+	if (state != binding->told || err.code != binding->told_code)
+		tell(binding, state, err.text);
+	binding->told = state == SOCKET_NAME_MENDED ? SOCKET_NAME_WELL : state;
+	binding->told_code = err.code;
+}
+
 void binding_release(struct binding *binding)
 {
-	open_files_forget(binding->listening_fd);
-	binding->listening_fd = 0;
+	listening_forget(binding);
 	ipc_path_release(&binding->ipc);
 }

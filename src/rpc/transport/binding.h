@@ -21,15 +21,27 @@ struct endpoint_access {
 	const char *curve_secret;
 };
 
+/* Of one ipc path: the one that clients come by, and those before it that somebody has taken the
+ * name of, while clients of theirs are connected. */
+#define BINDING_LISTENING_MAX 4
+
 struct binding {
 	struct ipc_path ipc;
-	int listening_fd; /* ZeroMQ's, of an ipc path */
+	int listening[BINDING_LISTENING_MAX]; /* ZeroMQ's descriptors; [n_listening] */
+	unsigned n_listening;
+	enum socket_name_state told; /* what was said last about the ipc path … */
+	int told_code;               /* … and of SOCKET_NAME_FAILED, why */
 };
 
 /* address is "ipc://<absolute path>" or "tcp://<address>:<port>". 0, or -errno with err; then
  * there is nothing to release. */
 int binding_make(struct binding *binding, void *socket, const char *address,
                  const struct endpoint_access *access, struct error *err);
+/* Looks whether the ipc path is still there, has it made anew when it is not, and says so. Those
+ * who are connected stay so, unless that has happened too often while they were: then they have to
+ * connect again, as ZeroMQ does by itself. in_use: somebody is. Of no effect for tcp. */
+void binding_look(struct binding *binding, void *socket, bool in_use);
+
 /* Before the socket is closed. Harmless when zero-initialised. */
 void binding_release(struct binding *binding);
 

@@ -394,6 +394,14 @@ fail:
 	return NULL;
 }
 
+void endpoint_look(struct endpoint *endpoint)
+{
+	struct clients_counts counts;
+
+	clients_counts_read(endpoint->clients, &counts);
+	binding_look(&endpoint->binding, endpoint->socket, counts.connections > 0);
+}
+
 void endpoint_close(struct endpoint *endpoint)
 {
 	if (endpoint == NULL)

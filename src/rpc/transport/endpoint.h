@@ -57,6 +57,9 @@ struct endpoint *endpoint_open(void *zmq_context, const char *address,
                                const struct endpoint_service *service, void *service_context,
                                struct loop *loop, struct error *err);
 
+/* Once a second: what is bound is still there, or is made anew (see binding_look). */
+void endpoint_look(struct endpoint *endpoint);
+
 /* Clients get no answer from here on, and the ipc path is gone. Replies that are still held stay
  * valid; the last one to be answered or dropped frees the rest. Harmless on NULL. */
 void endpoint_close(struct endpoint *endpoint);

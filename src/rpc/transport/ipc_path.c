@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/parse.h"
 #include "sys/pid_file.h"
 #include "sys/socket_file.h"
@@ -27,7 +28,8 @@ static int parent_make(const char *path, struct error *err)
 	return socket_file_make_directory(parent, err);
 }
 
-static int socket_listen(const struct sockaddr_un *address, const gid_t *group, struct error *err)
+static int socket_listen(const struct ipc_path *ipc, const struct sockaddr_un *address,
+                         struct error *err)
 {
 	const char *path = address->sun_path;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -40,8 +42,8 @@ static int socket_listen(const struct sockaddr_un *address, const gid_t *group, 
 	if (fchmod(fd, OWNER_MODE) < 0 ||
 	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
 		goto fail;
-	if (socket_file_give(path, (uid_t)-1, group != NULL ? *group : (gid_t)-1,
-	                     group != NULL ? GROUP_MODE : OWNER_MODE, err) < 0) {
+	if (socket_file_give(path, (uid_t)-1, ipc->has_group ? ipc->group : (gid_t)-1,
+	                     ipc->has_group ? GROUP_MODE : OWNER_MODE, err) < 0) {
 		unlink(path);
 		close(fd);
 		return -err->code;
@@ -70,7 +72,9 @@ int ipc_path_listen(struct ipc_path *ipc, const char *path, const gid_t *group, 
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd, rc;
 
-	ipc->path[0] = '\0';
+	*ipc = (struct ipc_path){.has_group = group != NULL};
+	if (group != NULL)
+		ipc->group = *group;
 	if (path[0] != '/')
 		return error_set(err, EINVAL,
 		                 "an absolute path is wanted, as in "
@@ -90,9 +94,10 @@ int ipc_path_listen(struct ipc_path *ipc, const char *path, const gid_t *group, 
 	rc = socket_file_clear(path, err);
 	if (rc < 0)
 		goto fail;
-	rc = fd = socket_listen(&address, group, err);
+	rc = fd = socket_listen(ipc, &address, err);
 	if (fd < 0)
 		goto fail;
+	(void)socket_name_hold(&ipc->name, path, true);
 	string_copy(ipc->path, sizeof(ipc->path), path);
 	return fd;
 
@@ -101,11 +106,50 @@ fail:
 	return rc;
 }
 
+/* Without it another instance would take the path for free. */
+static void lock_keep(struct ipc_path *ipc)
+{
+	struct error err;
+	int before = ipc->lock_rc;
+
+	ipc->lock_rc = pid_file_keep(ipc->lock_path, &ipc->lock_fd, &err);
+	if (ipc->lock_rc == 1)
+		log_warn("somebody removed %s, the lock of %s; it is made anew", ipc->lock_path,
+		         ipc->path);
+	if (ipc->lock_rc < 0 && ipc->lock_rc != before)
+		log_warn("%s, the lock of %s, is not there any more, and cannot be made anew: %s; "
+		         "another instance may take the path",
+		         ipc->lock_path, ipc->path, err.text);
+}
+
+/* The socket first, which has its directory made. */
+enum socket_name_state ipc_path_look(struct ipc_path *ipc, struct error *err)
+{
+	enum socket_name_state state = socket_name_look(&ipc->name, false, err);
+
+	lock_keep(ipc);
+	return state;
+}
+
+int ipc_path_listen_anew(struct ipc_path *ipc, struct error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	memcpy(address.sun_path, ipc->path, sizeof(ipc->path));
+	fd = socket_listen(ipc, &address, err);
+	if (fd < 0)
+		return fd;
+	socket_name_remove(&ipc->name);
+	(void)socket_name_hold(&ipc->name, ipc->path, true);
+	return fd;
+}
+
 void ipc_path_release(struct ipc_path *ipc)
 {
 	if (ipc->path[0] == '\0')
 		return;
-	unlink(ipc->path);
+	socket_name_remove(&ipc->name);
 	pid_file_unlock(ipc->lock_path, ipc->lock_fd);
 	ipc->path[0] = '\0';
 }

@@ -182,6 +182,35 @@ START_TEST(an_end_while_the_disk_hangs)
 }
 END_TEST
 
+START_TEST(a_file_that_somebody_takes_away_comes_back)
+{
+	unsigned before;
+
+	add(3, 1);
+	before = n_writes;
+	pass_ms(5000);
+	settle();
+	ck_assert_uint_eq(n_writes, before);
+	ck_assert_int_eq(unlink(path), 0);
+	pass_ms(1000);
+	settle();
+	ck_assert_uint_eq(n_writes, before + 1);
+	expect_saved("3=net_null1");
+	write_fails = true; /* that is tried again by itself */
+	ck_assert_int_eq(unlink(path), 0);
+	pass_ms(1000);
+	settle();
+	ck_assert_uint_eq(n_writes, before + 2);
+	pass_ms(2000);
+	settle();
+	ck_assert_uint_eq(n_writes, before + 2);
+	write_fails = false;
+	pass_ms(5000);
+	settle();
+	expect_saved("3=net_null1");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -196,5 +225,6 @@ int main(void)
 	tcase_add_test(tcase, a_full_disk_delays_nobody);
 	tcase_add_test(tcase, an_orderly_end_writes_what_is_left);
 	tcase_add_test(tcase, an_end_while_the_disk_hangs);
+	tcase_add_test(tcase, a_file_that_somebody_takes_away_comes_back);
 	return suite_main("saved_write", tcase);
 }

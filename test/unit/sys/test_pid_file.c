@@ -137,6 +137,45 @@ START_TEST(one_holder_at_a_time)
 }
 END_TEST
 
+START_TEST(keeps_its_file)
+{
+	struct stat st;
+	int fd = pid_file_lock(tree_path("a.pid"), &err), before = fd;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fchmod(fd, 0604), 0);
+	ck_assert_int_eq(pid_file_keep(tree_path("a.pid"), &fd, &err), 0);
+	ck_assert_int_eq(fd, before);
+	ck_assert_int_eq(unlink(tree_path("a.pid")), 0);
+	ck_assert_int_eq(pid_file_keep(tree_path("a.pid"), &fd, &err), 1);
+	ck_assert_int_eq(content_pid(tree_path("a.pid")), getpid());
+	ck_assert_int_eq(stat(tree_path("a.pid"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0604);
+	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert_int_eq(pid_file_lock(tree_path("a.pid"), &err), -EADDRINUSE);
+	pid_file_unlock(tree_path("a.pid"), fd);
+	ck_assert_int_lt(access(tree_path("a.pid"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(keeps_off_others_files)
+{
+	int fd = pid_file_lock(tree_path("a.pid"), &err), before = fd;
+	struct stat st;
+
+	ck_assert_int_eq(unlink(tree_path("a.pid")), 0);
+	tree_file("a.pid", "precious");
+	ck_assert_int_eq(pid_file_keep(tree_path("a.pid"), &fd, &err), -EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, "somebody else's"));
+	ck_assert_int_eq(fd, before);
+	ck_assert_int_eq(stat(tree_path("a.pid"), &st), 0);
+	ck_assert_int_eq(st.st_size, 8);
+	ck_assert_int_eq(pid_file_keep(tree_path("nowhere/a.pid"), &fd, &err), -ENOENT);
+	pid_file_unlock(tree_path("a.pid"), fd);
+	ck_assert_int_eq(access(tree_path("a.pid"), F_OK), 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -148,5 +187,7 @@ int main(void)
 	tcase_add_test(tcase, replaces_stale_ones);
 	tcase_add_test(tcase, leaves_others_files_alone);
 	tcase_add_test(tcase, one_holder_at_a_time);
+	tcase_add_test(tcase, keeps_its_file);
+	tcase_add_test(tcase, keeps_off_others_files);
 	return suite_main("pid_file", tcase);
 }
