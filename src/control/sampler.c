@@ -71,6 +71,8 @@ void sampler_read_counters(const struct relay *relay, enum lane_direction direct
 	const struct lanes *lanes = &relay->lanes;
 
 	memset(out, 0, sizeof(*out));
+	out->dropped_by_vf_pkts = vf_counts_lost(&relay->vf_end.past, direction) +
+	                          vf_counts_lost(&relay->vf_end.health.counts, direction);
 	if (direction == LANE_VM_TO_VF) {
 		for (unsigned i = 0; i < GUEST_QUEUES_MAX; i++)
 			lane_counters_add(out, &lanes->vm_to_vf[i].counters);

@@ -50,6 +50,12 @@ const struct lane_counter lane_counter_table[] = {
         {.offset = AT(dropped_invalid_bytes),
          .unit = COUNTER_BYTES,
          .wire = {"bytes_dropped_invalid", "bytes_dropped_invalid"}},
+        {.offset = AT(dropped_by_vf_pkts),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_dropped_by_vf", "pkts_dropped_by_vf"},
+         .help = "Lost by the VF itself, as its NIC and driver tell: what did not come as far as "
+                 "the relay (the sum of missed, no_mbuf and rx_errors), or what was handed to the "
+                 "VF, and counts as that too, but was not sent (tx_errors)."},
 };
 
 _Static_assert(sizeof(lane_counter_table) == LANE_COUNTERS * sizeof(lane_counter_table[0]),

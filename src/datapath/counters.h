@@ -21,6 +21,7 @@ struct lane_counters {
 	uint64_t dropped_full_pkts, dropped_full_bytes;       /* the target's queue was full */
 	uint64_t dropped_absent_pkts, dropped_absent_bytes;   /* there was no target */
 	uint64_t dropped_invalid_pkts, dropped_invalid_bytes; /* runts, frames over the MTU */
+	uint64_t dropped_by_vf_pkts; /* of a relay: by its VF's NIC and driver; of a lane: 0 */
 };
 
 #define LANE_COUNTERS (sizeof(struct lane_counters) / sizeof(uint64_t))

@@ -20,7 +20,7 @@ const struct vf_count vf_count_table[] = {
         {.offset = AT(tx_errors),
          .unit = COUNTER_PACKETS,
          .wire = "tx_errors",
-         .help = "Packets that could not be sent."},
+         .help = "Packets that were accepted but could not be sent."},
         {.offset = AT(rx_pkts),
          .unit = COUNTER_PACKETS,
          .of_member = true,
@@ -45,6 +45,12 @@ const struct vf_count vf_count_table[] = {
 
 _Static_assert(sizeof(vf_count_table) == VF_COUNTS * sizeof(vf_count_table[0]),
                "each count has a row");
+
+uint64_t vf_counts_lost(const struct vf_counts *counts, enum lane_direction direction)
+{
+	return direction == LANE_VF_TO_VM ? counts->missed + counts->no_mbuf + counts->rx_errors
+	                                  : counts->tx_errors;
+}
 
 void vf_counts_add(struct vf_counts *sum, const struct vf_counts *counts)
 {

@@ -38,6 +38,9 @@ static inline const uint64_t *vf_count_of(const struct vf_counts *counts,
 	return (const uint64_t *)((const char *)counts + row->offset);
 }
 
+/* What is lost with them, on the way to the guest and from it. */
+uint64_t vf_counts_lost(const struct vf_counts *counts, enum lane_direction direction);
+
 void vf_counts_add(struct vf_counts *sum, const struct vf_counts *counts);
 
 #endif

@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 
 #include "vf/bond.h"
+#include "vf/quirks.h"
 
 void vf_health_read_port(uint16_t port_id, bool *link_up, uint32_t *link_speed_mbps,
                          struct vf_counts *counts)
@@ -22,6 +23,9 @@ void vf_health_read_port(uint16_t port_id, bool *link_up, uint32_t *link_speed_m
 		        .tx_pkts = stats.opackets,
 		        .tx_bytes = stats.obytes,
 		};
+	/* Refused packets stay with the lane, which counts those that it drops in the end. */
+	if (vf_quirks_of(port_id)->counts_refusals)
+		counts->tx_errors = 0;
 	if (rte_eth_link_get_nowait(port_id, &link) == 0) {
 		*link_up = link.link_status == RTE_ETH_LINK_UP;
 		*link_speed_mbps =
@@ -71,6 +75,10 @@ void vf_health_read(const struct vf *vf, struct vf_health *health)
 	if (vf->n_members == 0)
 		return;
 	members_read(vf, health);
+	health->counts.tx_errors = 0;
+	for (unsigned i = 0; i < vf->n_members; i++)
+		if (vf->members[i].present)
+			health->counts.tx_errors += health->members[i].counts.tx_errors;
 	if (others_took_over(vf, &before, health))
 		bond_renew_reception(vf);
 }

@@ -53,12 +53,13 @@ static const struct {
 
         /* A frame that is longer than the kernel takes stays at the head of the ring for ever. RSS
          * is a set of flow rules (DPDK's guide "Tun|Tap Poll Mode Driver"). The interrupt: seen in
-         * 22.11. */
+         * 22.11. Its errors: rte_eth_tap.c, pmd_tx_burst. */
         {"net_tap",
          {.max_mtu = 1500,
           .max_frame = 1522,
           .no_rss = true,
           .spreads_by_itself = true,
+          .counts_refusals = true,
           .dies_of_resets = DPDK_TAP_DIES_OF_RESETS,
           .loses_link_changes = true}},
         /* Likewise; the kernel takes a tagged frame of 1518 bytes, but no other one above 1514. */

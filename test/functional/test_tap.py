@@ -92,6 +92,23 @@ def test_the_wire_goes_away_and_comes_back(two_kernels):
     assert ping(wire, "10.9.0.2") == (20, 20)
 
 
+def test_what_the_vf_loses_itself_is_a_loss(two_kernels):
+    """Frames that are longer than the relay's MTU, which its driver drops."""
+    daemon, wire, inside = two_kernels()
+    reach(wire, "10.9.0.2")
+
+    def lost():
+        return {key: value for key, value in daemon.dropped(2).items() if "by_vf" in key}
+
+    assert not lost()
+    wire.run("ip", "link", "set", "vf0", "mtu", "4000")
+    wire.run("ping", "-c", "3", "-i", "0.1", "-W", "1", "-s", "3500", "-M", "do", "10.9.0.2", check=False)
+    wait_for(lambda: daemon.relay(2).vf.rx_errors >= 3, 10, "losses in the statistics")
+    assert lost() == {"vf_to_vm.pkts_dropped_by_vf": daemon.relay(2).vf.rx_errors}
+    assert daemon.relay(2).vf.tx_errors == 0
+    assert ping(wire, "10.9.0.2") == (20, 20)
+
+
 def link_address(namespace, iface):
     return namespace.run("cat", f"/sys/class/net/{iface}/address").stdout.strip()
 

@@ -142,6 +142,7 @@ def _direction(source, target, queue):
         100: ("pkts_dropped_invalid", int),
         101: ("bytes_dropped_invalid", int),
         102: ("lane_cpu", unpack_varints),
+        103: ("pkts_dropped_by_vf", int),
     }
 
 

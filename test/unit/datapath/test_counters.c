@@ -100,6 +100,20 @@ START_TEST(sums_have_every_count_of_a_vf)
 }
 END_TEST
 
+START_TEST(losses_of_a_vf_by_direction)
+{
+	const struct vf_counts counts = {.missed = 1,
+	                                 .no_mbuf = 10,
+	                                 .rx_errors = 100,
+	                                 .tx_errors = 1000,
+	                                 .rx_pkts = 5,
+	                                 .tx_bytes = 5};
+
+	ck_assert_uint_eq(vf_counts_lost(&counts, LANE_VF_TO_VM), 111);
+	ck_assert_uint_eq(vf_counts_lost(&counts, LANE_VM_TO_VF), 1000);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -109,5 +123,6 @@ int main(void)
 	tcase_add_test(tcase, sums_have_every_counter);
 	tcase_add_test(tcase, each_count_of_a_vf_has_one_row);
 	tcase_add_test(tcase, sums_have_every_count_of_a_vf);
+	tcase_add_test(tcase, losses_of_a_vf_by_direction);
 	return suite_main("counters", tcase);
 }

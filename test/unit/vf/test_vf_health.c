@@ -1,7 +1,7 @@
 /* What VFs tell of themselves when they stop telling: one that its PF has reset does not answer,
  * and what it has counted before must not vanish from the statistics, or come back.
  */
-/* WRAP: rte_eth_stats_get rte_eth_link_get_nowait job_submit vf_detach pool_reclaim */
+/* WRAP: rte_eth_stats_get rte_eth_link_get_nowait job_submit vf_detach pool_reclaim vf_quirks_of */
 #include <check.h>
 #include <errno.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "control_clock.h"
 #include "control_rig.h"
 #include "suite.h"
+#include "vf/quirks.h"
 
 #define RELAY 3
 #define PORT  5
@@ -21,8 +22,10 @@
 static int stats_rc, link_rc;
 static struct rte_eth_stats stats;
 static struct rte_eth_link link_now;
+static struct vf_quirks quirks;
 static struct job *submitted;
 
+const struct vf_quirks *__wrap_vf_quirks_of(uint16_t port_id);
 int __wrap_rte_eth_stats_get(uint16_t port_id, struct rte_eth_stats *out);
 int __wrap_rte_eth_link_get_nowait(uint16_t port_id, struct rte_eth_link *out);
 void __wrap_job_submit(struct job_thread *thread, struct job *job);
@@ -43,6 +46,12 @@ int __wrap_rte_eth_link_get_nowait(uint16_t port_id, struct rte_eth_link *out)
 	if (link_rc == 0)
 		*out = link_now;
 	return link_rc;
+}
+
+const struct vf_quirks *__wrap_vf_quirks_of(uint16_t port_id)
+{
+	(void)port_id;
+	return &quirks;
 }
 
 void __wrap_job_submit(struct job_thread *thread, struct job *job)
@@ -83,6 +92,7 @@ static struct relay *relay;
 static void set_up(void)
 {
 	stats_rc = link_rc = 0;
+	quirks = (struct vf_quirks){0};
 	stats = (struct rte_eth_stats){.imissed = 7, .rx_nombuf = 5, .ierrors = 3, .oerrors = 1};
 	link_now = (struct rte_eth_link){.link_status = RTE_ETH_LINK_UP,
 	                                 .link_speed = RTE_ETH_SPEED_NUM_10G};
@@ -170,6 +180,49 @@ START_TEST(a_vf_that_was_lost_takes_no_losses_along)
 }
 END_TEST
 
+static void expect_dropped(uint64_t to_vm, uint64_t to_vf)
+{
+	struct control_relay now;
+
+	control_relay_read(rig, RELAY, &now);
+	ck_assert_uint_eq(now.vf_to_vm.counters.dropped_by_vf_pkts, to_vm);
+	ck_assert_uint_eq(now.vm_to_vf.counters.dropped_by_vf_pkts, to_vf);
+}
+
+/* In the direction in which they happen, and for good. */
+START_TEST(losses_are_losses_of_the_relay)
+{
+	expect_dropped(0, 0);
+	a_second_passes();
+	expect_dropped(7 + 5 + 3, 1);
+	stats.oerrors = 100;
+	stats.ierrors = 4;
+	a_second_passes();
+	expect_dropped(7 + 5 + 4, 100);
+	rig_lose(relay);
+	device_works();
+	expect_dropped(7 + 5 + 4, 100);
+	loop_timer_stop(&relay->vf_end.retry);
+	relay->vf_end.phase = VF_ATTACHED; /* another one, which counts from 0 */
+	stats = (struct rte_eth_stats){.imissed = 1, .oerrors = 2};
+	a_second_passes();
+	expect_dropped(7 + 5 + 4 + 1, 100 + 2);
+	relay->vf_end.phase = VF_LOST;
+}
+END_TEST
+
+START_TEST(what_was_refused_is_not_lost)
+{
+	struct vf_health health = {0};
+
+	quirks.counts_refusals = true;
+	stats.oerrors = 12345;
+	vf_health_read(&relay->vf_end.vf, &health);
+	ck_assert_uint_eq(health.counts.tx_errors, 0);
+	ck_assert_uint_eq(health.counts.rx_errors, 3);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -178,5 +231,7 @@ int main(void)
 	tcase_add_test(tcase, what_a_port_does_not_tell_stays);
 	tcase_add_test(tcase, losses_never_go_back);
 	tcase_add_test(tcase, a_vf_that_was_lost_takes_no_losses_along);
+	tcase_add_test(tcase, losses_are_losses_of_the_relay);
+	tcase_add_test(tcase, what_was_refused_is_not_lost);
 	return suite_main("vf_health", tcase);
 }
