@@ -115,7 +115,7 @@ struct control_member { /* of a bond */
 /* Of the end that a direction receives from. */
 enum control_state {
 	CONTROL_NONE,    /* it is not there */
-	CONTROL_ALONE,   /* a VF without a guest */
+	CONTROL_ALONE,   /* a VF without a guest, or one that takes no packets now */
 	CONTROL_READY,   /* a VF with a guest, or a guest */
 	CONTROL_LEAVING, /* until its lanes are in no plan any more */
 	CONTROL_ENDING,  /* until it is freed */

@@ -34,7 +34,9 @@ static enum control_state vf_state(const struct relay *relay)
 {
 	switch (relay->vf_end.phase) {
 	case VF_ATTACHED:
-		return relay->guest_end.guest.connected ? CONTROL_READY : CONTROL_ALONE;
+		return relay->guest_end.guest.connected && vf_end_takes(&relay->vf_end)
+		               ? CONTROL_READY
+		               : CONTROL_ALONE;
 	case VF_LEAVING:
 		return CONTROL_LEAVING;
 	case VF_DETACHING:
@@ -88,7 +90,7 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 
 	memset(out, 0, sizeof(*out));
 	out->id = relay_id;
-	out->active = attached && relay->guest_end.guest.connected;
+	out->active = vf_end_takes(&relay->vf_end) && relay->guest_end.guest.connected;
 	out->vhost_socket = has_socket(relay) ? relay->guest_end.path : "NONE";
 	out->has_device = relay->vf_end.phase == VF_ATTACHED || relay->vf_end.phase == VF_LEAVING ||
 	                  relay->vf_end.phase == VF_DETACHING;

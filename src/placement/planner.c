@@ -173,7 +173,7 @@ static unsigned (*work_to_vf(const struct vf *vf))(const struct lane_work *)
 
 static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 {
-	bool has_vf = relay->vf_end.phase == VF_ATTACHED;
+	bool has_vf = vf_end_takes(&relay->vf_end);
 	uint16_t from[GUEST_QUEUES_MAX];
 	unsigned n_from = relay->guest_end.guest.connected
 	                          ? list_queues(relay->guest_end.guest.tx_queues, from)
@@ -391,7 +391,8 @@ static void drop_orphans(struct planner *planner)
 			    !planner->in_plan[lane_number(&relay->lanes.vf_to_vm[q])])
 				lane_drop_backlog(&relay->lanes.vf_to_vm[q]);
 		for (unsigned q = 0; q < GUEST_QUEUES_MAX; q++)
-			if ((!has_vf || relay->lanes.vm_to_vf_worker[q] == LANE_UNPLACED) &&
+			if ((!vf_end_takes(&relay->vf_end) ||
+			     relay->lanes.vm_to_vf_worker[q] == LANE_UNPLACED) &&
 			    !planner->in_plan[lane_number(&relay->lanes.vm_to_vf[q])])
 				lane_drop_backlog(&relay->lanes.vm_to_vf[q]);
 	}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "relay/stand_in.h"
 #include "relay/trunk.h"
 #include "sys/link_watch.h"
 
@@ -49,8 +50,17 @@ static void on_lost_events(struct relays *relays)
 	                  "the kernel had more to tell of network interfaces than was read, and "
 	                  "left some of it out; all PFs are asked for their state");
 	for (unsigned i = 0; i < RELAYS_MAX; i++)
-		if (relays->relay[i].vf_end.phase == VF_ATTACHED)
+		if (relays->relay[i].vf_end.phase == VF_ATTACHED) {
 			relays->relay[i].vf_end.host_question = VF_HOST_CHANGED_TWICE;
+			stand_in_look(&relays->relay[i], VF_INTERFACE_NEWS);
+		}
+}
+
+static enum vf_interface_news news_of(const struct link_event *event)
+{
+	if (!event->gone)
+		return VF_INTERFACE_NEWS;
+	return event->moved ? VF_INTERFACE_NEWS_MOVED : VF_INTERFACE_NEWS_DELETED;
 }
 
 static void on_event(struct relays *relays, const struct link_event *event)
@@ -58,8 +68,11 @@ static void on_event(struct relays *relays, const struct link_event *event)
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct relay *relay = &relays->relay[i];
 
-		if (relay->vf_end.phase != VF_ATTACHED ||
-		    relay->vf_end.vf.host.pf_ifindex != event->ifindex)
+		if (relay->vf_end.phase != VF_ATTACHED)
+			continue;
+		if (relay->vf_end.vf.interface.index == event->ifindex)
+			stand_in_look(relay, news_of(event));
+		if (relay->vf_end.vf.host.pf_ifindex != event->ifindex || event->gone)
 			continue;
 		ask(relay, VF_HOST_CHANGED);
 		if (!event->up && relay->vf_end.vf.host.needs_pf)
@@ -93,6 +106,7 @@ static void on_links(void *context)
 
 void host_attached(struct relay *relay)
 {
+	stand_in_attached(relay);
 	/* What happened since vf_attach asked; the PF's carrier may just be coming up, though. */
 	relay->vf_end.host_question = VF_HOST_CHANGED;
 	if (relay->vf_end.vf.host.needs_pf && !relay->vf_end.vf.host.pf_up)

@@ -212,6 +212,13 @@ struct vf_end {
 	struct lane_counters leftover; /* packets that removed VFs still held */
 };
 
+/* Whether it takes packets: not while the interface of a stand-in is down. */
+static inline bool vf_end_takes(const struct vf_end *end)
+{
+	return end->phase == VF_ATTACHED &&
+	       (end->vf.interface.index == 0 || end->vf.interface.is_up);
+}
+
 /* Whether it is on its way out, or will be undone as soon as it is there. */
 static inline bool vf_end_is_leaving(const struct vf_end *end)
 {

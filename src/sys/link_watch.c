@@ -14,6 +14,9 @@
  * host that starts its containers or makes its VFs may outdo. */
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
 
+/* A message about an interface without its VFs, with much to spare. */
+#define MESSAGE_MAX 16384
+
 #define HEAD_LEN (NLMSG_ALIGN(sizeof(struct nlmsghdr)) + sizeof(struct ifinfomsg))
 
 /* As large as we may: only privileged processes go beyond net.core.rmem_max. What we get will do.
@@ -43,6 +46,26 @@ int link_watch_open(void)
 	return fd;
 }
 
+/* Of one that goes: whether the kernel says where to. Lengths that lie end the list. */
+static bool tells_of_a_move(const uint8_t *attributes, size_t len)
+{
+	struct rtattr head;
+
+	while (len >= sizeof(head)) {
+		memcpy(&head, attributes, sizeof(head));
+		if (head.rta_len < sizeof(head) || head.rta_len > len)
+			return false;
+		if ((head.rta_type & NLA_TYPE_MASK) == IFLA_NEW_NETNSID)
+			return true;
+		size_t step = RTA_ALIGN((size_t)head.rta_len);
+		if (step > len)
+			return false;
+		attributes += step;
+		len -= step;
+	}
+	return false;
+}
+
 bool link_watch_parse(const void *message, size_t len, struct link_event *event)
 {
 	struct nlmsghdr head;
@@ -51,13 +74,23 @@ bool link_watch_parse(const void *message, size_t len, struct link_event *event)
 	if (len < HEAD_LEN)
 		return false;
 	memcpy(&head, message, sizeof(head));
-	if (head.nlmsg_type != RTM_NEWLINK || head.nlmsg_len < HEAD_LEN)
+	if ((head.nlmsg_type != RTM_NEWLINK && head.nlmsg_type != RTM_DELLINK) ||
+	    head.nlmsg_len < HEAD_LEN)
 		return false;
 	memcpy(&link, (const uint8_t *)message + NLMSG_ALIGN(sizeof(head)), sizeof(link));
 	if (link.ifi_index <= 0)
 		return false;
 	*event = (struct link_event){.ifindex = (unsigned)link.ifi_index,
-	                             .up = link.ifi_flags & IFF_UP};
+	                             .up = link.ifi_flags & IFF_UP,
+	                             .gone = head.nlmsg_type == RTM_DELLINK};
+	if (event->gone) {
+		size_t start = NLMSG_ALIGN(HEAD_LEN);
+		size_t end = head.nlmsg_len < len ? head.nlmsg_len : len;
+
+		event->up = false;
+		event->moved = end > start &&
+		               tells_of_a_move((const uint8_t *)message + start, end - start);
+	}
 	return true;
 }
 
@@ -69,8 +102,8 @@ static bool tells_of_loss(int error)
 
 int link_watch_next(int fd, struct link_event *event)
 {
-	/* What is of interest comes first in a message, and each comes in a datagram of its own. */
-	uint8_t message[HEAD_LEN];
+	/* Each comes in a datagram of its own; of one that is longer the rest is of no interest. */
+	uint8_t message[MESSAGE_MAX];
 
 	for (;;) {
 		struct sockaddr_nl from = {0};

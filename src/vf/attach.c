@@ -14,6 +14,7 @@
 #include "vf/configure.h"
 #include "vf/events.h"
 #include "vf/host.h"
+#include "vf/interface.h"
 #include "vf/probe.h"
 #include "vf/reception.h"
 #include "vf/rss.h"
@@ -72,13 +73,18 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
               struct error *err)
 {
 	const struct ether_addr pf_mac = vf_reception_read_pf_mac(spec);
+	struct vf_params fitting = *params;
 	struct error ignored;
 
 	*vf = (struct vf){.spec = *spec};
 	int rc = probe(vf, params, err);
 	if (rc < 0)
 		return rc == -EAGAIN ? -EAGAIN : -1;
-	if (vf_configure(vf, params, err) < 0) {
+	vf_interface_find(vf);
+	fitting.mtu = vf_interface_mtu(vf, params->mtu);
+	rc = vf_configure(vf, &fitting, err);
+	vf_interface_settle(vf, params->relay_id);
+	if (rc < 0) {
 		if (vf->n_members > 0)
 			err->code = BOND_ERROR_CONFIGURE;
 	} else if (start(vf, &pf_mac, params, err) == 0) {
@@ -86,6 +92,7 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
 	}
 	if (unprobe(vf, &ignored) < 0)
 		log_warn("relay %u: %s, given up: %s", params->relay_id, spec->name, ignored.text);
+	vf_interface_restore(vf);
 	if (vf->pool != NULL)
 		pool_retire(vf->pool);
 	vf->pool = NULL;
@@ -119,6 +126,7 @@ int vf_detach(struct vf *vf, struct vf_leftover *leftover, struct error *err)
 	int rc = unprobe(vf, err);
 	if (rc < 0)
 		error_prefix(err, "%s: ", vf->spec.name);
+	vf_interface_restore(vf);
 	pool_retire(vf->pool);
 	vf->pool = NULL;
 	return rc;

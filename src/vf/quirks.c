@@ -60,10 +60,12 @@ static const struct {
           .no_rss = true,
           .spreads_by_itself = true,
           .counts_refusals = true,
+          .makes_interface = true,
           .dies_of_resets = DPDK_TAP_DIES_OF_RESETS,
           .loses_link_changes = true}},
         /* Likewise; the kernel takes a tagged frame of 1518 bytes, but no other one above 1514. */
-        {"net_af_packet", {.max_mtu = 1500, .max_frame = 1514, .spreads_by_itself = true}},
+        {"net_af_packet",
+         {.max_mtu = 1500, .max_frame = 1514, .spreads_by_itself = true, .uses_interface = true}},
         {"net_memif", {.max_mtu = 1500, .max_frame = 1518, .spreads_by_itself = true}},
         /* What one end sends by a queue comes by the same queue of the other. */
         {"net_ring", {.spreads_by_itself = true}},

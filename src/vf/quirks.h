@@ -20,6 +20,8 @@ struct vf_quirks {
 	                           again */
 	bool dies_of_resets; /* when a bond lets it go: unless it runs then, as it is not reset */
 	/* --- links --- */
+	bool uses_interface;     /* stands on one of the host's that is there already */
+	bool makes_interface;    /* makes one of its own, which goes with it */
 	bool loses_link_changes; /* takes the interrupt for link changes, and tells nobody */
 	/* --- its PF --- */
 	bool needs_pf_up;       /* nothing reaches it while its PF is down, and it has to be reset

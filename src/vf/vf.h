@@ -66,6 +66,17 @@ struct vf_host {
 	bool incomplete;          /* the kernel could not answer now: ask again */
 };
 
+/* The host's network interface behind a stand-in for a VF; see vf/interface.h. */
+struct vf_interface {
+	unsigned index; /* 0 = there is none, or it is out of sight: then nothing else is known */
+	char name[IF_NAMESIZE];
+	bool is_made;         /* by the VF's driver, with which it goes */
+	bool is_up;           /* by its administrator's will: nothing passes else */
+	uint32_t mtu;         /* since the VF has it … */
+	uint32_t first_mtu;   /* … and as it came */
+	unsigned first_flags; /* likewise */
+};
+
 struct vf {
 	struct device_spec spec;
 	uint16_t port_id;
@@ -75,12 +86,13 @@ struct vf {
 	                       counted, CRC not */
 	int numa_node;      /* >= 0 */
 	struct rte_mempool *pool;
-	struct ether_addr mac;       /* its default address now */
-	struct ether_addr first_mac; /* … and as it came */
-	struct ether_addr extra_mac; /* beside it, zeros = none; see reception.h */
-	struct vf_host host;         /* as control heard last */
-	bool mac_by_host;            /* first_mac is not the VF's own choice, but its PF's */
-	bool promiscuous;            /* as far as its driver knows */
+	struct ether_addr mac;         /* its default address now */
+	struct ether_addr first_mac;   /* … and as it came */
+	struct ether_addr extra_mac;   /* beside it, zeros = none; see reception.h */
+	struct vf_host host;           /* as control heard last */
+	struct vf_interface interface; /* likewise */
+	bool mac_by_host;              /* first_mac is not the VF's own choice, but its PF's */
+	bool promiscuous;              /* as far as its driver knows */
 	bool filters_vlans;     /* tagged frames come only of VLANs that it was programmed for */
 	struct vf_vlans *vlans; /* those; NULL unless filters_vlans. The device thread's */
 	bool has_rss;

@@ -63,18 +63,55 @@ END_TEST
 
 START_TEST(passes_over_what_is_no_event)
 {
-	struct message gone = message_of(RTM_DELLINK, 7, 0);
+	struct message address = message_of(RTM_NEWADDR, 7, 0);
 	struct message odd = message_of(RTM_NEWLINK, 0, 0);
 	struct message lying = message_of(RTM_NEWLINK, 7, 0);
 	struct message good = message_of(RTM_NEWLINK, 7, 0);
 	struct link_event event;
 
 	lying.head.nlmsg_len = sizeof(lying) - 1;
-	ck_assert(!link_watch_parse(&gone, sizeof(gone), &event));
+	ck_assert(!link_watch_parse(&address, sizeof(address), &event));
 	ck_assert(!link_watch_parse(&odd, sizeof(odd), &event));
 	ck_assert(!link_watch_parse(&lying, sizeof(lying), &event));
 	for (size_t len = 0; len < sizeof(good); len++)
 		ck_assert(!link_watch_parse(&good, len, &event));
+}
+END_TEST
+
+/* One that goes tells where to, if anywhere; whatever else stands in its message, and however long
+ * that says it is. */
+START_TEST(tells_what_has_gone)
+{
+	struct {
+		struct message message;
+		struct rtattr heads[2];
+		int32_t namespace_id;
+	} moved = {.message = message_of(RTM_DELLINK, 7, IFF_UP),
+	           .heads = {{.rta_len = sizeof(struct rtattr), .rta_type = IFLA_IFNAME},
+	                     {.rta_len = sizeof(struct rtattr) + sizeof(int32_t),
+	                      .rta_type = IFLA_NEW_NETNSID}}};
+	struct message gone = message_of(RTM_DELLINK, 7, IFF_UP);
+	struct link_event event;
+
+	ck_assert(link_watch_parse(&gone, sizeof(gone), &event));
+	ck_assert_uint_eq(event.ifindex, 7);
+	ck_assert(event.gone && !event.moved && !event.up);
+	moved.message.head.nlmsg_len = sizeof(moved);
+	ck_assert(link_watch_parse(&moved, sizeof(moved), &event));
+	ck_assert(event.gone && event.moved);
+	for (size_t len = sizeof(moved.message); len < sizeof(moved); len++) {
+		ck_assert(link_watch_parse(&moved, len, &event));
+		ck_assert(event.gone && !event.moved);
+	}
+	moved.message.head.nlmsg_type = RTM_NEWLINK;
+	ck_assert(link_watch_parse(&moved, sizeof(moved), &event));
+	ck_assert(!event.gone && !event.moved && event.up);
+	moved.message.head.nlmsg_type = RTM_DELLINK;
+	for (unsigned len = 0; len < 64; len++) {
+		moved.heads[0].rta_len = (unsigned short)len;
+		ck_assert(link_watch_parse(&moved, sizeof(moved), &event));
+		ck_assert(event.gone);
+	}
 }
 END_TEST
 
@@ -182,6 +219,7 @@ int main(void)
 
 	tcase_add_test(tcase, tells_which_and_how);
 	tcase_add_test(tcase, passes_over_what_is_no_event);
+	tcase_add_test(tcase, tells_what_has_gone);
 	tcase_add_test(tcase, hears_the_kernel);
 	tcase_add_test(tcase, says_that_some_were_lost);
 	tcase_add_test(tcase, hears_that_the_kernel_has_dropped_some);

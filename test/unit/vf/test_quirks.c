@@ -36,7 +36,8 @@ START_TEST(software_devices)
 	ck_assert_uint_eq(tap->max_mtu, 1500);
 	ck_assert_uint_eq(tap->max_frame, 1522);
 	ck_assert(tap->no_rss && tap->spreads_by_itself && tap->loses_link_changes);
-	ck_assert(tap->counts_refusals);
+	ck_assert(tap->counts_refusals && tap->makes_interface && !tap->uses_interface);
+	ck_assert(vf_quirks_of_driver("net_af_packet")->uses_interface);
 	ck_assert(!vf_quirks_of_driver("net_af_packet")->counts_refusals);
 	ck_assert(vf_quirks_of_driver("net_virtio_user")->spreads_by_itself);
 	ck_assert(vf_quirks_of_driver("net_null")->makes_any_size);
@@ -50,7 +51,7 @@ static void expect_none(const struct vf_quirks *quirks)
 	ck_assert(quirks->max_mtu == 0 && quirks->max_frame == 0);
 	ck_assert(!quirks->counts_whole_kb && !quirks->makes_any_size && !quirks->no_rss);
 	ck_assert(!quirks->spreads_by_itself && !quirks->loses_link_changes);
-	ck_assert(!quirks->counts_refusals);
+	ck_assert(!quirks->counts_refusals && !quirks->uses_interface && !quirks->makes_interface);
 	ck_assert(!quirks->needs_pf_up && !quirks->hides_refusals);
 	ck_assert(!quirks->never_promiscuous && !quirks->many_pfs && !quirks->filters_vlans);
 }
