@@ -221,6 +221,7 @@ def test_a_second_instance_on_the_same_sockets_leaves_them_alone(daemon, new_dae
     daemon.start()
     daemon.add_ring(0)
     one = guest(daemon.socket_path(0))
+    daemon.wait_states(0, "DPDK_READY", "VIRTIO_READY")  # a socket in use has a second name then
     other = new_daemon("two")
     inodes = {name: os.stat(os.path.join(daemon.vhost_dir, name)).st_ino
               for name in os.listdir(daemon.vhost_dir)}
