@@ -5,7 +5,7 @@
  * WRAP: control_dynamic_sockets control_relay_read control_relay_rates control_rates_between
  * WRAP: control_pin_read control_pins_update control_worker_count control_worker_read
  * WRAP: control_balance_explain endpoint_drop endpoint_reply_share control_dpdk_version
- * WRAP: control_lanes_read control_cycles_per_s
+ * WRAP: control_lanes_read control_cycles_per_s control_pin_is_of_client
  */
 #include <errno.h>
 #include <stdint.h>
@@ -190,6 +190,12 @@ bool __wrap_control_pin_read(const struct control *control, unsigned relay_id, s
 	(void)control;
 	must(relay_id < RELAYS_MAX);
 	*out = (struct cpu_pin){.relay_id = relay_id, .vf_to_vm_cpu = 1, .vm_to_vf_cpu = -1};
+	return relay_id % 2 == 0;
+}
+
+bool __wrap_control_pin_is_of_client(const struct control *control, unsigned relay_id)
+{
+	(void)control;
 	return relay_id % 2 == 0;
 }
 

@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "suite.h"
 #include "base/poll_anyhow.h"
+#include "suite.h"
 
 #define HIGH 900 /* of which a set has several words */
 

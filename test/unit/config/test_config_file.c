@@ -180,10 +180,10 @@ static const struct {
         {"VIRTIOFWD_STATIC_VFS=((5:8.1=1))\n", 1, "\"(\" outside quotes"},
         {"VIRTIOFWD_JUMBO=(y)\n", 1, "takes one value, not an array"},
         {"VIRTIOFWD_SOCKET_DIR=(/a\n/b)\n", 1, "takes one value, not an array"},
-        {"VIRTIOFWD_STATIC_VFS=(\n5:8.1=1\n\n5:8.2=1\n)\n", 4, "relay 1 has 0000:05:08.1 already"},
+        {"VIRTIOFWD_STATIC_VFS=(\n5:8.1=1\n\n5:8.2=64\n)\n", 4, "\"64\""},
         {"VIRTIOFWD_CPU_PINS=(1:1\n\n1:1)\n", 3, "VIRTIOFWD_CPU_PINS: relay 1 is pinned twice"},
         {CPUS "VIRTIOFWD_CPU_PINS=(\n1:1\n2:5)\n", 4, "CPU 5, which is no worker's"},
-        {CPUS "VIRTIOFWD_LOG_LEVEL=\\\n9\n", 2, "VIRTIOFWD_LOG_LEVEL: \"9\" is not a number"},
+        {CPUS "VIRTIOFWD_MAX_QUEUES=\\\n99\n", 2, "VIRTIOFWD_MAX_QUEUES: \"99\" is not a number"},
         {"\nVIRTIOFWD_CPU_MASK=0,1\n", 2, "VIRTIOFWD_CPU_MASK: CPU 0 is the main lcore"},
         {"# \x01\n", 1, "control character 0x01: this is not a text file"},
         {"\n\x7f"
