@@ -401,10 +401,10 @@ def test_more_connections_than_there_may_be(running):
 
 @pytest.mark.parametrize("polite", [False, True], ids=["raw", "zeromq"])
 def test_no_descriptors_left(daemon, polite):
-    """With 256 descriptors for everything, and 1,000 clients that want one each."""
-    daemon.preexec = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    """With 512 descriptors for everything, and 1,000 clients that want one each."""
+    daemon.preexec = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512))
     running = start(daemon)
-    assert "no more than 256 files" in running.log_text()
+    assert "no more than 512 files" in running.log_text()
     with unharmed(running, problems=0 if not polite else 3):
         if polite:
             context = zmq.Context(io_threads=1)
@@ -424,7 +424,7 @@ def test_no_descriptors_left(daemon, polite):
                 most = max(most, len(running.fds()) if len(raws) % 50 == 0 else 0)
             for raw in raws:
                 raw.close()
-        assert most <= 256 - 256 // 4 + 2, "the last quarter is for the guests"
+        assert most <= 512 - 512 // 4 + 2, "the last quarter is for the guests"
     # It goes on working: a guest's device comes and goes.
     running.add(1, "net_null1")
     running.remove(1)
