@@ -15,20 +15,10 @@
 #include "datapath/flow_hash.h"
 #include "datapath/packets.h"
 
-/* The longest frame that every guest must have room for in one buffer, when it did not negotiate
- * mergeable ones (virtio 1.2, 5.1.6.3.1: 1526 bytes, a 12-byte header of them). */
-#define GUEST_FRAME_CERTAIN 1514
-
-static void drop_absent(struct lane *lane, struct rte_mbuf **pkts, uint32_t n)
+static void drop_full(struct lane *lane, struct lane_loss *cause, struct rte_mbuf **pkts,
+                      uint32_t n)
 {
-	packets_drop(pkts, n, &lane->counters.dropped_absent_pkts,
-	             &lane->counters.dropped_absent_bytes);
-}
-
-static void drop_full(struct lane *lane, struct rte_mbuf **pkts, uint32_t n)
-{
-	packets_drop(pkts, n, &lane->counters.dropped_full_pkts,
-	             &lane->counters.dropped_full_bytes);
+	packets_drop_full(&lane->counters, cause, pkts, n, packets_bytes(pkts, n));
 }
 
 static inline void count_sent(struct lane *lane, uint32_t n, uint64_t bytes)
@@ -44,8 +34,13 @@ static __rte_noinline int sent_less(struct lane *lane, struct rte_mbuf **pkts, u
 {
 	if (sent == END_PAUSED)
 		return END_PAUSED;
+	if (sent == END_BROKEN) {
+		packets_drop_full(&lane->counters, &lane->counters.malformed, pkts, n, bytes);
+		return (int)n;
+	}
 	if (sent < 0) {
-		drop_absent(lane, pkts, n);
+		packets_drop_absent(&lane->counters, &lane->counters.absent[ABSENT_LEFT], pkts, n,
+		                    bytes);
 		return (int)n;
 	}
 	count_sent(lane, (uint32_t)sent, bytes - packets_bytes(pkts + sent, n - (uint32_t)sent));
@@ -53,8 +48,8 @@ static __rte_noinline int sent_less(struct lane *lane, struct rte_mbuf **pkts, u
 }
 
 /* The sink. Sends to one of the guest's queues from the front of pkts; `bytes` is the length of all
- * n. Returns how many are done with, all of them when the guest is gone; or END_PAUSED, and none
- * is.
+ * n. Returns how many are done with, all of them when the guest is gone or its ring is broken; or
+ * END_PAUSED, and none is.
  */
 static inline int send_to_guest(const struct lane_work *work, uint16_t queue,
                                 struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
@@ -68,9 +63,13 @@ static inline int send_to_guest(const struct lane_work *work, uint16_t queue,
 }
 
 /* The oldest packets first; stops at the first one that the guest has no room for, or at once when
- * the queue pauses. */
+ * the queue pauses. A frame that the guest's buffers do not hold would have everything behind it
+ * wait for ever: it does not get to wait. Buffers that were there when it was refused may have come
+ * just then, so it is refused twice. */
 static uint32_t send_backlog(const struct lane_work *work, uint16_t queue, struct backlog *backlog)
 {
+	struct lane_counters *counters = &work->lane->counters;
+	bool offered = false; /* there was room for the first packet before it was sent */
 	uint32_t total = 0;
 
 	while (backlog->count > 0) {
@@ -84,18 +83,15 @@ static uint32_t send_backlog(const struct lane_work *work, uint16_t queue, struc
 
 		if (sent == END_PAUSED)
 			break;
+		if (sent == 0 && offered) {
+			drop_full(work->lane, &counters->too_long, pkts, 1);
+			sent = 1;
+		}
 		backlog_pop(backlog, (uint32_t)sent);
 		total += (uint32_t)sent;
-		if ((uint32_t)sent == n)
-			continue;
-		/* A frame longer than a guest's single buffers would never fit, and everything
-		 * behind it would wait for ever: it does not get to wait. */
-		pkts += sent;
-		if (work->mergeable || pkts[0]->pkt_len <= GUEST_FRAME_CERTAIN)
+		offered = (uint32_t)sent < n && work->guest->ops->offers(work->guest, queue);
+		if ((uint32_t)sent < n && !offered)
 			break;
-		drop_full(work->lane, pkts, 1);
-		backlog_pop(backlog, 1);
-		total++;
 	}
 	return total;
 }
@@ -110,7 +106,7 @@ static uint32_t hold_back(struct lane *lane, struct backlog *backlog, uint32_t r
 	uint32_t held = backlog_push(backlog, pkts + done, RTE_MIN(n - done, room));
 
 	if (unlikely(done + held < n))
-		drop_full(lane, pkts + done + held, n - done - held);
+		drop_full(lane, &lane->counters.no_room, pkts + done + held, n - done - held);
 	return held;
 }
 
@@ -254,6 +250,6 @@ unsigned burst_vf_to_nobody(const struct lane_work *work)
 	uint32_t n = receive_from_vf(work, pkts, &bytes);
 
 	if (n > 0)
-		drop_absent(work->lane, pkts, n);
+		packets_drop_absent(&work->lane->counters, work->loss, pkts, n, bytes);
 	return n;
 }

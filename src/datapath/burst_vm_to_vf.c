@@ -80,8 +80,8 @@ static uint32_t drop_stalled(struct lane *lane)
 		uint32_t n;
 		struct rte_mbuf **pkts = backlog_front(&lane->backlog, &n);
 
-		packets_drop(pkts, n, &lane->counters.dropped_full_pkts,
-		             &lane->counters.dropped_full_bytes);
+		packets_drop_full(&lane->counters, &lane->counters.no_room, pkts, n,
+		                  packets_bytes(pkts, n));
 		backlog_pop(&lane->backlog, n);
 		dropped += n;
 	}
@@ -144,9 +144,10 @@ static uint32_t drop_invalid(const struct lane_work *work, struct rte_mbuf **pkt
 	for (uint32_t i = 0; i < n; i++) {
 		struct rte_mbuf *pkt = pkts[i];
 
-		if (pkt->pkt_len < FRAME_MIN || pkt->pkt_len > work->max_frame)
-			packets_drop(&pkt, 1, &counters->dropped_invalid_pkts,
-			             &counters->dropped_invalid_bytes);
+		if (pkt->pkt_len < FRAME_MIN)
+			packets_drop_invalid(counters, &counters->malformed, pkt);
+		else if (pkt->pkt_len > work->max_frame)
+			packets_drop_invalid(counters, &counters->too_long, pkt);
 		else
 			pkts[kept++] = pkt;
 	}
@@ -278,9 +279,11 @@ unsigned burst_vm_to_nobody(const struct lane_work *work)
 
 	if (n == 0)
 		return 0;
+
+	uint64_t bytes = packets_bytes(pkts, n);
 	counter_add(&counters->rx_pkts, n);
-	counter_add(&counters->rx_bytes, packets_bytes(pkts, n));
+	counter_add(&counters->rx_bytes, bytes);
 	listen_to(work->lane, pkts[0]);
-	packets_drop(pkts, n, &counters->dropped_absent_pkts, &counters->dropped_absent_bytes);
+	packets_drop_absent(counters, work->loss, pkts, n, bytes);
 	return n;
 }

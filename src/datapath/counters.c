@@ -27,26 +27,26 @@ const struct lane_counter lane_counter_table[] = {
         {.offset = AT(dropped_full_pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_queue_full", "pkts_dropped_vf_queue_full"},
-         .help = "Lost because the target took no more. The guest posted no buffers, and the " HELD
-                 " packets that a lane holds back were there already; or the VF accepted nothing "
-                 "for " STALL " ms (its link is down, or the NIC hangs). Until then the guest's "
-                 "packets wait in its own ring."},
+         .help = "Lost because the target took no more: the sum of what the guest had no buffers "
+                 "for, what was too long for them, and what its ring was broken for; or all that "
+                 "the VF was stalled for."},
         {.offset = AT(dropped_full_bytes),
          .unit = COUNTER_BYTES,
          .wire = {"bytes_dropped_vm_queue_full", "bytes_dropped_vf_queue_full"}},
         {.offset = AT(dropped_absent_pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_not_connected", "pkts_dropped_vf_not_connected"},
-         .help = "Lost because there was no target: the VF received while no guest was there, or "
-                 "the guest sent while its relay had no VF."},
+         .help = "Lost because there was no target, a sum: the VF received while no guest was "
+                 "there (no front end, no driver, or it left), or the guest sent while its relay "
+                 "had no VF (none, one that was not ready, or it left)."},
         {.offset = AT(dropped_absent_bytes),
          .unit = COUNTER_BYTES,
          .wire = {"bytes_dropped_vm_not_connected", "bytes_dropped_vf_not_connected"}},
         {.offset = AT(dropped_invalid_pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_invalid", "pkts_dropped_invalid"},
-         .help = "The guest sent a frame shorter than an Ethernet header or longer than the "
-                 "relay's MTU allows."},
+         .help = "The guest sent what no VF may be given: the sum of runts and of frames that "
+                 "were too long."},
         {.offset = AT(dropped_invalid_bytes),
          .unit = COUNTER_BYTES,
          .wire = {"bytes_dropped_invalid", "bytes_dropped_invalid"}},
@@ -56,6 +56,55 @@ const struct lane_counter lane_counter_table[] = {
          .help = "Lost by the VF itself, as its NIC and driver tell: what did not come as far as "
                  "the relay (the sum of missed, no_mbuf and rx_errors), or what was handed to the "
                  "VF, and counts as that too, but was not sent (tx_errors)."},
+        {.offset = AT(no_room.pkts),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_dropped_vm_no_buffers", "pkts_dropped_vf_stalled"},
+         .help = "The guest had posted no buffers, and the " HELD " packets that a lane holds "
+                 "back were there already; or the VF accepted nothing for " STALL
+                 " ms (its link is down, or the NIC hangs). Until then the guest's packets wait "
+                 "in its own ring."},
+        {.offset = AT(no_room.bytes),
+         .unit = COUNTER_BYTES,
+         .wire = {"bytes_dropped_vm_no_buffers", "bytes_dropped_vf_stalled"}},
+        {.offset = AT(too_long.pkts),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_dropped_vm_too_long", "pkts_dropped_too_long"},
+         .help = "A frame longer than the buffers that the guest has posted, without mergeable "
+                 "ones; or one from the guest that is longer than the VF's MTU allows."},
+        {.offset = AT(too_long.bytes),
+         .unit = COUNTER_BYTES,
+         .wire = {"bytes_dropped_vm_too_long", "bytes_dropped_too_long"}},
+        {.offset = AT(malformed.pkts),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_dropped_vm_ring_broken", "pkts_dropped_runt"},
+         .help = "The guest's ring offered more buffers than it has, which a working driver never "
+                 "does; or a frame from the guest was shorter than an Ethernet header."},
+        {.offset = AT(malformed.bytes),
+         .unit = COUNTER_BYTES,
+         .wire = {"bytes_dropped_vm_ring_broken", "bytes_dropped_runt"}},
+        {.offset = AT(absent[ABSENT_NOBODY].pkts),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_dropped_vm_no_front_end", "pkts_dropped_vf_none"},
+         .help = "Nobody was connected to the relay's socket; or the relay had no VF."},
+        {.offset = AT(absent[ABSENT_NOBODY].bytes),
+         .unit = COUNTER_BYTES,
+         .wire = {"bytes_dropped_vm_no_front_end", "bytes_dropped_vf_none"}},
+        {.offset = AT(absent[ABSENT_NOT_READY].pkts),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_dropped_vm_no_driver", "pkts_dropped_vf_not_ready"},
+         .help = "A front end was connected, but the guest had no driver running that receives "
+                 "(it boots, say); or the relay's VF was being attached, had been lost and was "
+                 "not back yet, or was on its way out."},
+        {.offset = AT(absent[ABSENT_NOT_READY].bytes),
+         .unit = COUNTER_BYTES,
+         .wire = {"bytes_dropped_vm_no_driver", "bytes_dropped_vf_not_ready"}},
+        {.offset = AT(absent[ABSENT_LEFT].pkts),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_dropped_vm_left", "pkts_dropped_vf_left"},
+         .help = "The guest, or the VF, left while packets were on their way to it."},
+        {.offset = AT(absent[ABSENT_LEFT].bytes),
+         .unit = COUNTER_BYTES,
+         .wire = {"bytes_dropped_vm_left", "bytes_dropped_vf_left"}},
 };
 
 _Static_assert(sizeof(lane_counter_table) == LANE_COUNTERS * sizeof(lane_counter_table[0]),

@@ -14,14 +14,34 @@
 enum lane_direction { LANE_VF_TO_VM, LANE_VM_TO_VF };
 #define LANE_DIRECTIONS 2
 
-/* Nothing but uint64_t, and a row of the table for each. */
+/* Why there was no target. */
+enum lane_absence {
+	ABSENT_NOBODY,    /* no front end is connected; the relay has no VF */
+	ABSENT_NOT_READY, /* the guest has set up no queue to receive on; the VF is coming or going
+	                   */
+	ABSENT_LEFT,      /* it has left while packets waited for it, or were on their way */
+};
+#define LANE_ABSENCES 3
+
+/* What was lost for one cause. */
+struct lane_loss {
+	uint64_t pkts, bytes;
+};
+
+/* Nothing but uint64_t, and a row of the table for each. Three sums have been there from the
+ * beginning: what counts in one of them counts in one of the causes below, too. */
 struct lane_counters {
 	uint64_t rx_pkts, rx_bytes;                           /* from the lane's source */
 	uint64_t tx_pkts, tx_bytes;                           /* accepted by its target */
-	uint64_t dropped_full_pkts, dropped_full_bytes;       /* the target's queue was full */
-	uint64_t dropped_absent_pkts, dropped_absent_bytes;   /* there was no target */
-	uint64_t dropped_invalid_pkts, dropped_invalid_bytes; /* runts, frames over the MTU */
+	uint64_t dropped_full_pkts, dropped_full_bytes;       /* sum: the target took no more */
+	uint64_t dropped_absent_pkts, dropped_absent_bytes;   /* sum: there was no target */
+	uint64_t dropped_invalid_pkts, dropped_invalid_bytes; /* sum: the guest sent nonsense */
 	uint64_t dropped_by_vf_pkts; /* of a relay: by its VF's NIC and driver; of a lane: 0 */
+
+	struct lane_loss no_room;   /* of full */
+	struct lane_loss too_long;  /* to_vm: of full; to_vf: of invalid */
+	struct lane_loss malformed; /* to_vm: the ring, of full; to_vf: runts, of invalid */
+	struct lane_loss absent[LANE_ABSENCES]; /* of absent */
 };
 
 #define LANE_COUNTERS (sizeof(struct lane_counters) / sizeof(uint64_t))

@@ -17,6 +17,7 @@
 #define DATAPATH_END_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* There is nobody at this end any more: what was to be sent will not get there. */
@@ -24,6 +25,8 @@
 /* This queue cannot be used just now, and nothing is lost for it: keep the packets, bounded as if
  * the queue were full, and try again at the next pass. */
 #define END_PAUSED (-EAGAIN)
+/* The guest's ring is none: nothing gets there until the guest has set it up anew. */
+#define END_BROKEN (-EPROTO)
 
 /* DPDK's own headers take a compiler half a second: files that look into these include them. */
 struct rte_mbuf;
@@ -38,9 +41,14 @@ typedef int (*guest_receive_fn)(struct guest *guest, uint16_t queue, struct rte_
 
 /* Gives up to n <= LANE_BURST packets to the guest, on pair `queue`. Returns how many were
  * accepted, in order from the first: fewer than n when the guest has posted no buffers for the next
- * one; or END_GONE or END_PAUSED, and none was. */
+ * one; or END_GONE, END_PAUSED or END_BROKEN, and none was. */
 typedef int (*guest_send_fn)(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts,
                              uint16_t n);
+
+/* Whether the guest has posted on pair `queue` what one frame can have at most: a buffer, or as
+ * many as its ring has entries when a frame may be merged from several. A frame that is offered
+ * after this was true, and not accepted, never will be. Asked only when one was not accepted. */
+typedef bool (*guest_offers_fn)(struct guest *guest, uint16_t queue);
 
 /* As rte_eth_tx_burst. */
 typedef uint16_t (*vf_send_fn)(uint16_t port_id, uint16_t queue, struct rte_mbuf **pkts,
@@ -49,6 +57,7 @@ typedef uint16_t (*vf_send_fn)(uint16_t port_id, uint16_t queue, struct rte_mbuf
 struct guest_ops {
 	guest_receive_fn receive;
 	guest_send_fn send;
+	guest_offers_fn offers;
 };
 
 /* A guest as a plan is made of it; its kind knows more. Constant as long as the process lives. */

@@ -9,6 +9,9 @@
 #include "datapath/flow_hash.h"
 #include "datapath/packets.h"
 
+_Static_assert(offsetof(struct lane, counters.dropped_full_pkts) <= 2 * RTE_CACHE_LINE_SIZE,
+               "what is counted for each burst is in the first two cache lines");
+
 static int backlog_init(struct backlog *backlog, uint32_t capacity)
 {
 	if (backlog->slots != NULL)
@@ -114,8 +117,8 @@ static void drop_all(struct lane *lane, struct backlog *backlog)
 		uint32_t n;
 		struct rte_mbuf **pkts = backlog_front(backlog, &n);
 
-		packets_drop(pkts, n, &lane->counters.dropped_absent_pkts,
-		             &lane->counters.dropped_absent_bytes);
+		packets_drop_absent(&lane->counters, &lane->counters.absent[ABSENT_LEFT], pkts, n,
+		                    packets_bytes(pkts, n));
 		backlog_pop(backlog, n);
 	}
 }

@@ -28,21 +28,21 @@ struct lane_spread {
 	struct backlog backlogs[GUEST_QUEUES_MAX];
 };
 
-/* What a worker touches at each pass is the first two cache lines. */
+/* What a worker touches at each pass that loses nothing is the first two cache lines. */
 struct lane {
-	uint64_t busy_cycles;          /* spent on packets; datapath: wo, control: ro (relaxed) */
-	struct lane_counters counters; /* datapath: wo, control: ro (relaxed) */
-	struct backlog backlog;        /* datapath: rw; empty while the lane spreads */
-	uint64_t stalled_since;        /* datapath: rw; cycles, 0 = the target accepts packets */
+	uint64_t busy_cycles;   /* spent on packets; datapath: wo, control: ro (relaxed) */
+	struct backlog backlog; /* datapath: rw; empty while the lane spreads */
+	uint64_t stalled_since; /* datapath: rw; cycles, 0 = the target accepts packets */
 	/* vm_to_vf: a source address that the guest has used, LANE_HEARD set; 0 asks for the next
 	 * one, else no frame is looked at. datapath: fills a 0, control: reads and zeroes (relaxed)
 	 */
 	uint64_t heard;
 	/* datapath: rw, but for the pointer; NULL = never needed */
 	struct lane_spread *spread;
-	uint8_t relay_id;  /* datapath: ro, control: wo */
-	uint8_t direction; /* enum lane_direction; datapath: ro, control: wo */
-	uint16_t index;    /* [0, VF_QUEUES_MAX or GUEST_QUEUES_MAX); likewise */
+	uint8_t relay_id;              /* datapath: ro, control: wo */
+	uint8_t direction;             /* enum lane_direction; datapath: ro, control: wo */
+	uint16_t index;                /* [0, VF_QUEUES_MAX or GUEST_QUEUES_MAX); likewise */
+	struct lane_counters counters; /* datapath: wo, control: ro (relaxed) */
 } __rte_cache_aligned;
 
 /* The backlog's memory is allocated at the first use and kept. 0 or -ENOMEM. */

@@ -29,5 +29,5 @@ bool lane_work_equal(const struct lane_work *a, const struct lane_work *b)
 	       a->to_vf == b->to_vf && a->port_id == b->port_id && a->vf_queue == b->vf_queue &&
 	       a->guest_queue == b->guest_queue && a->max_frame == b->max_frame &&
 	       a->stall_cycles == b->stall_cycles && a->guest_queues == b->guest_queues &&
-	       a->vlans == b->vlans && a->mergeable == b->mergeable;
+	       a->vlans == b->vlans && a->loss == b->loss;
 }

@@ -32,7 +32,8 @@ struct lane_work {
 	/* Where a vm_to_vf lane notes the VLANs of the guest's frames, NULL = nobody asks:
 	 * datapath: adds; it outlives the plan */
 	struct vlan_set *vlans;
-	bool mergeable; /* the guest takes frames over several buffers */
+	struct lane_loss
+	        *loss; /* *_to_nobody: the cause, among the counters of the lane; else NULL */
 } __rte_cache_aligned;
 
 struct plan {

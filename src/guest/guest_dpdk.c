@@ -1,4 +1,5 @@
-/* The kind of guest end that DPDK's vhost library makes: the only file that knows it.
+/* The kind of guest end that DPDK's vhost library makes; with guest_dpdk_queues.c, which has the
+ * workers' part, the only files that know it.
  *
  * One slot per relay, static, so that the library's callbacks need no lock to find it. The
  * callbacks run on the library's own thread (or in dpdk_close's): they store, post an event and
@@ -11,6 +12,7 @@
 #include "guest/kind.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
@@ -18,17 +20,17 @@
 #include <string.h>
 
 #include <rte_mbuf.h>
+#include <rte_pause.h>
 #include <rte_vhost.h>
 
 #include "base/clock.h"
-#include "base/container_of.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "datapath/worker.h"
 #include "dpdk/compat.h"
+#include "guest/guest_dpdk_queues.h"
 #include "sys/socket_file.h"
-
-#define FEATURE(bit) (1ULL << (bit))
 
 /* The same at each start, whatever VF stands behind: QEMU refuses a backend whose features change
  * under a running guest. VIRTIO_NET_F_STATUS is not among what the library knows. */
@@ -41,26 +43,18 @@
 	 FEATURE(VIRTIO_NET_F_MTU) | FEATURE(VHOST_F_LOG_ALL) |                                  \
 	 FEATURE(VHOST_USER_F_PROTOCOL_FEATURES))
 
-enum slot_phase { SLOT_CLOSED, SLOT_OPEN, SLOT_REFUSING };
+/* Of those that the library has, which differ from release to release. What is missing serves other
+ * devices (crypto sessions, memory for requests under way), hardware that is handed through (host
+ * notifiers, and the descriptors sent for them), or what is not offered either (a vIOMMU, whose
+ * misses would go over the back end's own channel; post-copy). */
+#define PROTOCOL_FEATURES_WANTED                                                            \
+	(FEATURE(VHOST_USER_PROTOCOL_F_MQ) | FEATURE(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |     \
+	 FEATURE(VHOST_USER_PROTOCOL_F_RARP) | FEATURE(VHOST_USER_PROTOCOL_F_REPLY_ACK) |   \
+	 FEATURE(VHOST_USER_PROTOCOL_F_NET_MTU) | FEATURE(PROTOCOL_F_CONFIGURE_MEM_SLOTS) | \
+	 FEATURE(VHOST_USER_PROTOCOL_F_STATUS))
+#define PROTOCOL_F_CONFIGURE_MEM_SLOTS 15 /* which older releases do not name */
 
-struct vhost_guest {
-	struct guest guest;        /* the workers' view; constant after init */
-	char path[GUEST_PATH_MAX]; /* guest thread: wo while SLOT_CLOSED */
-	bool client;               /* likewise */
-	_Atomic int phase;         /* enum slot_phase */
-	_Atomic int connection;    /* library's vid of the connected front end, -1 = none */
-	_Atomic int vid;           /* the same once its device runs; workers: ro */
-	_Atomic uint64_t running;  /* bit v: virtqueue v runs */
-	_Atomic uint64_t spared;   /* bit v: the guest was told not to kick virtqueue v */
-	_Atomic uint64_t features; /* negotiated; library thread: wo */
-	_Atomic int numa_node;     /* of the guest's memory; library thread: wo */
-	/* Entries of virtqueue v, 0 = not told; library thread: wo, none while it runs */
-	_Atomic uint16_t ring_size[2 * GUEST_QUEUES_MAX];
-	_Atomic unsigned sessions; /* library thread: wo */
-	uint64_t features_read_ms; /* the front end has read them then, and not chosen yet; 0: not
-	                            * so. Library thread */
-	struct log_limit front_end_log; /* library thread */
-};
+enum slot_phase { SLOT_CLOSED, SLOT_OPEN, SLOT_REFUSING };
 
 static struct {
 	struct vhost_guest slots[RELAYS_MAX];
@@ -76,76 +70,6 @@ static void slot_post(const struct vhost_guest *slot)
 {
 	backend.user.on_event(backend.user.context, slot_id(slot));
 }
-
-/* --- the workers' side ------------------------------------------------------------------- */
-
-static inline uint16_t virtqueue_to_guest(uint16_t queue)
-{
-	return (uint16_t)(queue * 2);
-}
-
-static inline uint16_t virtqueue_from_guest(uint16_t queue)
-{
-	return (uint16_t)(queue * 2 + 1);
-}
-
-/* Once per virtqueue that has come up: we poll, so the guest may spare itself the kicks. Done
- * here because a worker may, while the library's callbacks run with the queue's lock held. */
-static inline void spare_kicks(struct vhost_guest *slot, int vid, uint16_t virtqueue)
-{
-	uint64_t bit = 1ULL << virtqueue;
-
-	if (likely(atomic_load_explicit(&slot->spared, memory_order_relaxed) & bit))
-		return;
-	if (!(atomic_load_explicit(&slot->running, memory_order_acquire) & bit))
-		return;
-	atomic_fetch_or(&slot->spared, bit);
-	rte_vhost_enable_guest_notification(vid, virtqueue, 0);
-}
-
-static int vhost_receive(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
-                         struct rte_mbuf **pkts, uint16_t n)
-{
-	struct vhost_guest *slot = CONTAINER_OF(guest, struct vhost_guest, guest);
-	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
-
-	if (unlikely(vid < 0))
-		return END_GONE;
-	spare_kicks(slot, vid, virtqueue_from_guest(queue));
-	return rte_vhost_dequeue_burst(vid, virtqueue_from_guest(queue), pool, pkts, n);
-}
-
-/* For each burst the library notes the buffers that it has used, and has room for a ring of them.
- * It takes from a split ring whatever the guest's index says there is, which with mergeable buffers
- * may be more. (A guest that changes the index just then is found out by nobody.) */
-static inline bool offers_more_than_it_has(struct vhost_guest *slot, int vid, uint16_t virtqueue)
-{
-	uint64_t features = atomic_load_explicit(&slot->features, memory_order_relaxed);
-
-	return (features & (FEATURE(VIRTIO_NET_F_MRG_RXBUF) | FEATURE(VIRTIO_F_RING_PACKED))) ==
-	               FEATURE(VIRTIO_NET_F_MRG_RXBUF) &&
-	       rte_vhost_avail_entries(vid, virtqueue) >
-	               atomic_load_explicit(&slot->ring_size[virtqueue], memory_order_relaxed);
-}
-
-/* The library copies: what it has taken is done with. */
-static int vhost_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct vhost_guest *slot = CONTAINER_OF(guest, struct vhost_guest, guest);
-	int vid = atomic_load_explicit(&slot->vid, memory_order_acquire);
-	uint16_t sent;
-
-	if (unlikely(vid < 0))
-		return END_GONE;
-	spare_kicks(slot, vid, virtqueue_to_guest(queue));
-	if (unlikely(offers_more_than_it_has(slot, vid, virtqueue_to_guest(queue))))
-		return 0;
-	sent = rte_vhost_enqueue_burst(vid, virtqueue_to_guest(queue), pkts, n);
-	rte_pktmbuf_free_bulk(pkts, sent);
-	return sent;
-}
-
-static const struct guest_ops vhost_ops = {.receive = vhost_receive, .send = vhost_send};
 
 /* --- the library's callbacks ------------------------------------------------------------- */
 
@@ -169,35 +93,83 @@ struct message {
 		struct {
 			uint32_t index, size;
 		} ring;
-	};
+		uint64_t number;
+	} __attribute__((packed));
 } __attribute__((packed));
 
 #define RING_SIZE_MAX 32768U /* virtio 1.2, 2.7 */
 
-#define MESSAGE_GET_FEATURES    1
-#define MESSAGE_SET_FEATURES    2
+#define MESSAGE_GET_FEATURES 1
+#define MESSAGE_SET_FEATURES 2
+/* doc/vhost-user.md says of each message what becomes of it. */
+#define MESSAGE_SET_MEM_TABLE   5
 #define MESSAGE_SET_VRING_NUM   8
+#define MESSAGE_SET_VRING_ADDR  9
+#define MESSAGE_NET_SET_MTU     20
 #define MESSAGE_GET_INFLIGHT_FD 31
 #define MESSAGE_SET_INFLIGHT_FD 32
+#define MESSAGE_ADD_MEM_REG     37
+#define MESSAGE_REM_MEM_REG     38
 
-/* The library polls a ring of any size, none among them, for bursts of ours, and believes a size
- * that changes while it does. No driver asks for that. */
+/* The library believes a size that changes while it polls the ring, and takes rings without any. */
 static bool may_have_size(struct vhost_guest *slot, uint32_t virtqueue, uint32_t size)
 {
 	uint32_t before = atomic_load(&slot->ring_size[virtqueue]);
 
-	if (size >= LANE_BURST && size <= RING_SIZE_MAX &&
-	    (size == before || !(atomic_load(&slot->running) & 1ULL << virtqueue))) {
-		atomic_store(&slot->ring_size[virtqueue], (uint16_t)size);
-		return true;
+	if (size == 0 || size > RING_SIZE_MAX) {
+		log_write_limited(&slot->front_end_log, LOG_WARNING,
+		                  "relay %u: the front end at %s is refused a virtqueue %u of %u "
+		                  "entries; rings have 1 to %u (QEMU: rx_queue_size=, "
+		                  "tx_queue_size=)",
+		                  slot_id(slot), slot->path, virtqueue, size, RING_SIZE_MAX);
+		return false;
 	}
-	log_write_limited(
-	        &slot->front_end_log, LOG_WARNING,
-	        "relay %u: the front end at %s is cut off: its virtqueue %u cannot have %u "
-	        "entries; give it %u to %u before it is enabled (QEMU: rx_queue_size=, "
-	        "tx_queue_size=)",
-	        slot_id(slot), slot->path, virtqueue, size, LANE_BURST, RING_SIZE_MAX);
-	return false;
+	if (size != before && atomic_load(&slot->running) >> virtqueue & 1) {
+		log_write_limited(
+		        &slot->front_end_log, LOG_WARNING,
+		        "relay %u: the front end at %s is refused %u entries for its "
+		        "virtqueue %u, which runs with %u; a ring has to be stopped first",
+		        slot_id(slot), slot->path, size, virtqueue, before);
+		return false;
+	}
+	atomic_store(&slot->ring_size[virtqueue], (uint16_t)size);
+	return true;
+}
+
+/* What the guest's driver will take for the longest packets that it may send. */
+static bool may_have_mtu(struct vhost_guest *slot, uint64_t mtu)
+{
+	if (mtu > slot->mtu_max) {
+		log_write_limited(&slot->front_end_log, LOG_WARNING,
+		                  "relay %u: the front end at %s wants an MTU of %" PRIu64
+		                  ", which is refused: relays carry %u%s; give the guest no more "
+		                  "(QEMU: host_mtu=)",
+		                  slot_id(slot), slot->path, mtu, slot->mtu_max,
+		                  slot->mtu_max < MTU_JUMBO
+		                          ? ", and " LIMIT_TEXT(MTU_JUMBO) " with --enable-jumbo"
+		                          : "");
+		return false;
+	}
+	atomic_store(&slot->mtu, (uint16_t)mtu);
+	slot_post(slot);
+	return true;
+}
+
+static bool moves_memory(const struct message *message)
+{
+	return message->request == MESSAGE_SET_MEM_TABLE ||
+	       message->request == MESSAGE_SET_VRING_ADDR ||
+	       message->request == MESSAGE_ADD_MEM_REG || message->request == MESSAGE_REM_MEM_REG;
+}
+
+/* Whoever looks into the guest's memory without the library's lock has left it on return, and
+ * nobody new begins until on_message_done. A look takes some instructions, and waits for nothing.
+ */
+static void begin_remap(struct vhost_guest *slot)
+{
+	atomic_store(&slot->remaps, (atomic_load(&slot->remaps) + 1) | 1);
+	while (atomic_load(&slot->looking) > 0)
+		rte_pause();
 }
 
 /* From our features to the end of the connection, if they are the reason. */
@@ -240,14 +212,41 @@ static enum rte_vhost_msg_result on_message(int vid, void *bytes)
 	if (message->request == MESSAGE_GET_INFLIGHT_FD ||
 	    message->request == MESSAGE_SET_INFLIGHT_FD)
 		message->inflight.n_queues = 0;
-	if (message->request == MESSAGE_SET_VRING_NUM && slot != NULL &&
+	if (slot == NULL)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (message->request == MESSAGE_SET_VRING_NUM &&
 	    message->ring.index < RTE_DIM(slot->ring_size) &&
 	    !may_have_size(slot, message->ring.index, message->ring.size))
 		return RTE_VHOST_MSG_RESULT_ERR;
+	if (message->request == MESSAGE_NET_SET_MTU && !may_have_mtu(slot, message->number))
+		return RTE_VHOST_MSG_RESULT_ERR;
+	if (moves_memory(message))
+		begin_remap(slot);
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-static const struct rte_vhost_user_extern_ops message_ops = {.pre_msg_handle = on_message};
+/* Not after a message that failed: then the library has no memory to look into. */
+static enum rte_vhost_msg_result on_message_done(int vid, void *bytes)
+{
+	struct vhost_guest *slot = slot_by_vid(vid);
+
+	if (slot != NULL && moves_memory(bytes))
+		atomic_store(&slot->remaps, (atomic_load(&slot->remaps) | 1) + 1);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops message_ops = {.pre_msg_handle = on_message,
+                                                             .post_msg_handle = on_message_done};
+
+/* What was known of the front end's virtqueues. */
+static void forget_virtqueues(struct vhost_guest *slot)
+{
+	atomic_store(&slot->running, 0);
+	for (size_t v = 0; v < RTE_DIM(slot->ring_size); v++) {
+		atomic_store(&slot->ring_size[v], 0);
+		atomic_store(&slot->burst_max[v], 0);
+	}
+}
 
 static int on_new_connection(int vid)
 {
@@ -270,10 +269,10 @@ static int on_new_connection(int vid)
 			return -1;
 		}
 		slot->features_read_ms = 0;
-		atomic_store(&slot->running, 0);
-		atomic_store(&slot->spared, 0);
-		for (size_t v = 0; v < RTE_DIM(slot->ring_size); v++)
-			atomic_store(&slot->ring_size[v], 0);
+		forget_virtqueues(slot);
+		atomic_store(&slot->mtu, 0);
+		atomic_store(&slot->remaps, 0);
+		slot_post(slot);
 		return 0;
 	}
 	return -1; /* its socket is being closed */
@@ -286,8 +285,7 @@ static void on_destroy_connection(int vid)
 	if (slot == NULL) /* was turned away */
 		return;
 	explain_refusal(slot);
-	atomic_store(&slot->running, 0);
-	atomic_store(&slot->spared, 0);
+	forget_virtqueues(slot);
 	atomic_store(&slot->connection, -1);
 	slot_post(slot);
 }
@@ -307,7 +305,8 @@ static int on_new_device(int vid)
 	rte_vhost_get_negotiated_features(vid, &features);
 	atomic_store(&slot->features, features);
 	atomic_store(&slot->numa_node, rte_vhost_get_numa_node(vid));
-	atomic_store(&slot->spared, 0);
+	for (size_t v = 0; v < RTE_DIM(slot->burst_max); v++)
+		atomic_store(&slot->burst_max[v], 0);
 	atomic_fetch_add(&slot->sessions, 1);
 	atomic_store_explicit(&slot->vid, vid, memory_order_release);
 	slot_post(slot);
@@ -333,7 +332,7 @@ static int on_vring_state_changed(int vid, uint16_t virtqueue, int enable)
 	if (slot == NULL || virtqueue >= 2 * GUEST_QUEUES_MAX)
 		return 0; /* queues beyond the ones we serve are never polled */
 	bit = 1ULL << virtqueue;
-	atomic_fetch_and(&slot->spared, ~bit);
+	atomic_store(&slot->burst_max[virtqueue], 0);
 	if (enable && atomic_load(&slot->ring_size[virtqueue]) > 0)
 		atomic_fetch_or(&slot->running, bit);
 	else
@@ -360,7 +359,7 @@ static void dpdk_init(const struct guest_user *user)
 		struct vhost_guest *slot = &backend.slots[i];
 
 		memset(slot, 0, sizeof(*slot));
-		slot->guest.ops = &vhost_ops;
+		slot->guest.ops = &guest_dpdk_ops;
 		atomic_init(&slot->connection, -1);
 		atomic_init(&slot->vid, -1);
 		slot->front_end_log = (struct log_limit)LOG_LIMIT(60000, 3);
@@ -381,8 +380,8 @@ static int offer_features(const struct guest_params *params)
 	if (rte_vhost_driver_disable_features(params->path, ~wanted) != 0 ||
 	    rte_vhost_driver_get_protocol_features(params->path, &protocol) != 0)
 		return -1;
-	protocol &= ~FEATURE(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD); /* see on_message */
-	return rte_vhost_driver_set_protocol_features(params->path, protocol);
+	return rte_vhost_driver_set_protocol_features(params->path,
+	                                              protocol & PROTOCOL_FEATURES_WANTED);
 }
 
 static int register_socket(const struct guest_params *params, struct error *err)
@@ -447,6 +446,7 @@ static int dpdk_open(const struct guest_params *params, struct error *err)
 		return -1;
 	}
 	slot->client = params->client;
+	slot->mtu_max = params->mtu_max;
 	if (!params->client && socket_file_clear(params->path, err) < 0)
 		return -1;
 
@@ -476,7 +476,8 @@ static void dpdk_read(unsigned relay_id, struct guest_state *out)
 	out->front_end = atomic_load(&slot->connection) >= 0;
 	if (atomic_load_explicit(&slot->vid, memory_order_acquire) < 0)
 		return;
-	out->connected = true;
+	out->connected = out->front_end = true;
+	out->mtu = atomic_load(&slot->mtu);
 	out->features = atomic_load(&slot->features);
 	out->mergeable = out->features & FEATURE(VIRTIO_NET_F_MRG_RXBUF);
 	out->numa_node = atomic_load(&slot->numa_node);

@@ -25,6 +25,7 @@ struct guest_params {
 	bool client;               /* connect, and reconnect for ever; else serve */
 	bool makes_directory;      /* of a socket we serve: its directory is ours to make */
 	bool mrgbuf;               /* offer VIRTIO_NET_F_MRG_RXBUF */
+	uint16_t mtu_max;          /* bytes; a front end that wants more for its guest is refused */
 	uid_t owner;               /* of a socket we serve; (uid_t)-1 = leave */
 	gid_t group;               /* (gid_t)-1 = leave */
 };
@@ -37,6 +38,7 @@ struct guest_state {
 	int numa_node;      /* of the guest's memory, -1 = unknown */
 	bool mergeable;     /* VIRTIO_NET_F_MRG_RXBUF was negotiated */
 	uint64_t features;  /* all that was negotiated, 0 while not connected */
+	uint16_t mtu;       /* bytes that the guest was told, 0 = it was told none, or no guest */
 	unsigned sessions;  /* how often a guest has come; tells a reconnect from no change */
 };
 

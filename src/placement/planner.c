@@ -128,6 +128,12 @@ static uint32_t share_of(const struct vf *vf, uint16_t queue, const uint16_t *to
 	return share;
 }
 
+/* A lane without a target. */
+static void lose(struct lane_work *work, enum lane_absence why)
+{
+	work->loss = &work->lane->counters.absent[why];
+}
+
 static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 {
 	uint16_t to[GUEST_QUEUES_MAX];
@@ -144,14 +150,16 @@ static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 		work->port_id = relay->vf_end.vf.port_id;
 		work->vf_queue = queue;
 		work->run = burst_vf_to_nobody;
-		if (n_to == 0)
+		if (n_to == 0) {
+			lose(work,
+			     relay->guest_end.guest.front_end ? ABSENT_NOT_READY : ABSENT_NOBODY);
 			continue;
+		}
 		work->run = __builtin_popcount(share) == 1 ? burst_vf_to_vm : burst_vf_to_vm_spread;
 		work->guest = guest_get(relay->id);
 		work->to_guest = work->guest->ops->send;
 		work->guest_queue = (uint16_t)first;
 		work->guest_queues = share;
-		work->mergeable = relay->guest_end.guest.mergeable;
 	}
 }
 
@@ -191,8 +199,11 @@ static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 		work->guest_queue = queue;
 		work->run = burst_vm_to_nobody;
 		work->pool = planner->discard_pool;
-		if (!has_vf)
+		if (!has_vf) {
+			lose(work,
+			     relay->vf_end.phase == VF_ABSENT ? ABSENT_NOBODY : ABSENT_NOT_READY);
 			continue;
+		}
 		if (relay->vf_end.vf.filters_vlans)
 			work->vlans = &relay->lanes.vlans_heard;
 		work->run = work_to_vf(&relay->vf_end.vf);

@@ -191,6 +191,8 @@ static void keep_counts(struct vf_end *end, const struct vf_job *vf_job)
 	end->leftover.rx_bytes += vf_job->leftover.bytes;
 	end->leftover.dropped_absent_pkts += vf_job->leftover.pkts;
 	end->leftover.dropped_absent_bytes += vf_job->leftover.bytes;
+	end->leftover.absent[ABSENT_LEFT].pkts += vf_job->leftover.pkts;
+	end->leftover.absent[ABSENT_LEFT].bytes += vf_job->leftover.bytes;
 }
 
 static void detach_done(struct job *job)

@@ -4,7 +4,7 @@
  *
  * Freeing packets counts as an end, too: whoever frees them, lane or guest, the figures can be
  * compared. The guest is one of ours that does nothing, or with "/dpdk" behind the function's name
- * the real guest_dpdk.c, and DPDK's vhost library is what does nothing. One thread, no EAL.
+ * the real guest_dpdk_queues.c, and DPDK's vhost library is what does nothing. One thread, no EAL.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_vhost_driver_register rte_vhost_driver_start */
 /* WRAP: rte_vhost_driver_callback_register rte_vhost_driver_disable_features */
@@ -41,7 +41,7 @@ struct variant {
 	unsigned (*run)(const struct lane_work *work);
 	enum lane_direction direction;
 	uint32_t guest_queues; /* bits */
-	bool dpdk;             /* the guest is guest_dpdk.c's */
+	bool dpdk;             /* the guest is DPDK's vhost library's */
 };
 
 #define SPREAD ((1U << GUEST_QUEUES) - 1)
@@ -234,7 +234,7 @@ static int measure(const struct variant *variant, unsigned calls)
 	                         .guest_queues = variant->guest_queues,
 	                         .max_frame = RTE_ETHER_MAX_LEN,
 	                         .vlans = &vlans_heard,
-	                         .mergeable = true};
+	                         .loss = &lane.counters.absent[ABSENT_NOBODY]};
 
 	if (work.guest == NULL || lane_make(variant) < 0) {
 		fprintf(stderr, "burst_cost: %s cannot be set up\n", variant->name);

@@ -48,9 +48,9 @@ class Peer:
         for fd in (self.memory_fd, *self.events):
             os.close(fd)
 
-    def send(self, request, payload=b"", fds=()):
+    def send(self, request, payload=b"", fds=(), flags=0):
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        self.socket.sendmsg([struct.pack("<III", request, 1, len(payload)) + payload], rights)
+        self.socket.sendmsg([struct.pack("<III", request, 1 | flags, len(payload)) + payload], rights)
 
     def receive(self):
         """An answer's payload; b"" when the other side has hung up."""

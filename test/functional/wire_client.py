@@ -123,6 +123,17 @@ PORT_CONTROL_RESPONSE = {
 }
 
 
+# What each direction's losses were for, from field 130 on: packets and bytes of each.
+VF_TO_VM_CAUSES = "no_buffers too_long ring_broken no_front_end no_driver left"
+VM_TO_VF_CAUSES = "stalled too_long runt none not_ready left"
+
+
+def _causes(names):
+    """Not called dropped: it is all in the sums that are."""
+    units = [f"{name}_{unit}" for name in names.split() for unit in ("pkts", "bytes")]
+    return {130 + i: (name, int) for i, name in enumerate(units)}
+
+
 def _direction(source, target, queue):
     return {
         1: ("active", bool),
@@ -143,6 +154,7 @@ def _direction(source, target, queue):
         101: ("bytes_dropped_invalid", int),
         102: ("lane_cpu", unpack_varints),
         103: ("pkts_dropped_by_vf", int),
+        **_causes(VF_TO_VM_CAUSES if target == "vm" else VM_TO_VF_CAUSES),
     }
 
 

@@ -76,6 +76,7 @@ START_TEST(to_vm_drops_the_newest_beyond_the_bound)
 		pass(); /* the VF is read all the time */
 	ck_assert_uint_eq(lane.backlog.count, bound);
 	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 50);
+	ck_assert_uint_eq(lane.counters.no_room.pkts, 50);
 	ck_assert_uint_gt(lane.counters.dropped_full_bytes, 50 * 60);
 	ck_assert_uint_eq(guest_rx->pkts, 0);
 
@@ -133,6 +134,7 @@ START_TEST(to_vm_guest_gone)
 	ck_assert_uint_eq(lane.backlog.count, 0);
 	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, 2 * LANE_BURST - 3);
 	ck_assert_uint_eq(lane.counters.dropped_absent_bytes, (2 * LANE_BURST - 3) * 100);
+	ck_assert_uint_eq(lane.counters.absent[ABSENT_LEFT].pkts, 2 * LANE_BURST - 3);
 	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
 
 	guest.absent = false;
@@ -197,18 +199,23 @@ START_TEST(to_vm_pause_spares_long_frames)
 	pass();
 	guest.paused = false;
 	guest_rx->room = 3;
-	ck_assert_uint_eq(pass(), 3 + 1); /* full, at the long one: as ever */
+	ck_assert_uint_eq(pass(), 3); /* full: whether the long one fits is not known */
+	guest_rx->room = 1;
+	guest_rx->longest = 1514;
+	ck_assert_uint_eq(pass(), 1 + 1); /* full, and the long one did not fit */
+	guest_rx->longest = 0;
 	guest.paused = true;
 	for (int i = 0; i < 10; i++)
 		ck_assert_uint_eq(pass(), 0);
-	ck_assert_uint_eq(lane.backlog.count, LANE_BURST - 4);
+	ck_assert_uint_eq(lane.backlog.count, LANE_BURST - 5);
 	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 1);
+	ck_assert_uint_eq(lane.counters.too_long.pkts, 1);
 
 	/* At the front of what waits. */
 	guest.absent = true;
 	pass();
 	guest.absent = false;
-	vf_rx->next_seq = 3;
+	vf_rx->next_seq = guest_rx->next_seq[0] = 3;
 	vf_rx->waiting = 1;
 	pass();
 	for (int i = 0; i < 10; i++)
@@ -246,13 +253,79 @@ START_TEST(to_vm_oversize_does_not_block)
 	ck_assert_uint_eq(guest_rx->pkts, LANE_BURST - 1);
 	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 1);
 	ck_assert_uint_eq(lane.counters.dropped_full_bytes, 2000);
+	ck_assert_uint_eq(lane.counters.too_long.pkts, 1);
+	ck_assert_uint_eq(lane.counters.too_long.bytes, 2000);
 	ck_assert_uint_eq(lane.backlog.count, 0);
+}
+END_TEST
+
+static uint32_t length_2014(uint32_t seq)
+{
+	(void)seq;
+	return 2014;
+}
+
+/* A guest posts eight buffers at a time, which hold the frames: none is lost, however many come. */
+START_TEST(to_vm_long_frames_wait_for_buffers)
+{
+	vf_rx->waiting = 100;
+	vf_rx->length = length_2014;
+	guest_rx->longest = 2100;
+	for (int i = 0; i < 20; i++) {
+		pass(); /* full … */
+		pass();
+		guest_rx->room = 8;
+		pass();
+	}
+	ck_assert_uint_eq(guest_rx->pkts, 100);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+}
+END_TEST
+
+static uint32_t length_1000_odd(uint32_t seq)
+{
+	return seq % 2 == 1 ? 1000 : 100;
+}
+
+/* Nor need a guest have buffers for the usual frames: what does not fit into those it has blocks
+ * nothing. */
+START_TEST(to_vm_small_buffers)
+{
+	vf_rx->waiting = LANE_BURST;
+	vf_rx->length = length_1000_odd;
+	guest_rx->longest = 600;
+	guest_rx->room = PLENTY;
+	pass();
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, LANE_BURST / 2);
+	ck_assert_uint_eq(lane.counters.too_long.pkts, LANE_BURST / 2);
+	ck_assert_uint_eq(lane.backlog.count, 0);
+}
+END_TEST
+
+/* Nothing gets through a broken ring, so nothing waits for it. */
+START_TEST(to_vm_broken_ring)
+{
+	vf_rx->waiting = LANE_BURST;
+	pass();
+	guest.broken = true;
+	vf_rx->waiting = LANE_BURST;
+	pass();
+	pass();
+	ck_assert_uint_eq(lane.counters.malformed.pkts, 2 * LANE_BURST);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 2 * LANE_BURST);
+	ck_assert_uint_eq(lane.backlog.count, 0);
+	guest.broken = false;
+	guest_rx->room = PLENTY;
+	vf_rx->waiting = 1;
+	pass();
+	ck_assert_uint_eq(guest_rx->pkts, 1);
 }
 END_TEST
 
 START_TEST(to_vm_mergeable_guest_waits_for_buffers)
 {
-	work.mergeable = true;
+	guest_rx->more_to_come = true;
 	vf_rx->waiting = LANE_BURST;
 	vf_rx->length = length_2000_third;
 	guest_rx->room = PLENTY;
@@ -289,6 +362,12 @@ START_TEST(to_nobody_reads_counts_and_drops)
 	ck_assert_uint_eq(lane.counters.rx_pkts, LANE_BURST + 1);
 	ck_assert_uint_eq(lane.counters.dropped_absent_pkts, LANE_BURST + 1);
 	ck_assert_uint_eq(lane.counters.dropped_absent_bytes, vf_rx->bytes);
+	ck_assert_uint_eq(lane.counters.absent[ABSENT_NOBODY].pkts, LANE_BURST + 1);
+	work.loss = &lane.counters.absent[ABSENT_NOT_READY];
+	vf_rx->waiting = 3;
+	pass();
+	ck_assert_uint_eq(lane.counters.absent[ABSENT_NOT_READY].pkts, 3);
+	ck_assert_uint_eq(lane.counters.absent[ABSENT_NOBODY].pkts, LANE_BURST + 1);
 }
 END_TEST
 
@@ -298,7 +377,7 @@ START_TEST(to_vm_always_balances)
 	uint64_t random = (uint64_t)_i;
 
 	vf_rx->length = length_mixed;
-	work.mergeable = _i % 2;
+	guest_rx->more_to_come = _i % 2;
 	for (int i = 0; i < 5000; i++) {
 		uint64_t sent = guest_rx->pkts, taken = vf_rx->next_seq;
 
@@ -308,6 +387,7 @@ START_TEST(to_vm_always_balances)
 		guest_rx->longest = fake_random(&random) % 3 == 0 ? 1514 : 0;
 		guest.absent = fake_random(&random) % 50 == 0;
 		guest.paused = fake_random(&random) % 20 == 0;
+		guest.broken = fake_random(&random) % 60 == 0;
 		uint64_t absent = lane.counters.dropped_absent_pkts;
 		unsigned done = pass();
 
@@ -342,6 +422,9 @@ int main(void)
 	tcase_add_test(tcase, to_vm_pause_spares_long_frames);
 	tcase_add_test(tcase, to_vm_pause_ends_in_absence);
 	tcase_add_test(tcase, to_vm_oversize_does_not_block);
+	tcase_add_test(tcase, to_vm_long_frames_wait_for_buffers);
+	tcase_add_test(tcase, to_vm_small_buffers);
+	tcase_add_test(tcase, to_vm_broken_ring);
 	tcase_add_test(tcase, to_vm_mergeable_guest_waits_for_buffers);
 	tcase_add_test(tcase, to_vm_small_frames_wait_however_long);
 	tcase_add_test(tcase, to_nobody_reads_counts_and_drops);

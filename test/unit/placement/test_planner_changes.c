@@ -215,7 +215,7 @@ static void change_something(uint64_t *random, uint16_t max_queues)
 		guest_leaves(id);
 		break;
 	case 5:
-		relay->guest_end.guest.mergeable = !relay->guest_end.guest.mergeable;
+		relay->guest_end.guest.front_end = !relay->guest_end.guest.front_end;
 		break;
 	default:
 		guest_comes(id, fake_random(random) & queues, fake_random(random) & queues);

@@ -32,7 +32,8 @@ static inline void reset(enum lane_direction direction)
 	                          .port_id = PORT,
 	                          .vf_queue = 1,
 	                          .guest_queue = 2,
-	                          .max_frame = MAX_FRAME};
+	                          .max_frame = MAX_FRAME,
+	                          .loss = &lane.counters.absent[ABSENT_NOBODY]};
 }
 
 static inline void tear_down(void)

@@ -152,6 +152,7 @@ struct fake_sink {
 	uint32_t burst_max; /* of them at once; 0 = any number */
 	uint32_t
 	        longest; /* frame that fits; a longer one is not taken, nor what follows; 0 = any */
+	bool more_to_come; /* for one frame, than it has room for now: it may fit later */
 	uint64_t pkts, bytes;
 	uint32_t next_seq[FAKE_SOURCES]; /* lowest that would be in order, by source */
 };
@@ -219,7 +220,7 @@ static inline void fake_vf_install(struct fake_vf *vf, uint16_t port_id)
 
 struct fake_guest {
 	struct guest guest;
-	atomic_bool absent, paused;
+	atomic_bool absent, paused, broken;
 	struct fake_sink rx[FAKE_GUEST_QUEUES];
 	struct fake_source tx[FAKE_GUEST_QUEUES];
 };
@@ -249,14 +250,23 @@ static inline int fake_guest_send(struct guest *guest, uint16_t queue, struct rt
 		return END_GONE;
 	if (atomic_load_explicit(&fake->paused, memory_order_relaxed))
 		return END_PAUSED;
+	if (atomic_load_explicit(&fake->broken, memory_order_relaxed))
+		return END_BROKEN;
 	taken = fake_sink_put(&fake->rx[queue], pkts, n);
 	for (uint16_t i = 0; i < taken; i++)
 		fake_packet_free(pkts[i]);
 	return taken;
 }
 
-static const struct guest_ops fake_guest_ops = {.receive = fake_guest_receive,
-                                                .send = fake_guest_send};
+static inline bool fake_guest_offers(struct guest *guest, uint16_t queue)
+{
+	struct fake_guest *fake = CONTAINER_OF(guest, struct fake_guest, guest);
+
+	return fake->rx[queue].room > 0 && !fake->rx[queue].more_to_come;
+}
+
+static const struct guest_ops fake_guest_ops = {
+        .receive = fake_guest_receive, .send = fake_guest_send, .offers = fake_guest_offers};
 
 /* --- sums ------------------------------------------------------------------------------------ */
 
@@ -288,12 +298,38 @@ static inline uint64_t fake_held_bytes(const struct lane *lane)
 	return bytes;
 }
 
+/* Each loss has one cause. */
+static inline void fake_expect_causes(const struct lane *lane, const struct lane_counters *c)
+{
+	bool to_vm = lane->direction == LANE_VF_TO_VM;
+	struct lane_loss absent = {0}, full = c->no_room, invalid = {0};
+	const struct lane_loss *others[] = {&c->too_long, &c->malformed};
+
+	for (unsigned i = 0; i < LANE_ABSENCES; i++) {
+		absent.pkts += c->absent[i].pkts;
+		absent.bytes += c->absent[i].bytes;
+	}
+	for (unsigned i = 0; i < RTE_DIM(others); i++) {
+		struct lane_loss *sum = to_vm ? &full : &invalid;
+
+		sum->pkts += others[i]->pkts;
+		sum->bytes += others[i]->bytes;
+	}
+	fake_expect(c->dropped_absent_pkts == absent.pkts);
+	fake_expect(c->dropped_absent_bytes == absent.bytes);
+	fake_expect(c->dropped_full_pkts == full.pkts);
+	fake_expect(c->dropped_full_bytes == full.bytes);
+	fake_expect(c->dropped_invalid_pkts == invalid.pkts);
+	fake_expect(c->dropped_invalid_bytes == invalid.bytes);
+}
+
 /* Whatever came in went out, was dropped and counted, or waits; nothing else is alive. */
 static inline void fake_expect_balance(const struct lane *lane)
 {
 	struct lane_counters c = {0};
 
 	lane_counters_add(&c, &lane->counters);
+	fake_expect_causes(lane, &c);
 	fake_expect(c.rx_pkts == c.tx_pkts + c.dropped_full_pkts + c.dropped_absent_pkts +
 	                                 c.dropped_invalid_pkts + lane_held(lane));
 	fake_expect(c.rx_bytes == c.tx_bytes + c.dropped_full_bytes + c.dropped_absent_bytes +

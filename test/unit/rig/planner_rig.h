@@ -180,6 +180,10 @@ static inline void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 	fake_expect(work->vf_queue == queue);
 	if (to == 0) {
 		fake_expect(work->run == burst_vf_to_nobody);
+		fake_expect(
+		        work->loss ==
+		        &lane->counters.absent[relay->guest_end.guest.front_end ? ABSENT_NOT_READY
+		                                                                : ABSENT_NOBODY]);
 		fake_expect(lane_held(lane) == 0);
 		return;
 	}
@@ -187,7 +191,6 @@ static inline void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 	fake_expect(work->run == (__builtin_popcount(work->guest_queues) > 1 ? burst_vf_to_vm_spread
 	                                                                     : burst_vf_to_vm));
 	fake_expect(work->guest == &rig_guests[relay->id].guest);
-	fake_expect(work->mergeable == relay->guest_end.guest.mergeable);
 }
 
 static inline void expect_vm_to_vf(const struct relay *relay, unsigned queue)
@@ -206,6 +209,9 @@ static inline void expect_vm_to_vf(const struct relay *relay, unsigned queue)
 	fake_expect(work->run == (has_vf ? burst_vm_to_vf : burst_vm_to_nobody));
 	fake_expect(work->pool == (has_vf ? relay->vf_end.vf.pool : rig->discard_pool));
 	if (!has_vf) {
+		fake_expect(work->loss == &lane->counters.absent[relay->vf_end.phase == VF_ABSENT
+		                                                         ? ABSENT_NOBODY
+		                                                         : ABSENT_NOT_READY]);
 		fake_expect(lane_held(lane) == 0);
 		return;
 	}

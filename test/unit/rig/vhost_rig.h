@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,8 @@ static struct {
 	unsigned spared[256];
 	const struct rte_vhost_user_extern_ops *message_ops;
 	uint16_t offered; /* buffers, by the guest's index */
+	struct vring_packed_desc ring[8];
+	uint16_t ring_next; /* of that, as the library tells it: with the wrap on top */
 } devices[DEVICES];
 
 static struct {
@@ -46,6 +49,7 @@ static bool start_fails, give_fails;
 static void (*while_unregistering)(void); /* other sockets' peers do not wait for it */
 static unsigned n_synchronized, n_events[RELAYS_MAX];
 static int bursts[2];  /* last virtqueue sent to, received from */
+static uint16_t asked; /* packets of the last burst */
 static uint16_t takes; /* packets that it takes of a burst, at most */
 static unsigned n_freed;
 
@@ -80,6 +84,8 @@ uint16_t __wrap_rte_vhost_enqueue_burst(int vid, uint16_t queue, struct rte_mbuf
 uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_mempool *pool,
                                         struct rte_mbuf **pkts, uint16_t n);
 int __wrap_rte_vhost_enable_guest_notification(int vid, uint16_t queue, int enable);
+int __wrap_rte_vhost_get_vhost_vring(int vid, uint16_t queue, struct rte_vhost_vring *ring);
+int __wrap_rte_vhost_get_vring_base(int vid, uint16_t queue, uint16_t *avail, uint16_t *used);
 void __wrap_workers_synchronize(struct workers *workers);
 void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **pkts, unsigned n);
 int __wrap_socket_file_clear(const char *path, struct error *err);
@@ -90,6 +96,26 @@ uint16_t __wrap_rte_vhost_avail_entries(int vid, uint16_t queue)
 {
 	ck_assert_uint_eq(queue % 2, 0);
 	return devices[vid].offered;
+}
+
+static void (*while_asked)(int vid); /* the front end may say something just then */
+
+int __wrap_rte_vhost_get_vhost_vring(int vid, uint16_t queue, struct rte_vhost_vring *ring)
+{
+	ck_assert_uint_eq(queue % 2, 0);
+	memset(ring, 0, sizeof(*ring));
+	ring->desc_packed = devices[vid].ring;
+	ring->size = RTE_DIM(devices[vid].ring);
+	return 0;
+}
+
+int __wrap_rte_vhost_get_vring_base(int vid, uint16_t queue, uint16_t *avail, uint16_t *used)
+{
+	ck_assert_uint_eq(queue % 2, 0);
+	*avail = *used = devices[vid].ring_next;
+	if (while_asked != NULL)
+		while_asked(vid);
+	return 0;
 }
 
 int __wrap_rte_vhost_driver_register(const char *path, uint64_t flags)
@@ -207,6 +233,8 @@ uint16_t __wrap_rte_vhost_enqueue_burst(int vid, uint16_t queue, struct rte_mbuf
 	(void)pkts;
 	ck_assert(devices[vid].running);
 	bursts[0] = queue;
+	asked = n;
+	ck_assert_uint_gt(n, 0);
 	return RTE_MIN(n, takes);
 }
 
@@ -217,6 +245,8 @@ uint16_t __wrap_rte_vhost_dequeue_burst(int vid, uint16_t queue, struct rte_memp
 	(void)pkts;
 	ck_assert(devices[vid].running);
 	bursts[1] = queue;
+	asked = n;
+	ck_assert_uint_gt(n, 0);
 	return n;
 }
 
@@ -255,7 +285,8 @@ int __wrap_socket_file_give(const char *path, uid_t owner, gid_t group, mode_t m
 
 static struct guest_params params_of(unsigned relay_id)
 {
-	struct guest_params params = {.relay_id = relay_id, .owner = (uid_t)-1, .group = (gid_t)-1};
+	struct guest_params params = {
+	        .relay_id = relay_id, .mtu_max = 2100, .owner = (uid_t)-1, .group = (gid_t)-1};
 
 	snprintf(params.path, sizeof(params.path), "/nowhere/unit-test%u.sock", relay_id);
 	return params;
@@ -286,15 +317,38 @@ static int knock(unsigned relay_id)
 	return -1;
 }
 
-/* A front end says how many entries a virtqueue has; whether it may. */
-static bool has_entries(int vid, uint32_t virtqueue, uint32_t entries)
+/* Before, and after, the library has done what the message says. */
+static bool message_begins(int vid, uint32_t request, uint64_t payload)
 {
 	struct {
-		uint32_t request, flags, size, virtqueue, entries;
-	} message = {.request = 8, .size = 8, .virtqueue = virtqueue, .entries = entries};
+		uint32_t request, flags, size;
+		uint64_t payload;
+	} __attribute__((packed)) message = {.request = request, .size = 8, .payload = payload};
 
 	return devices[vid].message_ops->pre_msg_handle(vid, &message) ==
 	       RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static void message_ends(int vid, uint32_t request)
+{
+	uint32_t message[6] = {request};
+
+	ck_assert_int_eq(devices[vid].message_ops->post_msg_handle(vid, message),
+	                 RTE_VHOST_MSG_RESULT_NOT_HANDLED);
+}
+
+/* A front end says how many entries a virtqueue has; whether it may. */
+static bool has_entries(int vid, uint32_t virtqueue, uint32_t entries)
+{
+	return message_begins(vid, 8, virtqueue | (uint64_t)entries << 32);
+}
+
+static void queue_of(int vid, uint16_t virtqueue, uint32_t entries)
+{
+	ck_assert(has_entries(vid, virtqueue, entries));
+	sockets[devices[vid].socket].ops->vring_state_changed(vid, virtqueue, 1);
+	if (virtqueue >= devices[vid].n_virtqueues)
+		devices[vid].n_virtqueues = (uint16_t)(virtqueue + 1);
 }
 
 static void queue(int vid, uint16_t virtqueue, int enable)
@@ -382,6 +436,7 @@ static void set_up(void)
 	takes = UINT16_MAX;
 	start_fails = give_fails = false;
 	while_unregistering = NULL;
+	while_asked = NULL;
 	ck_assert_int_eq(guest_init("dpdk", (struct workers *)devices, on_event, sockets, &err), 0);
 	for (unsigned i = 0; i < 4; i++)
 		open_relay(i);
