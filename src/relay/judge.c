@@ -188,6 +188,14 @@ static enum sock_add_verdict judge_pair_again(const struct pair_state *state)
 	return state->phase != PAIR_REMOVING && state->wanted ? SOCK_ADD_JOIN : SOCK_ADD_GOING;
 }
 
+/* What the relay has is on its way out: whoever wants it has to wait, not to remove it. */
+static bool gives_back(const struct relay *relay)
+{
+	if (has_pair(relay))
+		return relay->pair.state.phase == PAIR_REMOVING || !relay->pair.state.wanted;
+	return relay->vf_end.wish == VF_WISH_NONE;
+}
+
 enum sock_add_verdict judge_sock_add(struct relays *relays, const struct sock_request *request,
                                      struct relay **relay)
 {
@@ -204,10 +212,10 @@ enum sock_add_verdict judge_sock_add(struct relays *relays, const struct sock_re
 	holder = relay_using(relays, request);
 	if (holder != NULL) {
 		*relay = holder;
-		return SOCK_ADD_DEVICE_HELD;
+		return gives_back(holder) ? SOCK_ADD_DEVICE_GOING : SOCK_ADD_DEVICE_HELD;
 	}
 	if (there != NULL)
-		return SOCK_ADD_SOCKET_TAKEN;
+		return gives_back(there) ? SOCK_ADD_GOING : SOCK_ADD_SOCKET_TAKEN;
 	*relay = lowest_idle(relays);
 	return *relay != NULL ? SOCK_ADD_BEGIN : SOCK_ADD_NO_RELAY;
 }

@@ -65,6 +65,7 @@ enum sock_add_verdict {
 	SOCK_ADD_NOT_DYNAMIC,
 	SOCK_ADD_GOING,        /* *relay is giving that pair back */
 	SOCK_ADD_DEVICE_HELD,  /* by *relay */
+	SOCK_ADD_DEVICE_GOING, /* *relay is giving it back, with another socket or not */
 	SOCK_ADD_SOCKET_TAKEN, /* by *relay */
 	SOCK_ADD_NO_RELAY,
 };

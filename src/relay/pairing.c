@@ -265,6 +265,11 @@ void pairing_add(struct relays *relays, const struct sock_request *request, outc
 		             "relay %u has %s with the socket %s; remove that first", relay->id,
 		             relay->vf_end.device.name, relay->guest_end.path);
 		break;
+	case SOCK_ADD_DEVICE_GOING:
+		outcome_fail(done, context, OUTCOME_PAIR_DEVICE_HELD,
+		             "relay %u is still giving back %s; try again in a moment", relay->id,
+		             relay->vf_end.device.name);
+		break;
 	case SOCK_ADD_SOCKET_TAKEN:
 		outcome_fail(done, context, OUTCOME_SOCKET_TAKEN,
 		             "the socket %s belongs to relay %u with %s; remove that first",

@@ -273,6 +273,13 @@ static const struct {
         {PAIR_OPENING, true, 1, "/tmp/a", true, SOCK_ADD_JOIN, 0},
         {PAIR_OPENING, false, 1, "/tmp/a", true, SOCK_ADD_GOING, 0},
         {PAIR_REMOVING, false, 1, "/tmp/a", true, SOCK_ADD_GOING, 0},
+        {PAIR_ATTACHING, true, 1, "/tmp/a", false, SOCK_ADD_DEVICE_HELD, 0},
+        {PAIR_ATTACHING, false, 1, "/tmp/a", false, SOCK_ADD_DEVICE_GOING, 0},
+        {PAIR_OPENING, false, 1, "/tmp/b", true, SOCK_ADD_DEVICE_GOING, 0},
+        {PAIR_REMOVING, false, 1, "/tmp/a", false, SOCK_ADD_DEVICE_GOING, 0},
+        {PAIR_REMOVING, true, 1, "/tmp/b", true, SOCK_ADD_DEVICE_GOING, 0},
+        {PAIR_REMOVING, false, 2, "/tmp/a", true, SOCK_ADD_GOING, 0},
+        {PAIR_ATTACHING, false, 2, "/tmp/a", false, SOCK_ADD_GOING, 0},
         {PAIR_MADE, true, 1, "/tmp/b", true, SOCK_ADD_DEVICE_HELD, 0},
         {PAIR_MADE, true, 2, "/tmp/a", true, SOCK_ADD_SOCKET_TAKEN, 0},
         {PAIR_MADE, true, 2, "/tmp/b", true, SOCK_ADD_BEGIN, 1},
@@ -290,6 +297,21 @@ START_TEST(additions_of_pairs)
 	ck_assert_ptr_eq(relay, sock_additions[_i].relay < 0
 	                                ? NULL
 	                                : &relays->relay[sock_additions[_i].relay]);
+}
+END_TEST
+
+/* The pair has ended, and its device has not quite. */
+START_TEST(a_device_that_outlives_its_pair)
+{
+	struct sock_request request = sock_of(1, "/tmp/a", false);
+	struct relay *holder, *relay = NULL;
+
+	config.dynamic_sockets = true;
+	holder = have(4, 1, VF_DETACHING, NONE, CLIENT);
+	ck_assert_int_eq(judge_sock_add(relays, &request, &relay), SOCK_ADD_DEVICE_GOING);
+	ck_assert_ptr_eq(relay, holder);
+	holder->vf_end.wish = KEEP; /* it is lost, and comes back */
+	ck_assert_int_eq(judge_sock_add(relays, &request, &relay), SOCK_ADD_DEVICE_HELD);
 }
 END_TEST
 
@@ -385,6 +407,7 @@ int main(void)
 	tcase_add_test(tcase, relays_that_do_not_exist);
 	tcase_add_loop_test(tcase, removals_from_a_relay, 0, ROWS(removals));
 	tcase_add_loop_test(tcase, additions_of_pairs, 0, ROWS(sock_additions));
+	tcase_add_test(tcase, a_device_that_outlives_its_pair);
 	tcase_add_test(tcase, pairs_need_their_mode_and_room);
 	tcase_add_loop_test(tcase, removals_of_pairs, 0, ROWS(sock_removals));
 	tcase_add_test(tcase, a_bond_with_other_members);

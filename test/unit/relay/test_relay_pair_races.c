@@ -41,6 +41,31 @@ START_TEST(whoever_still_waits_gets_it)
 }
 END_TEST
 
+/* What is given up is given back by itself: nobody has to remove it. */
+START_TEST(added_again_while_it_is_given_up)
+{
+	struct answer first, again, elsewhere;
+
+	add_if(false, 0, "a", &first);
+	pass_ms(1500);
+	expect_error(&first, adding, 3);
+	add_if(false, 0, "a", &again);
+	expect_error(&again, adding, -17);
+	ck_assert_ptr_nonnull(strstr(again.text, "net_null0; try again in a moment"));
+	add_if(true, 0, "b", &elsewhere);
+	expect_error(&elsewhere, adding, -17);
+	ck_assert_ptr_nonnull(strstr(elsewhere.text, "net_null0; try again in a moment"));
+	ends_work();
+	add_if(false, 0, "a", &again);
+	works(DEVICE);
+	works(GUEST);
+	expect_ok(&again);
+	add_if(false, 0, "b", &elsewhere);
+	expect_error(&elsewhere, adding, -17);
+	ck_assert_ptr_nonnull(strstr(elsewhere.text, "remove that first"));
+}
+END_TEST
+
 START_TEST(removed_while_the_device_is_attached)
 {
 	struct answer add, removal;
@@ -205,6 +230,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, the_same_addition_twice);
 	tcase_add_test(tcase, whoever_still_waits_gets_it);
+	tcase_add_test(tcase, added_again_while_it_is_given_up);
 	tcase_add_test(tcase, removed_while_the_device_is_attached);
 	tcase_add_test(tcase, removed_while_the_socket_is_opened);
 	tcase_add_test(tcase, removed_while_it_opens_though_nobody_waits_any_more);
