@@ -243,16 +243,41 @@ bool log_limit_admit(struct log_limit *limit, unsigned *suppressed)
 	return admit;
 }
 
+/* One limit may be several messages': the line that tells of those left out says which they were.
+ */
+static void note_left_out(struct log_limit *limit, const char *text)
+{
+	pthread_mutex_lock(&log_state.lock);
+	memcpy(limit->left_out, text, sizeof(limit->left_out));
+	pthread_mutex_unlock(&log_state.lock);
+}
+
+static void tell_left_out(struct log_limit *limit, int severity, unsigned suppressed)
+{
+	char text[LOG_LEFT_OUT_MAX];
+
+	pthread_mutex_lock(&log_state.lock);
+	memcpy(text, limit->left_out, sizeof(text));
+	pthread_mutex_unlock(&log_state.lock);
+	log_write(severity, "%u messages were left out, the last of them: %s%s", suppressed, text,
+	          strlen(text) == sizeof(text) - 1 ? "..." : "");
+}
+
 void log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
 {
+	char text[LOG_LEFT_OUT_MAX] = "";
 	unsigned suppressed;
 	va_list args;
 
-	if (severity > log_get_level() || !log_limit_admit(limit, &suppressed))
+	if (severity > log_get_level())
 		return;
-	if (suppressed > 0)
-		log_write(severity, "%u more like the next message were left out", suppressed);
 	va_start(args, format);
-	write_message(severity, format, args);
+	if (log_limit_admit(limit, &suppressed)) {
+		if (suppressed > 0)
+			tell_left_out(limit, severity, suppressed);
+		write_message(severity, format, args);
+	} else if (vsnprintf(text, sizeof(text), format, args) >= 0) {
+		note_left_out(limit, text);
+	}
 	va_end(args);
 }

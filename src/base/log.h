@@ -19,13 +19,16 @@ void log_close(void);
 
 void log_write(int severity, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#define LOG_LEFT_OUT_MAX 120 /* bytes of a message that is shown for all that were left out */
+
 /* A limit for messages that somebody outside can provoke: at most `burst` messages every
- * `interval_ms`, then one line that says how many were left out. Zero-initialise the counters;
- * safe from any thread. */
+ * `interval_ms`, then one line that says how many were left out, and how the last of them began.
+ * Zero-initialise the rest; safe from any thread. */
 struct log_limit {
 	unsigned interval_ms, burst;
 	uint64_t window_start_ms; /* monotonic ms */
 	unsigned seen;            /* messages in this window */
+	char left_out[LOG_LEFT_OUT_MAX];
 };
 /* clang-format's versions break braces of macros differently. */
 /* clang-format off */

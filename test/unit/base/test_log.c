@@ -287,8 +287,20 @@ START_TEST(limits_what_others_provoke)
 	usleep(220 * 1000);
 	log_write_limited(&limit, LOG_WARNING, "later");
 	ck_assert_uint_eq(count_lines(read_stdout()), 2);
-	ck_assert_ptr_nonnull(strstr(seen.text, "47 more like the next message were left out\n"));
+	ck_assert_ptr_nonnull(strstr(seen.text, "47 messages were left out, the last of them: "
+	                                        "provoked 49\n"));
 	ck_assert_ptr_nonnull(strstr(seen.text, "WARNING later\n"));
+
+	/* A long one is cut. */
+	for (int i = 0; i < 5; i++)
+		log_write_limited(&limit, LOG_WARNING, "%0200d", i);
+	usleep(220 * 1000);
+	(void)read_stdout();
+	log_write_limited(&limit, LOG_WARNING, "later");
+	ck_assert_uint_eq(count_lines(read_stdout()), 2);
+	ck_assert_ptr_nonnull(
+	        strstr(seen.text, "3 messages were left out, the last of them: 0000"));
+	ck_assert_ptr_nonnull(strstr(seen.text, "000...\n"));
 
 	/* What the level hides is not counted. */
 	limit = (struct log_limit)LOG_LIMIT(60000, 1);
