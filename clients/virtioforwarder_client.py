@@ -196,6 +196,14 @@ def parse(message_type, body):
         raise ClientError(f"the answer is no {message_type.__name__}: {error}") from None
 
 
+def show(message):
+    """Prints a message in protobuf's text format, but for the apostrophes in its texts: between double
+    quotes the format admits them as they are, and people read them."""
+    import re
+
+    print(re.sub(r"\\(.)", lambda m: "'" if m[1] == "'" else m[0], str(message)), end="")
+
+
 def run(main):
     """Runs main() and exits with what it returns."""
     try:

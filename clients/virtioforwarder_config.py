@@ -37,7 +37,7 @@ def main():
     if answer is None:
         return 1
     response = client.parse(messages.ConfigResponse, answer)
-    print(response, end="")
+    client.show(response)
     left = [str(pin.relay_number) for pin in response.relay_cpu_map if pin.by_client]
     if left:
         print(

@@ -102,7 +102,7 @@ def main():
         done = response.status == daemon.messages.CoreSchedResponse.OK
         print(f"Scheduler response: {'OK' if done else 'ERROR'}")
         if not done:
-            print(response, end="")
+            client.show(response)
             status = 1
     if args.explain:
         for line in daemon.explain():

@@ -114,7 +114,7 @@ def main():
         return 1
     response = client.parse(messages.PortControlResponse, answer)
     if response.status != messages.PortControlResponse.OK:
-        print(response, end="")
+        client.show(response)
         return 1
     if args.op == "query_pci":
         print(response.query_string)

@@ -201,12 +201,12 @@ def main():
     )
     response = client.parse(messages.StatsResponse, answer)
     if response.status != messages.StatsResponse.OK:
-        print(response, end="")
+        client.show(response)
         return 1
     if args.output_format == "protobuf":
         if args.hide_zeros:
             hide_zeros_of(response)
-        print(response, end="")
+        client.show(response)
         return 0
     for relay in response.relay:
         for key, value in flat(relay, args.hide_zeros):

@@ -478,6 +478,8 @@ def test_script(running):
     assert done.returncode == 1 and "error_code: -17" in done.stdout
     assert call("add_sock", "--device=net_null0", f"--vhost-path={path}", "--conditional").returncode == 0
     assert call("query_pci", f"--vhost-path={path}").stdout == "net_null0\n"
+    done = call("remove_sock", "--device=net_null7", f"--vhost-path={path}")
+    assert done.returncode == 1 and "are not one relay's; give one of them" in done.stdout
     assert call("remove_sock", f"--vhost-path={path}").returncode == 0
     assert call("remove_sock", f"--vhost-path={path}").returncode == 1
     assert call("remove_sock", f"--vhost-path={path}", "--conditional").returncode == 0
