@@ -66,6 +66,12 @@ struct guest_file {
 	struct log_limit log;              /* anybody may take a file away as often as he likes */
 };
 
+/* Which guest was warned of what: mtu.c. */
+struct guest_mtu {
+	unsigned session;   /* 0 = none yet */
+	uint16_t guest, vf; /* bytes */
+};
+
 struct guest_end {
 	enum guest_phase phase;
 	char path[GUEST_PATH_MAX]; /* of the socket; "" while there is none to be */
@@ -73,7 +79,8 @@ struct guest_end {
 	enum unix_peer peer, seen; /* at the path, in client mode: found twice, and last */
 	struct guest_job job;      /* the guest thread's while opening or closing */
 	struct log_limit log;      /* a guest can come and go as fast as it likes */
-	struct guest_file file;    /* GUEST_OPEN and the server's side only */
+	struct guest_mtu mtu_warned;
+	struct guest_file file; /* GUEST_OPEN and the server's side only */
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "relay/mtu.h"
 #include "relay/socket_owner.h"
 
 /* How long a shutdown waits for the sockets before it leaves them to the kernel. */
@@ -55,6 +56,7 @@ void guest_life_changed(struct relay *relay)
 		return;
 	guest_read(relay->id, &relay->guest_end.guest);
 	log_guest(relay, &before);
+	mtu_compare(relay);
 	relay_changed(relay);
 }
 

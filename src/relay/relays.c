@@ -14,6 +14,7 @@
 #include "relay/host.h"
 #include "relay/mac.h"
 #include "relay/members.h"
+#include "relay/mtu.h"
 #include "relay/pairing.h"
 #include "relay/rss.h"
 #include "relay/sockets.h"
@@ -39,6 +40,7 @@ static bool is_bond(const struct relay *relay)
 static void on_vf_attached(struct relay *relay)
 {
 	host_attached(relay);
+	mtu_compare(relay);
 	if (is_bond(relay))
 		members_attached(relay);
 }

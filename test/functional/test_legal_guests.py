@@ -231,6 +231,31 @@ def test_a_jumbo_mtu(served):
     assert not daemon.dropped(1)
 
 
+@pytest.mark.parametrize("first", ["guest", "VF"])
+def test_an_mtu_that_the_vf_does_not_carry(served, daemon, netns, first):
+    """Relays have jumbo frames, and this one's VF has not: whichever comes last, the log says it."""
+    outside = netns("wire")
+    outside.run("ip", "tuntap", "add", "dev", "short0", "mode", "tap")
+    outside.run("ip", "link", "set", "short0", "up")
+    daemon.netns = outside.name
+    served("--enable-jumbo", ring=False)
+    if first == "VF":
+        daemon.add(1, "net_af_packet0,iface=short0")
+    with LegalGuest(daemon.socket_path(1), start=False, protocol=REPLY_ACK) as guest:
+        assert guest.has_mtu(9000)
+        guest.start()
+        if first == "guest":
+            daemon.wait_states(1, "DPDK_UNINIT", "VIRTIO_READY")
+            assert "MTU of 9000" not in daemon.log_text()
+            daemon.add(1, "net_af_packet0,iface=short0")
+        wait_for(lambda: "relay 1: the guest was told an MTU of 9000, and net_af_packet0 carries 1500: "
+                         in daemon.log_text(), 5, "a warning")
+        for i in range(10):
+            assert guest.put(frame(i, 1614))
+        wait_for(lambda: daemon.relay(1).vm_to_vf.too_long_pkts == 10)
+    assert daemon.log_text().count("MTU of 9000") == 1
+
+
 # --- what is counted -------------------------------------------------------------------------------
 
 def test_what_a_guest_may_not_send(served):
