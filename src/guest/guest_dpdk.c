@@ -201,7 +201,9 @@ static void explain_refusal(struct vhost_guest *slot)
 
 /* Memory that tells of a guest's requests under way is of no use to a network device, and not
  * offered; asked for all the same, the library would set aside as much as the peer says (68 GB), or
- * write wherever the peer's own ends. So it hears of no queues. */
+ * write wherever the peer's own ends. So it hears of no queues. Likewise, what is refused is made
+ * what the library refuses: it closes the descriptors that came along, which it does not when we
+ * fail. */
 static enum rte_vhost_msg_result on_message(int vid, void *bytes)
 {
 	struct vhost_guest *slot = slot_by_vid(vid);
@@ -217,9 +219,9 @@ static enum rte_vhost_msg_result on_message(int vid, void *bytes)
 	if (message->request == MESSAGE_SET_VRING_NUM &&
 	    message->ring.index < RTE_DIM(slot->ring_size) &&
 	    !may_have_size(slot, message->ring.index, message->ring.size))
-		return RTE_VHOST_MSG_RESULT_ERR;
+		message->ring.size = UINT32_MAX;
 	if (message->request == MESSAGE_NET_SET_MTU && !may_have_mtu(slot, message->number))
-		return RTE_VHOST_MSG_RESULT_ERR;
+		message->number = 0;
 	if (moves_memory(message))
 		begin_remap(slot);
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;

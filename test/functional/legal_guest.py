@@ -10,6 +10,8 @@ from daemon import wait_for
 from vhost_peer import (
     FROM_GUEST,
     MRG_RXBUF,
+    NEED_REPLY,
+    NET_SET_MTU,
     SET_MEM_TABLE,
     SET_VRING_ADDR,
     SET_VRING_BASE,
@@ -23,10 +25,9 @@ from vhost_peer import (
     Peer,
 )
 
-GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, NET_SET_MTU = 15, 16, 20
+GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES = 15, 16
 GET_MAX_MEM_SLOTS, ADD_MEM_REG = 36, 37
 REPLY_ACK, MEM_SLOTS = 1 << 3, 1 << 15  # protocol features
-NEED_REPLY = 1 << 3
 RING_PACKED = 1 << 34
 
 HEADER = 12  # bytes, with VERSION_1

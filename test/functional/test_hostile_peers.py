@@ -5,7 +5,18 @@ import struct
 import time
 
 from daemon import wait_for
-from vhost_peer import FROM_GUEST, GET_INFLIGHT_FD, MRG_RXBUF, SET_INFLIGHT_FD, TO_GUEST, Peer
+from vhost_peer import (
+    FROM_GUEST,
+    GET_INFLIGHT_FD,
+    MRG_RXBUF,
+    NEED_REPLY,
+    NET_SET_MTU,
+    SET_INFLIGHT_FD,
+    SET_OWNER,
+    SET_VRING_NUM,
+    TO_GUEST,
+    Peer,
+)
 
 
 def inflight(size, n_queues, queue_size):
@@ -64,5 +75,21 @@ def test_more_buffers_than_the_ring_has(daemon, bystander):
             peer.make_available(FROM_GUEST, peer.used(FROM_GUEST) + 200)
             time.sleep(0.3)
             assert daemon.alive(), daemon.log_tail()
+    beside.guest.wait_received(10)
+    beside.check()
+
+
+def test_descriptors_with_messages_that_are_refused(daemon, bystander):
+    """They are closed: a peer that goes on so would leave none for others."""
+    daemon.start()
+    beside = bystander()
+    with Peer(daemon.socket_path(1)) as peer:
+        before = daemon.settled_fds()
+        for _ in range(20):
+            for request, payload in ((SET_VRING_NUM, (0, 0)), (SET_VRING_NUM, (0, 40000)),
+                                     (NET_SET_MTU, (9000, 0)), (NET_SET_MTU, (1, 0)), (SET_OWNER, (0, 0))):
+                peer.send(request, struct.pack("<II", *payload), [peer.events[0]] * 8, NEED_REPLY)
+                assert struct.unpack("<Q", peer.receive())[0] == 1, request
+        assert daemon.settled_fds() == before
     beside.guest.wait_received(10)
     beside.check()

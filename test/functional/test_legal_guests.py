@@ -207,6 +207,17 @@ def test_protocol_features(served):
         assert offered >> bit & 1, name
 
 
+def test_messages_that_are_not_offered(served):
+    """Each is acknowledged as refused, and nothing else comes of it (doc/vhost-user.md)."""
+    daemon = served()
+    with LegalGuest(daemon.socket_path(1), start=False, protocol=REPLY_ACK) as guest:
+        for request in (23, 24, 25, 26, 27, 33, 34, 35, 36, 37, 38, 41, 42, 43, 44, 255):
+            if not (guest.offered_protocol() & MEM_SLOTS and request in (36, 37, 38)):
+                assert not guest.acknowledged(request, bytes(8)), request
+        guest.start()
+        expect_all(guest, [frame(i, 100) for i in range(10)])
+
+
 def test_an_mtu_that_relays_have(served):
     daemon = served()
     with LegalGuest(daemon.socket_path(1), start=False, protocol=REPLY_ACK) as guest:

@@ -317,7 +317,8 @@ static int knock(unsigned relay_id)
 	return -1;
 }
 
-/* Before, and after, the library has done what the message says. */
+/* Before, and after, the library has done what the message says. What is refused is changed into
+ * something that the library refuses. */
 static bool message_begins(int vid, uint32_t request, uint64_t payload)
 {
 	struct {
@@ -325,8 +326,13 @@ static bool message_begins(int vid, uint32_t request, uint64_t payload)
 		uint64_t payload;
 	} __attribute__((packed)) message = {.request = request, .size = 8, .payload = payload};
 
-	return devices[vid].message_ops->pre_msg_handle(vid, &message) ==
-	       RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	ck_assert_int_eq(devices[vid].message_ops->pre_msg_handle(vid, &message),
+	                 RTE_VHOST_MSG_RESULT_NOT_HANDLED);
+	if (message.payload == payload && (request != 8 || payload >> 32 <= 32768))
+		return true;
+	ck_assert(request == 8 || request == 20);
+	ck_assert_uint_eq(message.payload, request == 20 ? 0 : payload | 0xffffffffULL << 32);
+	return false;
 }
 
 static void message_ends(int vid, uint32_t request)
