@@ -34,6 +34,7 @@ HEADER = 12  # bytes, with VERSION_1
 JUNK = 0xA5  # what memory holds before anybody writes into it
 ETHERNET = bytes.fromhex("02000000000102000000000288b5")
 PAGE = 4096
+AHEAD = 256  # frames that may be on their way: a lane holds back so many, whatever buffers there are
 
 
 def frame(number, length):
@@ -234,7 +235,7 @@ class LegalGuest(Peer):
             yield Frame(got[:HEADER], got[HEADER:])
 
     def exchange(self, frames, seconds=10, expected=None):
-        """Sends frames as fast as that goes, and returns what comes: so many as are expected, all if that
+        """Sends frames as fast as that goes without losses, and returns what comes: so many as are expected, all if that
         is not said, or those that have come when nothing more does for that long."""
         frames, got, sent = list(frames), [], 0
         expected = len(frames) if expected is None else expected
@@ -243,7 +244,7 @@ class LegalGuest(Peer):
 
             def moved():
                 nonlocal sent
-                while sent < len(frames) and self.put(frames[sent]):
+                while sent < len(frames) and sent - len(got) < AHEAD and self.put(frames[sent]):
                     sent += 1
                 got.extend(self.take())
                 return (len(got), sent) != before  # noqa: B023
