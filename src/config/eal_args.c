@@ -133,7 +133,9 @@ const char *eal_args_huge_dir(const struct config *cfg)
 		return NULL;
 	if (eal_args_have(cfg, "--huge-dir"))
 		return eal_args_value(cfg, "--huge-dir");
-	return cfg->huge_dir_given || is_hugetlbfs(cfg->huge_dir) ? cfg->huge_dir : "";
+	if (cfg->huge_dir == NULL || (!cfg->huge_dir_given && !is_hugetlbfs(cfg->huge_dir)))
+		return "";
+	return cfg->huge_dir;
 }
 
 /* EAL would only say that it found no hugepage information. */
