@@ -481,7 +481,6 @@ static void dpdk_read(unsigned relay_id, struct guest_state *out)
 	out->connected = out->front_end = true;
 	out->mtu = atomic_load(&slot->mtu);
 	out->features = atomic_load(&slot->features);
-	out->mergeable = out->features & FEATURE(VIRTIO_NET_F_MRG_RXBUF);
 	out->numa_node = atomic_load(&slot->numa_node);
 	for (unsigned queue = 0; queue < GUEST_QUEUES_MAX; queue++) {
 		if (running >> virtqueue_to_guest((uint16_t)queue) & 1)

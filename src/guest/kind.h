@@ -36,7 +36,6 @@ struct guest_state {
 	uint32_t rx_queues; /* bit q: the guest receives on pair q; one that pauses is there */
 	uint32_t tx_queues; /* bit q: the guest sends on pair q; likewise */
 	int numa_node;      /* of the guest's memory, -1 = unknown */
-	bool mergeable;     /* VIRTIO_NET_F_MRG_RXBUF was negotiated */
 	uint64_t features;  /* all that was negotiated, 0 while not connected */
 	uint16_t mtu;       /* bytes that the guest was told, 0 = it was told none, or no guest */
 	unsigned sessions;  /* how often a guest has come; tells a reconnect from no change */
