@@ -2,7 +2,16 @@
  * are handed out again, unregistering tells of the device's end but not of the connection's,
  * virtqueues may vanish without a word.
  *
- * A test that includes this file names in its WRAP lines what is wrapped here.
+ * What is wrapped here:
+ * WRAP: rte_vhost_driver_register rte_vhost_driver_unregister rte_vhost_driver_start
+ * WRAP: rte_vhost_driver_callback_register rte_vhost_driver_disable_features
+ * WRAP: rte_vhost_get_ifname rte_vhost_get_negotiated_features rte_vhost_get_numa_node
+ * WRAP: rte_vhost_get_vring_num rte_vhost_enqueue_burst rte_vhost_dequeue_burst
+ * WRAP: rte_vhost_driver_get_protocol_features rte_vhost_driver_set_protocol_features
+ * WRAP: rte_vhost_extern_callback_register rte_vhost_enable_guest_notification
+ * WRAP: workers_synchronize socket_file_clear socket_file_give rte_vhost_avail_entries
+ * WRAP: rte_pktmbuf_free_bulk rte_vhost_driver_set_max_queue_num
+ * WRAP: rte_vhost_get_vhost_vring rte_vhost_get_vring_base
  */
 #ifndef VHOST_RIG_H
 #define VHOST_RIG_H
@@ -20,6 +29,8 @@
 #include "base/log.h"
 #include "guest/guest.h"
 #include "sys/socket_file.h"
+
+#define BIT(n) (1ULL << (n))
 
 /* --- the library --------------------------------------------------------------------------------
  */
@@ -335,35 +346,31 @@ static bool message_begins(int vid, uint32_t request, uint64_t payload)
 	return false;
 }
 
-static void message_ends(int vid, uint32_t request)
-{
-	uint32_t message[6] = {request};
-
-	ck_assert_int_eq(devices[vid].message_ops->post_msg_handle(vid, message),
-	                 RTE_VHOST_MSG_RESULT_NOT_HANDLED);
-}
-
 /* A front end says how many entries a virtqueue has; whether it may. */
 static bool has_entries(int vid, uint32_t virtqueue, uint32_t entries)
 {
 	return message_begins(vid, 8, virtqueue | (uint64_t)entries << 32);
 }
 
+static void queue_changes(int vid, uint16_t virtqueue, int enable)
+{
+	sockets[devices[vid].socket].ops->vring_state_changed(vid, virtqueue, enable);
+	if (virtqueue >= devices[vid].n_virtqueues)
+		devices[vid].n_virtqueues = (uint16_t)(virtqueue + 1);
+}
+
 static void queue_of(int vid, uint16_t virtqueue, uint32_t entries)
 {
 	ck_assert(has_entries(vid, virtqueue, entries));
-	sockets[devices[vid].socket].ops->vring_state_changed(vid, virtqueue, 1);
-	if (virtqueue >= devices[vid].n_virtqueues)
-		devices[vid].n_virtqueues = (uint16_t)(virtqueue + 1);
+	queue_changes(vid, virtqueue, 1);
 }
 
 static void queue(int vid, uint16_t virtqueue, int enable)
 {
 	if (enable)
-		ck_assert(has_entries(vid, virtqueue, 256));
-	sockets[devices[vid].socket].ops->vring_state_changed(vid, virtqueue, enable);
-	if (virtqueue >= devices[vid].n_virtqueues)
-		devices[vid].n_virtqueues = (uint16_t)(virtqueue + 1);
+		queue_of(vid, virtqueue, 256);
+	else
+		queue_changes(vid, virtqueue, 0);
 }
 
 static bool driver_is_ready(int vid)
@@ -372,17 +379,6 @@ static bool driver_is_ready(int vid)
 		return false;
 	devices[vid].running = true;
 	return true;
-}
-
-static int guest_of(unsigned relay_id)
-{
-	int vid = knock(relay_id);
-
-	ck_assert_int_ge(vid, 0);
-	queue(vid, 0, 1);
-	queue(vid, 1, 1);
-	ck_assert(driver_is_ready(vid));
-	return vid;
 }
 
 static void hang_up(int vid)
@@ -397,13 +393,6 @@ static int send_to(unsigned relay_id, uint16_t pair)
 	struct guest *guest = guest_get(relay_id);
 
 	return guest->ops->send(guest, pair, NULL, 4);
-}
-
-static int receive_from(unsigned relay_id, uint16_t pair)
-{
-	struct guest *guest = guest_get(relay_id);
-
-	return guest->ops->receive(guest, pair, NULL, NULL, 4);
 }
 
 /* --- ours ---------------------------------------------------------------------------------------
