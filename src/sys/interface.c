@@ -11,14 +11,6 @@
 
 #include "base/parse.h"
 
-static int request_make(struct ifreq *request, const char *name)
-{
-	memset(request, 0, sizeof(*request));
-	if (string_copy(request->ifr_name, sizeof(request->ifr_name), name) < 0)
-		return -ENODEV;
-	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-}
-
 static int read_by(int fd, unsigned index, struct interface *out)
 {
 	struct ifreq request = {.ifr_ifindex = (int)index};
@@ -49,34 +41,43 @@ int interface_read(unsigned index, struct interface *out)
 	return rc;
 }
 
-int interface_set_mtu(const char *name, uint32_t mtu)
+/* apply is an ioctl or some, and fails as they do. */
+static int change(const char *name, int (*apply)(int fd, struct ifreq *request, unsigned value),
+                  unsigned value)
 {
-	struct ifreq request;
-	int fd = request_make(&request, name), rc = 0;
+	struct ifreq request = {0};
+	int fd, rc;
 
+	if (string_copy(request.ifr_name, sizeof(request.ifr_name), name) < 0)
+		return -ENODEV;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return fd == -1 ? -errno : fd;
-	request.ifr_mtu = (int)mtu;
-	if (ioctl(fd, SIOCSIFMTU, &request) < 0)
-		rc = -errno;
+		return -errno;
+	rc = apply(fd, &request, value) < 0 ? -errno : 0;
 	close(fd);
 	return rc;
 }
 
+static int apply_mtu(int fd, struct ifreq *request, unsigned mtu)
+{
+	request->ifr_mtu = (int)mtu;
+	return ioctl(fd, SIOCSIFMTU, request);
+}
+
+static int apply_cleared(int fd, struct ifreq *request, unsigned flags)
+{
+	if (ioctl(fd, SIOCGIFFLAGS, request) < 0)
+		return -1;
+	request->ifr_flags = (short)(request->ifr_flags & (short)~flags);
+	return ioctl(fd, SIOCSIFFLAGS, request);
+}
+
+int interface_set_mtu(const char *name, uint32_t mtu)
+{
+	return change(name, apply_mtu, mtu);
+}
+
 int interface_clear_flags(const char *name, unsigned flags)
 {
-	struct ifreq request;
-	int fd = request_make(&request, name), rc = 0;
-
-	if (fd < 0)
-		return fd == -1 ? -errno : fd;
-	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0) {
-		rc = -errno;
-	} else {
-		request.ifr_flags = (short)(request.ifr_flags & (short)~flags);
-		if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-			rc = -errno;
-	}
-	close(fd);
-	return rc;
+	return change(name, apply_cleared, flags);
 }
