@@ -1,0 +1,222 @@
+/* Frames from a guest: the walk of a ring that it sends on. See ring.h's virtqueue_receive_fn.
+ *
+ * Most frames are one descriptor with the header before them. A run of those is resolved first, up
+ * to a burst, then as many mbufs are allocated, and the frames copied; everything else goes frame
+ * by frame. Which frames are too short or too long for the wire is for the caller to judge.
+ */
+#include "virtqueue/from_guest.h"
+
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "virtqueue/walk.h"
+
+#define NOT_ONE (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE)
+
+/* --- frames of one descriptor ------------------------------------------------------------------
+ */
+
+struct run {
+	const uint8_t *from[VIRTQUEUE_BURST]; /* behind the header */
+	uint16_t length[VIRTQUEUE_BURST];     /* of the frame */
+	uint16_t id[VIRTQUEUE_BURST];
+	bool ends_in_other; /* the frame behind it needs the slow way */
+};
+
+/* The walk itself stays where it is. */
+static __rte_always_inline uint16_t resolve_run(struct walk *walk, struct run *run,
+                                                uint32_t data_room, uint16_t n, const bool packed)
+{
+	uint32_t header_size = walk->view->header_size;
+	struct walk ahead = *walk;
+	uint16_t found = 0;
+
+	run->ends_in_other = false;
+	for (; found < n; found++) {
+		struct descriptor head;
+
+		if (unlikely(!walk_peek(&ahead, &head, &run->id[found], packed)))
+			break;
+		run->ends_in_other = true;
+		if (unlikely((head.flags & NOT_ONE) != 0) || unlikely(head.length <= header_size) ||
+		    unlikely(head.length - header_size > data_room))
+			break;
+		const uint8_t *from = walk_resolve(&ahead, head.address, head.length);
+		if (unlikely(from == NULL))
+			break;
+		run->from[found] = from + header_size;
+		run->length[found] = (uint16_t)(head.length - header_size);
+		rte_prefetch0(from + header_size);
+		walk_advance(&ahead, 1, packed);
+		run->ends_in_other = false;
+	}
+	walk->region = ahead.region;
+	walk->fault = ahead.fault;
+	return found;
+}
+
+static __rte_always_inline void copy_run(struct walk *walk, const struct run *run,
+                                         struct rte_mbuf **pkts, uint16_t n, const bool packed)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *pkt = pkts[i];
+
+		copy_frame(rte_pktmbuf_mtod(pkt, void *), run->from[i], run->length[i]);
+		pkt->data_len = run->length[i];
+		pkt->pkt_len = run->length[i];
+		walk_use(walk, run->id[i], 0, 1, 0, packed);
+	}
+}
+
+/* --- all others --------------------------------------------------------------------------------
+ */
+
+/* A frame that is being put together. */
+struct sink {
+	struct rte_mempool *pool;
+	struct rte_mbuf *pkt, *last; /* its first and last mbuf */
+	uint8_t header_left;
+};
+
+/* false: there is no mbuf left. */
+static bool append(struct sink *sink, const uint8_t *from, uint32_t length)
+{
+	while (length > 0) {
+		uint32_t room = rte_pktmbuf_tailroom(sink->last), n = RTE_MIN(room, length);
+
+		if (n == 0) {
+			struct rte_mbuf *more = rte_pktmbuf_alloc(sink->pool);
+
+			if (more == NULL)
+				return false;
+			sink->last->next = more;
+			sink->last = more;
+			sink->pkt->nb_segs++;
+			continue;
+		}
+		memcpy(rte_pktmbuf_mtod_offset(sink->last, void *, sink->last->data_len), from, n);
+		sink->last->data_len = (uint16_t)(sink->last->data_len + n);
+		sink->pkt->pkt_len += n;
+		from += n;
+		length -= n;
+	}
+	return true;
+}
+
+/* Copies the frame behind the header; reads no more of what is too long. */
+static bool gather(struct chain *chain, struct sink *sink)
+{
+	struct span span;
+
+	while (sink->pkt->pkt_len < VIRTQUEUE_FRAME_MAX &&
+	       chain_span(chain, VIRTQUEUE_FRAME_MAX - sink->pkt->pkt_len + sink->header_left,
+	                  &span)) {
+		uint32_t skipped = RTE_MIN(span.length, sink->header_left);
+
+		sink->header_left = (uint8_t)(sink->header_left - skipped);
+		if (!append(sink, span.data + skipped, span.length - skipped))
+			return false;
+	}
+	return true;
+}
+
+/* A frame in any buffer: NULL when there is none, or no mbuf for it, or walk->fault. */
+static __rte_noinline struct rte_mbuf *receive_one(struct walk *walk, struct rte_mempool *pool)
+{
+	const struct virtqueue_view *view = walk->view;
+	struct descriptor head;
+	struct chain chain;
+	uint16_t id;
+
+	if (!walk_peek(walk, &head, &id, view->is_packed))
+		return NULL;
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(pool);
+	if (pkt == NULL)
+		return NULL;
+	struct sink sink = {
+	        .pool = pool, .pkt = pkt, .last = pkt, .header_left = view->header_size};
+
+	chain_open(&chain, view, walk->at, &head, false);
+	bool whole = gather(&chain, &sink);
+	chain_finish(&chain);
+	walk->descriptors += chain.entries;
+	walk->fault = chain.fault;
+	if (!whole || walk->fault != FAULT_NONE) {
+		rte_pktmbuf_free(pkt);
+		return NULL;
+	}
+	walk_use(walk, view->is_packed ? chain.id : id, 0, chain.ring_entries, 0, view->is_packed);
+	return pkt;
+}
+
+/* --- the walk ----------------------------------------------------------------------------------
+ */
+
+static __rte_always_inline uint16_t receive_burst(struct virtqueue *virtqueue,
+                                                  const struct virtqueue_view *view,
+                                                  struct rte_mempool *pool, struct rte_mbuf **pkts,
+                                                  uint16_t n, bool *call, const bool packed,
+                                                  const bool logged)
+{
+	uint32_t data_room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+	struct walk walk;
+	struct run run;
+	uint16_t taken = 0;
+
+	walk_begin(&walk, virtqueue, view, packed);
+	while (taken < n && walk.descriptors < VIRTQUEUE_BURST_DESCRIPTORS) {
+		uint16_t in_run = resolve_run(&walk, &run, data_room, n - taken, packed);
+
+		if (in_run > 0 && likely(rte_pktmbuf_alloc_bulk(pool, pkts + taken, in_run) == 0)) {
+			copy_run(&walk, &run, pkts + taken, in_run, packed);
+			taken = (uint16_t)(taken + in_run);
+		} else if (in_run > 0) {
+			/* There are few mbufs left: frame by frame. A fault behind them waits. */
+			walk.fault = FAULT_NONE;
+			run.ends_in_other = true;
+		}
+		if (likely(!run.ends_in_other))
+			break;
+		pkts[taken] = receive_one(&walk, pool);
+		if (pkts[taken] == NULL)
+			break;
+		taken++;
+	}
+	*call = walk_end(&walk, virtqueue, packed, logged);
+	return taken;
+}
+
+static uint16_t receive_split(struct virtqueue *virtqueue, const struct virtqueue_view *view,
+                              struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n,
+                              bool *call)
+{
+	return receive_burst(virtqueue, view, pool, pkts, n, call, false, false);
+}
+
+static uint16_t receive_split_logged(struct virtqueue *virtqueue, const struct virtqueue_view *view,
+                                     struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n,
+                                     bool *call)
+{
+	return receive_burst(virtqueue, view, pool, pkts, n, call, false, true);
+}
+
+static uint16_t receive_packed(struct virtqueue *virtqueue, const struct virtqueue_view *view,
+                               struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n,
+                               bool *call)
+{
+	return receive_burst(virtqueue, view, pool, pkts, n, call, true, false);
+}
+
+static uint16_t receive_packed_logged(struct virtqueue *virtqueue,
+                                      const struct virtqueue_view *view, struct rte_mempool *pool,
+                                      struct rte_mbuf **pkts, uint16_t n, bool *call)
+{
+	return receive_burst(virtqueue, view, pool, pkts, n, call, true, true);
+}
+
+virtqueue_receive_fn from_guest_choose(bool packed, bool logged)
+{
+	if (packed)
+		return logged ? receive_packed_logged : receive_packed;
+	return logged ? receive_split_logged : receive_split;
+}

@@ -1,0 +1,9 @@
+/* Any bytes as a split ring and a guest's memory: frames from a guest. See fuzz_virtqueue.h. */
+#include "test/fuzz/fuzz_virtqueue.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return fuzz_virtqueue(data, size, false, false);
+}
