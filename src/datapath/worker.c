@@ -281,17 +281,39 @@ static void warn_of_late_ones(const struct workers *workers, uint64_t token)
 	}
 }
 
+/* rte_rcu_qsbr's start and check, not its synchronize: they are inline, so that thread sanitizers
+ * see them. The mutex is held. */
+static uint64_t grace_begin(struct workers *workers)
+{
+	atomic_store_explicit(&workers->awaited, true, memory_order_relaxed);
+	return rte_rcu_qsbr_start(workers->qsbr);
+}
+
+bool workers_grace_over(struct workers *workers, uint64_t token)
+{
+	if (rte_rcu_qsbr_check(workers->qsbr, token, false) == 0)
+		return false;
+	atomic_store_explicit(&workers->awaited, false, memory_order_relaxed);
+	pthread_mutex_unlock(&workers->synchronizing);
+	return true;
+}
+
+bool workers_grace_begin(struct workers *workers, uint64_t *token)
+{
+	if (pthread_mutex_trylock(&workers->synchronizing) != 0)
+		return false;
+	*token = grace_begin(workers);
+	return true;
+}
+
 void workers_synchronize(struct workers *workers)
 {
-	/* start and check, not rte_rcu_qsbr_synchronize: they are inline, so that thread
-	 * sanitizers see them. */
 	uint64_t token, warn_at = clock_now_ms() + 1000;
 	unsigned looks = 0;
 
 	pthread_mutex_lock(&workers->synchronizing);
-	atomic_store_explicit(&workers->awaited, true, memory_order_relaxed);
-	token = rte_rcu_qsbr_start(workers->qsbr);
-	while (rte_rcu_qsbr_check(workers->qsbr, token, false) == 0) {
+	token = grace_begin(workers);
+	while (!workers_grace_over(workers, token)) {
 		if (looks++ < SYNCHRONIZE_SPINS) {
 			rte_pause();
 			continue;
@@ -302,8 +324,6 @@ void workers_synchronize(struct workers *workers)
 		warn_of_late_ones(workers, token);
 		warn_at += 1000;
 	}
-	atomic_store_explicit(&workers->awaited, false, memory_order_relaxed);
-	pthread_mutex_unlock(&workers->synchronizing);
 }
 
 uint64_t worker_passes(const struct worker *worker)

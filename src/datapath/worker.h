@@ -47,10 +47,10 @@ struct workers {
 	uint64_t cycles_per_s;     /* of this machine; ro */
 	uint64_t stall_cycles;     /* LANE_STALL_MS; ro */
 	struct rte_rcu_qsbr *qsbr; /* one reader thread id per worker: its index */
-	/* One synchronizer at a time: with several, DPDK's may return while a worker that has just
-	 * woken still holds what it saw before. */
+	/* Held during a grace period, of which there is one at a time: with several, DPDK's may
+	 * return while a worker that has just woken still holds what it saw before. */
 	pthread_mutex_t synchronizing;
-	_Atomic bool awaited;   /* somebody waits in workers_synchronize; workers: ro */
+	_Atomic bool awaited;   /* somebody waits for a grace period's end; workers: ro */
 	struct worker worker[]; /* [count] */
 };
 
@@ -76,6 +76,12 @@ const struct plan *worker_publish(struct worker *worker, const struct plan *plan
 /* Returns when each worker has finished every pass that it had begun before. Any thread but a
  * worker's. Never gives up: a worker that stays away is logged about, once a second. */
 void workers_synchronize(struct workers *workers);
+
+/* The same for who must not wait: begins a grace period, and looks whether it is over. Between the
+ * two no other can begin, so whoever has begun looks again and again, and soon: 50 µs, then 1 ms.
+ * Both on one thread. begin answers false while somebody else's is under way. */
+bool workers_grace_begin(struct workers *workers, uint64_t *token);
+bool workers_grace_over(struct workers *workers, uint64_t token);
 
 /* For the watchdog: passes done so far, and whether the worker waits to be woken. */
 uint64_t worker_passes(const struct worker *worker);

@@ -360,6 +360,43 @@ START_TEST(two_threads_may_synchronize)
 }
 END_TEST
 
+/* Looks without waiting; a worker in its pass holds it up, and nobody else begins one meanwhile. */
+START_TEST(a_grace_period_is_looked_at)
+{
+	struct lane_work work = {.run = run_blocking, .lane = &lanes[0]};
+	unsigned nothing[LANES] = {NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE};
+	uint64_t token, other, until = now_ms() + PATIENCE_MS;
+	pthread_t waiter;
+
+	atomic_store(&entered, 0);
+	atomic_store(&released, 0);
+	atomic_store(&returned, 0);
+	start();
+	free((void *)(uintptr_t)worker_publish(&workers->worker[1], plan_create(&work, 1)));
+	while (!atomic_load(&entered))
+		sched_yield();
+	const struct plan *before = worker_publish(&workers->worker[1], plan_of(nothing, 1));
+	expect(workers_grace_begin(workers, &token));
+	ck_assert_int_eq(pthread_create(&waiter, NULL, synchronize_run, NULL), 0);
+	for (int i = 0; i < 100; i++) {
+		expect(!workers_grace_over(workers, token));
+		expect(!workers_grace_begin(workers, &other));
+		usleep(100);
+	}
+	ck_assert_int_eq(atomic_load(&returned), 0);
+
+	atomic_store(&released, 1);
+	while (!workers_grace_over(workers, token))
+		expect(now_ms() < until);
+	ck_assert_uint_ge(lanes[0].backlog.head, 1); /* the worker is out of it: a plain read */
+	pthread_join(waiter, NULL);
+	expect(workers_grace_begin(workers, &token)); /* and again */
+	while (!workers_grace_over(workers, token))
+		expect(now_ms() < until);
+	plan_end(before);
+}
+END_TEST
+
 /* --- sleep --- */
 
 static void wait_until_asleep(unsigned worker)
@@ -428,6 +465,7 @@ int main(void)
 	tcase_add_test(tcase, lanes_move);
 	tcase_add_test(tcase, synchronize_waits_for_a_pass_to_end);
 	tcase_add_test(tcase, two_threads_may_synchronize);
+	tcase_add_test(tcase, a_grace_period_is_looked_at);
 	tcase_add_test(tcase, a_worker_without_work_sleeps);
 	tcase_add_test(tcase, a_plan_wakes_it);
 	tcase_add_test(tcase, all_stop_whatever_they_do);
