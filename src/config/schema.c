@@ -207,11 +207,12 @@ const struct schema_row schema[] = {
          .variable = "VIRTIOFWD_GUEST_BACKEND",
          .type = SCHEMA_CHOICE,
          .need = NEED_VALUE,
-         .argument = "{dpdk}",
-         .absent = "dpdk",
+         .argument = "{own,dpdk}",
+         .absent = "own",
          .group = GROUP_SOCKETS,
          .offset = AT(guest_backend),
-         .help = "What serves the guests' sockets and queues: dpdk is DPDK's vhost library."},
+         .help = "What serves the guests' sockets and queues: own is this program itself, dpdk is DPDK's "
+                 "vhost library."},
 
         /* Control endpoints */
         {.option = "zmq-port-control-ep",

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct guest_kind *const kinds[] = {&guest_kind_dpdk};
+static const struct guest_kind *const kinds[] = {&guest_kind_own, &guest_kind_dpdk};
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -94,6 +94,12 @@ void guest_close(unsigned relay_id)
 void guest_unlink(unsigned relay_id)
 {
 	socket_name_unlink(&socket_names[relay_id]);
+}
+
+void guest_admit(unsigned relay_id, unsigned session)
+{
+	if (chosen->admit != NULL)
+		chosen->admit(relay_id, session);
 }
 
 void guest_read(unsigned relay_id, struct guest_state *out)

@@ -45,6 +45,11 @@ void guest_close(unsigned relay_id);
  * still due. Control thread, when nothing of the relay's is under way on the guest thread. */
 void guest_unlink(unsigned relay_id);
 
+/* From here on workers may serve the guest of that session (guest_state.sessions): there is a plan
+ * for it, or there will be before the loop's turn ends, and none for a guest before it. Control
+ * thread. */
+void guest_admit(unsigned relay_id, unsigned session);
+
 /* A consistent reading. Control thread. */
 void guest_read(unsigned relay_id, struct guest_state *out);
 

@@ -60,8 +60,10 @@ struct guest_kind {
 	void (*refuse)(unsigned relay_id);
 	void (*close)(unsigned relay_id);
 	void (*read)(unsigned relay_id, struct guest_state *out);
+	void (*admit)(unsigned relay_id, unsigned session); /* NULL: all are served at once */
 };
 
+extern const struct guest_kind guest_kind_own;  /* ours, from the socket to the ring */
 extern const struct guest_kind guest_kind_dpdk; /* DPDK's vhost library */
 
 #endif

@@ -48,16 +48,22 @@ static void log_guest(struct relay *relay, const struct guest_state *before)
 		                  relay->id, now->rx_queues, now->tx_queues);
 }
 
-void guest_life_changed(struct relay *relay)
+bool guest_life_changed(struct relay *relay)
 {
-	struct guest_state before = relay->guest_end.guest;
+	struct guest_state before = relay->guest_end.guest, now;
+	bool another;
 
 	if (relay->guest_end.phase != GUEST_OPEN) /* of a socket that is coming or going */
-		return;
-	guest_read(relay->id, &relay->guest_end.guest);
+		return false;
+	guest_read(relay->id, &now);
+	another = before.connected && now.connected && now.sessions != before.sessions;
+	relay->guest_end.guest = another ? nobody : now;
+	if (!another && now.connected)
+		guest_admit(relay->id, now.sessions);
 	log_guest(relay, &before);
 	mtu_compare(relay);
 	relay_changed(relay);
+	return another;
 }
 
 static void refuse_guest(struct relay *relay)
@@ -115,7 +121,7 @@ static void take(struct relay *relay, enum guest_event event)
 		break;
 	case GUEST_ACTION_ANNOUNCE:
 		relay->guest_end.file.state = SOCKET_NAME_WELL;
-		guest_life_changed(relay); /* a guest may have been quicker */
+		(void)guest_life_changed(relay); /* a guest may have been quicker */
 		relay->relays->reports.socket_opened(relay, NULL);
 		break;
 	case GUEST_ACTION_FAIL:

@@ -17,8 +17,10 @@ void guest_life_open(struct relay *relay);
 void guest_life_close(struct relay *relay);
 /* The plans were published: what is GUEST_LEAVING is in none of them any more. */
 void guest_life_unplanned(struct relay *relay);
-/* Reads the guest's state again, because something about it has changed. */
-void guest_life_changed(struct relay *relay);
+/* Reads the guest's state again, because something about it has changed. True: another guest has
+ * come meanwhile. Then the one before has left, and what its lanes hold goes with it; the next turn
+ * of the loop is to look again. */
+bool guest_life_changed(struct relay *relay);
 /* Has the guest thread run a job about the relay's socket, whose params are filled in here; done is
  * called on the control thread. Jobs run one after the other. */
 void guest_life_submit(struct relay *relay, struct guest_job *guest_job, void (*run)(struct job *),

@@ -105,7 +105,8 @@ static void on_events(void *context)
 		if (lost >> i & 1)
 			relays_vf_lost(&relays->relay[i]);
 		if (guests >> i & 1) {
-			guest_life_changed(&relays->relay[i]);
+			if (guest_life_changed(&relays->relay[i]))
+				on_guest_event(relays, i);
 			sockets_look(&relays->relay[i]);
 		}
 	}

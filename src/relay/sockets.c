@@ -91,7 +91,7 @@ static void reopen_done(struct job *job)
 		return;
 	note(relay, guest_job->rc < 0 ? SOCKET_NAME_FAILED : SOCKET_NAME_WELL,
 	     guest_job->rc < 0 ? guest_job->err.text : "");
-	guest_life_changed(relay); /* a guest may have been quicker */
+	(void)guest_life_changed(relay); /* a guest may have been quicker */
 }
 
 /* --- looking --------------------------------------------------------------------------------- */

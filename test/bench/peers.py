@@ -55,6 +55,7 @@ class Forwarder:
 
 class Ours(Forwarder):
     name = "ours"
+    guest_backend = "own"
 
     @classmethod
     def missing(cls):
@@ -79,6 +80,7 @@ class Ours(Forwarder):
                     f"--master-lcore={self.cpus.guest}",
                     "--enable-mrgbuf",
                     "--max-queues=1",
+                    f"--guest-backend={self.guest_backend}",
                     f"--pid-path={self.directory}",
                     f"--vhost-path={self.directory}",
                     f"--zmq-stats-ep={self.endpoint}",
@@ -113,6 +115,13 @@ class Ours(Forwarder):
     def connected(self):
         """How many guests have a queue."""
         return sum(relay.vhost.queues > 0 for relay in self.relays())
+
+
+class OursOnLibrary(Ours):
+    """The same with guests that DPDK's vhost library serves."""
+
+    name = "library"
+    guest_backend = "dpdk"
 
 
 class Testpmd(Forwarder):
@@ -236,7 +245,7 @@ def eal(lcores):
             f"--lcores={lcores}"]
 
 
-PEERS = {peer.name: peer for peer in (Testpmd, Ovs)}
+PEERS = {peer.name: peer for peer in (Testpmd, OursOnLibrary, Ovs)}
 ALONE = "alone"  # the peer of cells with idle guests: ours, without them
 
 

@@ -45,6 +45,10 @@ def pollers_give_way(pid):
             pass  # it has ended: whoever waits for it will tell
 
 
+# All tests' kind of guest end, unless they say another: the usual one, or what the environment names.
+GUEST_BACKEND = [f"--guest-backend={kind}" for kind in [os.environ.get("GUEST_BACKEND")] if kind]
+
+
 class Daemon:
     """One instance. Options given to start() come after the usual ones and may override them."""
 
@@ -81,6 +85,7 @@ class Daemon:
             f"--vhost-path={self.vhost_dir}",
             f"--zmq-port-control-ep={self.port_control_ep}",
             f"--zmq-stats-ep={self.stats_ep}",
+            *GUEST_BACKEND,
             *options,
         ]
 

@@ -167,9 +167,9 @@ class LegalGuest(Peer):
         self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", self.protocol))
 
     def acknowledged(self, request, payload, fds=()):
-        """Whether it was taken; 0 on the wire. Needs REPLY_ACK."""
+        """Whether it was taken: 0 on the wire, and not the end of the connection. Needs REPLY_ACK."""
         self.send(request, payload, fds, NEED_REPLY)
-        return struct.unpack("<Q", self.receive())[0] == 0
+        return self.receive() == bytes(8)
 
     def has_mtu(self, mtu):
         return self.acknowledged(NET_SET_MTU, struct.pack("<Q", mtu))

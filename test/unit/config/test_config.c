@@ -131,9 +131,10 @@ static const struct value_case cases[] = {
         {"vhost-groupname", "kvm", "kvm", NULL},
         {"vhostuser-client", "y", yes, NULL},
         {"guest-backend", "dpdk", "dpdk", NULL},
-        {"guest-backend", "dpd", NULL, "those that there are: dpdk"},
+        {"guest-backend", "own", "own", NULL},
+        {"guest-backend", "dpd", NULL, "those that there are: own,dpdk"},
         {"guest-backend", "dpdk2", NULL, "\"dpdk2\" is none of those"},
-        {"guest-backend", "dpdk}", NULL, "those that there are: dpdk"},
+        {"guest-backend", "dpdk}", NULL, "those that there are: own,dpdk"},
         {"zmq-port-control-ep", "ipc:///tmp/pc", "ipc:///tmp/pc", NULL},
         {"zmq-port-control-ep", "tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555", NULL},
         {"zmq-port-control-ep", "tcp://[::1]:5555", "tcp://[::1]:5555", NULL},
@@ -479,7 +480,7 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert(!cfg->huge_dir_given && !cfg->log_level_given);
 	ck_assert_str_eq(cfg->vhost_path, "/tmp");
 	ck_assert_str_eq(cfg->vhost_socket, "virtio-forwarder%u.sock");
-	ck_assert_str_eq(cfg->guest_backend, "dpdk");
+	ck_assert_str_eq(cfg->guest_backend, "own");
 	ck_assert_ptr_null(cfg->ovsdb_sock);
 	ck_assert_ptr_null(cfg->zmq_config_ep);
 	ck_assert_ptr_null(cfg->zmq_port_control_ep);

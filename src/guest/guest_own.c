@@ -1,0 +1,203 @@
+/* The kind of guest end that is ours from the socket to the ring: with guest_own_queues.c, which
+ * has the workers' part, what joins src/vhost to the relays.
+ *
+ * One slot per relay, static, as long as the process lives. The server's callbacks run on its
+ * protocol thread: they post an event and return. Each field of a slot says whose it is.
+ */
+#include "guest/kind.h"
+
+#include <inttypes.h>
+#include <linux/vhost_types.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "datapath/worker.h"
+#include "guest/guest_own_queues.h"
+#include "vhost/server.h"
+
+#define FEATURE(bit)                 (UINT64_C(1) << (bit))
+#define VHOST_USER_PROTOCOL_FEATURES 30 /* that protocol features are negotiated, too */
+
+/* The same at each start, whatever VF stands behind: QEMU refuses a back end whose features change
+ * under a running guest. What of these concerns the control queue, the MTU and announcements is
+ * QEMU's own to do; a front end takes only what is offered here. */
+#define FEATURES_ALWAYS                                                                          \
+	(FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) |                            \
+	 FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |               \
+	 FEATURE(VIRTIO_F_IN_ORDER) | FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_NET_F_MQ) | \
+	 FEATURE(VIRTIO_NET_F_CTRL_VQ) | FEATURE(VIRTIO_NET_F_CTRL_RX) |                         \
+	 FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | FEATURE(VIRTIO_NET_F_STATUS) |                   \
+	 FEATURE(VIRTIO_NET_F_MTU) | FEATURE(VHOST_F_LOG_ALL) |                                  \
+	 FEATURE(VHOST_USER_PROTOCOL_FEATURES))
+
+/* What concerns the front end alone, and some tell us of all the same (DPDK's virtio-user). */
+#define FEATURES_BORNE                                                 \
+	(FEATURE(VIRTIO_NET_F_MAC) | FEATURE(VIRTIO_NET_F_CTRL_VLAN) | \
+	 FEATURE(VIRTIO_NET_F_CTRL_RX_EXTRA) | FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR))
+
+#define PROTOCOL_FEATURES                                                              \
+	(FEATURE(PROTOCOL_MQ) | FEATURE(PROTOCOL_LOG_SHMFD) | FEATURE(PROTOCOL_RARP) | \
+	 FEATURE(PROTOCOL_REPLY_ACK) | FEATURE(PROTOCOL_NET_MTU) | FEATURE(PROTOCOL_MEM_SLOTS))
+
+#define RX_RINGS                                                                        \
+	UINT64_C(0x5555555555555555) /* those that the guest receives on: the even ones \
+	                              */
+
+static struct {
+	struct own_guest slots[RELAYS_MAX];
+	_Atomic bool refusing[RELAYS_MAX]; /* nobody is admitted; control and guest thread */
+	struct log_limit log[RELAYS_MAX];  /* of broken rules; protocol thread */
+	struct guest_user user;
+	struct server *server; /* guest thread; NULL before the first open */
+} backend;
+
+/* --- the server's callbacks ------------------------------------------------------------------ */
+
+static bool own_grace_begin(void *workers, uint64_t *token)
+{
+	return workers_grace_begin(workers, token);
+}
+
+static bool own_grace_over(void *workers, uint64_t token)
+{
+	return workers_grace_over(workers, token);
+}
+
+static void own_changed(void *context, unsigned relay_id)
+{
+	(void)context;
+	backend.user.on_event(backend.user.context, relay_id);
+}
+
+static void own_fault(void *context, unsigned relay_id, unsigned ring, enum virtqueue_fault fault)
+{
+	(void)context;
+	log_write_limited(&backend.log[relay_id], LOG_WARNING,
+	                  "relay %u: the guest's virtqueue %u is stopped: %s; it stays so until "
+	                  "the guest's driver sets it up anew",
+	                  relay_id, ring, virtqueue_fault_text(fault));
+}
+
+/* --- the interface -----------------------------------------------------------------------------
+ */
+
+static void own_init(const struct guest_user *user)
+{
+	backend.user = *user;
+	for (unsigned i = 0; i < RELAYS_MAX; i++) {
+		memset(&backend.slots[i], 0, sizeof(backend.slots[i]));
+		backend.slots[i].guest.ops = &guest_own_ops;
+		atomic_init(&backend.slots[i].summary.numa_node, -1);
+		backend.log[i] = (struct log_limit)LOG_LIMIT(60000, 3);
+	}
+}
+
+static struct guest *own_get(unsigned relay_id)
+{
+	return &backend.slots[relay_id].guest;
+}
+
+/* With the first socket, when EAL has made the workers. */
+static int start_server(struct error *err)
+{
+	const struct server_user user = {.grace = {.context = backend.user.workers,
+	                                           .begin = own_grace_begin,
+	                                           .over = own_grace_over},
+	                                 .changed = own_changed,
+	                                 .fault = own_fault};
+
+	if (backend.server == NULL)
+		backend.server = server_create(&user, err);
+	return backend.server != NULL ? 0 : -1;
+}
+
+static int own_open(const struct guest_params *params, struct error *err)
+{
+	struct own_guest *slot = &backend.slots[params->relay_id];
+	struct server_params server_params = {
+	        .relay_id = params->relay_id,
+	        .path = params->path,
+	        .client = params->client,
+	        .owner = params->owner,
+	        .group = params->group,
+	        .config = {.features = FEATURES_ALWAYS,
+	                   .features_borne = FEATURES_BORNE,
+	                   .protocol_features = PROTOCOL_FEATURES,
+	                   .mtu_max = params->mtu_max},
+	        .virtqueues = slot->virtqueues,
+	        .summary = &slot->summary,
+	};
+
+	if (params->mrgbuf)
+		server_params.config.features |= FEATURE(VIRTIO_NET_F_MRG_RXBUF);
+	if (start_server(err) < 0)
+		return -1;
+	atomic_store(&backend.refusing[params->relay_id], false);
+	return server_open(backend.server, &server_params, err) < 0 ? -1 : 0;
+}
+
+static void own_refuse(unsigned relay_id)
+{
+	atomic_store(&backend.refusing[relay_id], true);
+	atomic_store(&backend.slots[relay_id].admitted, 0);
+	if (backend.server != NULL)
+		server_refuse(backend.server, relay_id);
+}
+
+static void own_close(unsigned relay_id)
+{
+	if (backend.server != NULL)
+		server_close(backend.server, relay_id);
+}
+
+/* Even rings become bits of pairs. */
+static uint32_t pairs_of(uint64_t rings)
+{
+	uint32_t pairs = 0;
+
+	for (unsigned pair = 0; pair < GUEST_QUEUES_MAX; pair++)
+		pairs |= (uint32_t)(rings >> 2 * pair & 1) << pair;
+	return pairs;
+}
+
+static void own_read(unsigned relay_id, struct guest_state *out)
+{
+	const struct session_summary *summary = &backend.slots[relay_id].summary;
+	uint32_t sessions = atomic_load(&summary->sessions); /* before what is that one's */
+	uint64_t running = atomic_load(&summary->running);
+	uint64_t enabled = atomic_load(&summary->enabled);
+
+	memset(out, 0, sizeof(*out));
+	out->numa_node = -1;
+	out->sessions = sessions;
+	out->front_end = atomic_load(&summary->front_end);
+	if (atomic_load(&backend.refusing[relay_id]) || (running & 3) != 3)
+		return;
+	out->connected = out->front_end = true;
+	out->mtu = atomic_load(&summary->mtu);
+	out->features = atomic_load(&summary->features);
+	out->numa_node = atomic_load(&summary->numa_node);
+	out->rx_queues = pairs_of(running & enabled & RX_RINGS);
+	out->tx_queues = pairs_of((running & enabled) >> 1 & RX_RINGS);
+}
+
+static void own_admit(unsigned relay_id, unsigned session)
+{
+	if (!atomic_load(&backend.refusing[relay_id]))
+		atomic_store(&backend.slots[relay_id].admitted, session);
+}
+
+const struct guest_kind guest_kind_own = {
+        .name = "own",
+        .init = own_init,
+        .get = own_get,
+        .open = own_open,
+        .refuse = own_refuse,
+        .close = own_close,
+        .read = own_read,
+        .admit = own_admit,
+};
