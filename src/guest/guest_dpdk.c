@@ -32,17 +32,6 @@
 #include "guest/guest_dpdk_queues.h"
 #include "sys/socket_file.h"
 
-/* The same at each start, whatever VF stands behind: QEMU refuses a backend whose features change
- * under a running guest. VIRTIO_NET_F_STATUS is not among what the library knows. */
-#define FEATURES_ALWAYS                                                                          \
-	(FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) |                            \
-	 FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |               \
-	 FEATURE(VIRTIO_F_IN_ORDER) | FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_NET_F_MQ) | \
-	 FEATURE(VIRTIO_NET_F_CTRL_VQ) | FEATURE(VIRTIO_NET_F_CTRL_RX) |                         \
-	 FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | FEATURE(VIRTIO_NET_F_STATUS) |                   \
-	 FEATURE(VIRTIO_NET_F_MTU) | FEATURE(VHOST_F_LOG_ALL) |                                  \
-	 FEATURE(VHOST_USER_F_PROTOCOL_FEATURES))
-
 /* Of those that the library has, which differ from release to release. What is missing serves other
  * devices (crypto sessions, memory for requests under way), hardware that is handed through (host
  * notifiers, and the descriptors sent for them), or what is not offered either (a vIOMMU, whose
@@ -375,7 +364,7 @@ static struct guest *dpdk_get(unsigned relay_id)
 
 static int offer_features(const struct guest_params *params)
 {
-	uint64_t wanted = FEATURES_ALWAYS, protocol;
+	uint64_t wanted = FEATURES_ALWAYS, protocol; /* not all are known to the library */
 
 	if (params->mrgbuf)
 		wanted |= FEATURE(VIRTIO_NET_F_MRG_RXBUF);

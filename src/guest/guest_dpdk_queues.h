@@ -14,8 +14,7 @@
 #include "base/log.h"
 #include "datapath/end.h"
 #include "guest/kind.h"
-
-#define FEATURE(bit) (1ULL << (bit))
+#include "guest/offered.h"
 
 struct vhost_guest {
 	struct guest guest;        /* the workers' view; constant after init */
@@ -41,17 +40,6 @@ struct vhost_guest {
 	                            * so. Library thread */
 	struct log_limit front_end_log; /* library thread */
 };
-
-/* Numbers of a pair's virtqueues. */
-static inline uint16_t virtqueue_to_guest(uint16_t queue)
-{
-	return (uint16_t)(queue * 2);
-}
-
-static inline uint16_t virtqueue_from_guest(uint16_t queue)
-{
-	return (uint16_t)(queue * 2 + 1);
-}
 
 extern const struct guest_ops guest_dpdk_ops; /* for a guest that is a vhost_guest's */
 

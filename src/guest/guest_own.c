@@ -7,32 +7,15 @@
 #include "guest/kind.h"
 
 #include <inttypes.h>
-#include <linux/vhost_types.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "datapath/worker.h"
 #include "guest/guest_own_queues.h"
+#include "guest/offered.h"
 #include "vhost/server.h"
-
-#define FEATURE(bit)                 (UINT64_C(1) << (bit))
-#define VHOST_USER_PROTOCOL_FEATURES 30 /* that protocol features are negotiated, too */
-
-/* The same at each start, whatever VF stands behind: QEMU refuses a back end whose features change
- * under a running guest. What of these concerns the control queue, the MTU and announcements is
- * QEMU's own to do; a front end takes only what is offered here. */
-#define FEATURES_ALWAYS                                                                          \
-	(FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) |                            \
-	 FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |               \
-	 FEATURE(VIRTIO_F_IN_ORDER) | FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_NET_F_MQ) | \
-	 FEATURE(VIRTIO_NET_F_CTRL_VQ) | FEATURE(VIRTIO_NET_F_CTRL_RX) |                         \
-	 FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | FEATURE(VIRTIO_NET_F_STATUS) |                   \
-	 FEATURE(VIRTIO_NET_F_MTU) | FEATURE(VHOST_F_LOG_ALL) |                                  \
-	 FEATURE(VHOST_USER_PROTOCOL_FEATURES))
 
 /* What concerns the front end alone, and some tell us of all the same (DPDK's virtio-user). */
 #define FEATURES_BORNE                                                 \

@@ -16,17 +16,7 @@
 
 #include "base/container_of.h"
 #include "datapath/counters.h"
-
-/* Numbers of a pair's virtqueues (virtio 1.2, 5.1.2). */
-static inline unsigned ring_to_guest(uint16_t queue)
-{
-	return 2U * queue;
-}
-
-static inline unsigned ring_from_guest(uint16_t queue)
-{
-	return 2U * queue + 1;
-}
+#include "guest/offered.h"
 
 static inline bool is_enabled(const struct own_guest *slot, unsigned ring)
 {
@@ -113,7 +103,7 @@ static int own_receive(struct guest *guest, uint16_t queue, struct rte_mempool *
                        struct rte_mbuf **pkts, uint16_t n)
 {
 	struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
-	unsigned ring = ring_from_guest(queue);
+	unsigned ring = virtqueue_from_guest(queue);
 	struct virtqueue *virtqueue = &slot->virtqueues[ring];
 	uint16_t received;
 	bool call;
@@ -134,7 +124,7 @@ static int own_receive(struct guest *guest, uint16_t queue, struct rte_mempool *
 static int own_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
-	unsigned ring = ring_to_guest(queue);
+	unsigned ring = virtqueue_to_guest(queue);
 	struct virtqueue *virtqueue = &slot->virtqueues[ring];
 	uint16_t sent;
 	bool call;
@@ -153,7 +143,7 @@ static bool own_offers(struct guest *guest, uint16_t queue)
 {
 	const struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
 
-	return slot->virtqueues[ring_to_guest(queue)].refused;
+	return slot->virtqueues[virtqueue_to_guest(queue)].refused;
 }
 
 const struct guest_ops guest_own_ops = {

@@ -34,9 +34,8 @@ struct session_config {
  * itself. */
 struct session_summary {
 	_Atomic uint64_t running;  /* bit r: ring r is started; it may pause, or be broken */
-	_Atomic uint64_t enabled;  /* bit r: it carries packets. Of one that runs and is not
-	                            * enabled, what the guest sends is taken and thrown away, and
-	                            * nothing is given to it. */
+	_Atomic uint64_t enabled;  /* bit r: it carries packets; one that does not is left
+	                            * alone */
 	_Atomic uint64_t features; /* negotiated, 0 = not yet */
 	_Atomic uint32_t generation[SESSION_RINGS]; /* starts of the ring so far */
 	_Atomic uint64_t rarp; /* SESSION_RARP_PENDING and the address as the protocol has it;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/vhost_types.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,7 @@
 #include <unistd.h>
 
 #include "vhost/event_fd.h"
-
-#define FEATURE_PROTOCOL                                                        \
-	30 /* VHOST_USER_F_PROTOCOL_FEATURES; without it rings need no enabling \
-	    */
-#define FEATURE_PACKED 34
+#include "vhost/features.h"
 
 static void publish(struct vhost_session *session, unsigned ring, const struct virtqueue_view *view)
 {
@@ -183,7 +180,7 @@ int views_start(struct vhost_session *session, unsigned ring)
 uint32_t views_base(const struct vhost_session *session, unsigned ring)
 {
 	return ring_base_of(session->host.virtqueues[ring].at,
-	                    session_has(session, FEATURE_PACKED));
+	                    session_has(session, VIRTIO_F_RING_PACKED));
 }
 
 void views_stop(struct vhost_session *session, unsigned ring)

@@ -3,9 +3,6 @@
  * rings and descriptors goes through these functions, and what they return may be anything.
  *
  * Everything is little-endian (virtio 1.2, 2.4), as are the machines that this runs on.
- *
- * A build for a model checker (PROVE) replaces the reading ones by "any value, after a check that
- * the address may be read": see test/prove.
  */
 #ifndef VIRTQUEUE_GUEST_WORD_H
 #define VIRTQUEUE_GUEST_WORD_H
@@ -14,10 +11,6 @@
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "virtio's byte order is this machine's");
-
-#ifdef PROVE
-#include "prove_guest_word.h"
-#else
 
 static inline uint16_t guest_load_16(const uint16_t *word)
 {
@@ -63,7 +56,5 @@ static inline void guest_load_bytes(void *to, const uint8_t *from, uint16_t size
 	memcpy(to, from, size);
 	__asm__ volatile("" : : "r"(to) : "memory");
 }
-
-#endif
 
 #endif

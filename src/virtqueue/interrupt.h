@@ -37,8 +37,8 @@ static inline bool interrupt_passes_packed(uint16_t off_wrap, struct virtqueue_p
 	return interrupt_passes(event, now.index, before);
 }
 
-/* Notes that the driver's wish was looked at for all that was used so far; returns whether this is
- * the first time. Then it is called whatever it says: who was here before may have owed it that. */
+/* Before the driver's wish is looked at, for all that was used so far. Returns whether this is the
+ * first time: then it is called whatever it says, for who was here before may have owed it that. */
 static inline bool interrupt_is_first(struct virtqueue *virtqueue, uint16_t *before)
 {
 	bool first = virtqueue->call_anyhow;
@@ -46,6 +46,7 @@ static inline bool interrupt_is_first(struct virtqueue *virtqueue, uint16_t *bef
 	*before = virtqueue->called_at;
 	virtqueue->called_at = virtqueue->at.index;
 	virtqueue->call_anyhow = false;
+	atomic_thread_fence(memory_order_seq_cst);
 	return first;
 }
 
@@ -53,10 +54,8 @@ static inline bool interrupt_wanted_split(struct virtqueue *virtqueue,
                                           const struct virtqueue_view *view)
 {
 	uint16_t before;
-	bool first = interrupt_is_first(virtqueue, &before);
 
-	atomic_thread_fence(memory_order_seq_cst);
-	if (first)
+	if (interrupt_is_first(virtqueue, &before))
 		return true;
 	if (!view->event_idx)
 		return (guest_load_16(&view->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
@@ -69,10 +68,8 @@ static inline bool interrupt_wanted_packed(struct virtqueue *virtqueue,
                                            const struct virtqueue_view *view)
 {
 	uint16_t before;
-	bool first = interrupt_is_first(virtqueue, &before);
 
-	atomic_thread_fence(memory_order_seq_cst);
-	if (first)
+	if (interrupt_is_first(virtqueue, &before))
 		return true;
 	uint16_t flags = guest_load_16_acquire(&view->driver_event->flags);
 	if (flags == VRING_PACKED_EVENT_FLAG_DISABLE)
