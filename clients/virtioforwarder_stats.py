@@ -40,6 +40,8 @@ Lanes, with --loads, as in relay_2.lane.vf_to_vm.0.load=0.12:
 Workers, with --loads, as in worker.cpu_1.busy=0.4:
   busy         the share of the last second that it was busy with packets; polling in vain is not
   busy_cycles  its cycles in all
+  asleep       the share of the last second that it slept
+  sleeps       how often it has slept
   lanes        how many it serves
   host_cpu, numa_node, shares_cpu
                where it runs
@@ -184,7 +186,8 @@ def print_loads(response, hide_zeros):
         for key, value in flat_loads(relay, hide_zeros):
             print(f"relay_{relay.id}.{key}={value}")
     for worker in response.worker:
-        for name in ("host_cpu", "numa_node", "shares_cpu", "busy", "busy_cycles", "lanes"):
+        for name in ("host_cpu", "numa_node", "shares_cpu", "busy", "busy_cycles", "asleep", "sleeps",
+                     "lanes"):
             for _, value in present(worker, name):
                 if value or not hide_zeros:
                     print(f"worker.cpu_{worker.cpu}.{name}={value}")

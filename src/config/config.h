@@ -46,6 +46,9 @@ struct config {
 	char *vhost_path;                       /* directory of the sockets */
 	char *vhost_socket;                     /* pattern with exactly one %u */
 	char *guest_backend;                    /* the name of a kind of guest end */
+	char *idle_sleep;                       /* "yes" or "no": whether idle workers sleep */
+	unsigned idle_grace_us, idle_timed_max_us;
+	struct cpu_set idle_awake; /* lcores of workers that never do */
 	struct cpu_pin pins[RELAYS_MAX];
 	size_t n_pins;
 	bool jumbo, mrgbuf, tso;

@@ -116,6 +116,20 @@ static int check_cpus(const struct config *cfg, const struct sources *sources, s
 	return 0;
 }
 
+static int check_awake(const struct config *cfg, const struct sources *sources, struct error *err)
+{
+	int lcore = -1;
+
+	while ((lcore = cpu_set_next(&cfg->idle_awake, lcore)) >= 0)
+		if (!cpu_set_has(&cfg->worker_cpus, (unsigned)lcore)) {
+			error_set(err, EINVAL,
+			          "CPU %d is no worker's: leave it out, or add it to --cpus",
+			          lcore);
+			return blame(sources, "idle-awake", err);
+		}
+	return 0;
+}
+
 static int check_eal(struct config *cfg, const struct sources *sources, struct error *err)
 {
 	if (eal_args_check(cfg, err) < 0)
@@ -233,9 +247,9 @@ static int leave_ovsdb_alone(struct config *cfg, struct error *err)
 
 static int check_all(struct config *cfg, const struct sources *sources, struct error *err)
 {
-	if (check_cpus(cfg, sources, err) < 0 || check_eal(cfg, sources, err) < 0 ||
-	    check_sockets(cfg, sources, err) < 0 || check_dynamic(cfg, sources, err) < 0 ||
-	    check_endpoints(cfg, sources, err) < 0)
+	if (check_cpus(cfg, sources, err) < 0 || check_awake(cfg, sources, err) < 0 ||
+	    check_eal(cfg, sources, err) < 0 || check_sockets(cfg, sources, err) < 0 ||
+	    check_dynamic(cfg, sources, err) < 0 || check_endpoints(cfg, sources, err) < 0)
 		return -err->code;
 	return leave_ovsdb_alone(cfg, err);
 }

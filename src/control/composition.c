@@ -160,6 +160,9 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	control->workers = workers_create(&config->worker_cpus, err);
 	if (control->workers == NULL)
 		goto fail;
+	if (strcmp(config->idle_sleep, "yes") == 0)
+		workers_let_sleep(control->workers, config->idle_grace_us,
+		                  config->idle_timed_max_us, &config->idle_awake);
 	if (create_parts(control) < 0)
 		goto fail_memory;
 	if (workers_start(control->workers) < 0) {

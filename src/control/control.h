@@ -58,6 +58,8 @@ struct control_worker {
 	unsigned n_lanes;  /* that it polls */
 	float busy;        /* share of its time spent on packets, 0 to 1, over the last second */
 	uint64_t busy_cycles;
+	float asleep; /* likewise: share of its time */
+	uint64_t sleeps;
 };
 
 unsigned control_worker_count(const struct control *control);

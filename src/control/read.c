@@ -157,6 +157,8 @@ void control_worker_read(const struct control *control, unsigned index, struct c
 	        .n_lanes = atomic_load(&worker->plan)->n_works,
 	        .busy = share_of(control->loads.worker[index].meter.sample),
 	        .busy_cycles = counter_read(&worker->busy_cycles),
+	        .asleep = share_of(control->loads.sleep[index].meter.sample),
+	        .sleeps = counter_read(&worker->sleeps),
 	};
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,8 +20,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define SECOND_NS UINT64_C(1000000000)
+
 /* The longest sleep of a worker that has nothing to poll: a lost wake-up costs no more. */
-#define SLEEP_MS 1000
+#define SLEEP_NS SECOND_NS
+
+/* How long a worker that shares its CPU leaves it to others, when it has nothing to do. */
+#define GIVE_WAY_NS UINT64_C(50000)
+
+/* While packets wait for room at their target, which nobody tells of. */
+#define HELD_BACK_NS UINT64_C(50000)
 
 /* Looks at the workers before it is worth a nap: a pass takes microseconds, mostly. */
 #define SYNCHRONIZE_SPINS 200
@@ -141,6 +150,17 @@ void workers_destroy(struct workers *workers)
 	free(workers);
 }
 
+void workers_let_sleep(struct workers *workers, unsigned grace_us, unsigned rest_max_us,
+                       const struct cpu_set *awake)
+{
+	const struct idle_policy policy =
+	        idle_policy_of(grace_us, rest_max_us, workers->cycles_per_s);
+
+	for (unsigned i = 0; i < workers->count; i++)
+		if (!cpu_set_has(awake, workers->worker[i].lcore))
+			workers->worker[i].idle_policy = policy;
+}
+
 int workers_start(struct workers *workers)
 {
 	for (unsigned i = 0; i < workers->count; i++) {
@@ -174,19 +194,23 @@ void workers_stop(struct workers *workers)
 		rte_eal_wait_lcore(workers->worker[i].lcore);
 }
 
-/* A worker with nothing to poll sleeps until its plan changes. It is offline for the
- * quiescent-state machinery meanwhile, so nobody waits for it. */
-static void worker_sleep(struct worker *worker)
+/* Sleeps for so long, or until it is woken. It is offline for the quiescent-state machinery
+ * meanwhile, so nobody waits for it. */
+static void worker_sleep(struct worker *worker, uint64_t ns)
 {
 	struct pollfd wake = {.fd = worker->wake_fd, .events = POLLIN};
-	uint64_t count;
+	const struct timespec limit = {.tv_sec = (time_t)(ns / SECOND_NS),
+	                               .tv_nsec = (long)(ns % SECOND_NS)};
+	uint64_t count, began = rte_rdtsc();
 
 	rte_rcu_qsbr_thread_offline(worker->all->qsbr, worker->index);
 	atomic_store(&worker->asleep, true);
-	if (poll(&wake, 1, SLEEP_MS) > 0 && read(worker->wake_fd, &count, sizeof(count)) < 0)
+	if (ppoll(&wake, 1, &limit, NULL) > 0 && read(wake.fd, &count, sizeof(count)) < 0)
 		log_debug("worker %u: woken for nothing", worker->lcore);
 	atomic_store(&worker->asleep, false);
 	rte_rcu_qsbr_thread_online(worker->all->qsbr, worker->index);
+	counter_add(&worker->sleeps, 1);
+	counter_add(&worker->slept_cycles, rte_rdtsc() - began);
 }
 
 /* Gives the CPU to whoever waits for it. Not sched_yield: with a busy neighbour, a thread that
@@ -199,26 +223,54 @@ static void nap(void)
 	nanosleep(&shortest, NULL);
 }
 
-/* Where an idle policy decides whether and how to wait; `done` is what the pass has moved. A worker
- * that shares its CPU gives way when it is idle, or when somebody waits for all workers: else that
- * takes as long as the scheduler's time slices. */
-static inline void worker_after_pass(struct worker *worker, unsigned n_works, unsigned done)
+static inline bool gives_way(const struct worker *worker)
 {
-	if (unlikely(n_works == 0))
-		worker_sleep(worker);
-	else if ((worker->shares_cpu ||
-	          atomic_load_explicit(&worker->displaced, memory_order_relaxed)) &&
-	         (done == 0 || atomic_load_explicit(&worker->all->awaited, memory_order_relaxed)))
-		nap();
+	return worker->shares_cpu || atomic_load_explicit(&worker->displaced, memory_order_relaxed);
 }
 
-/* The clock is read once a pass and after each lane that had work: what an idle lane costs goes to
- * the next busy one, or to nobody. */
-static inline unsigned run_plan(struct worker *worker, const struct plan *plan)
+static bool holds_back(const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->n_works; i++)
+		if (lane_held(plan->works[i].lane) > 0)
+			return true;
+	return false;
+}
+
+/* How long to sleep after a pass that has moved nothing, in ns; 0: not at all. */
+static uint64_t rest_of(struct worker *worker, const struct plan *plan, uint64_t began)
+{
+	uint64_t rest;
+
+	if (plan->n_works == 0)
+		return SLEEP_NS;
+	rest = idle_rest(&worker->idle, &worker->idle_policy, began);
+	if (rest > HELD_BACK_NS && holds_back(plan))
+		rest = HELD_BACK_NS;
+	return gives_way(worker) ? RTE_MAX(rest, GIVE_WAY_NS) : rest;
+}
+
+/* The same after any pass. A worker that shares its CPU gives way when somebody waits for all
+ * workers, too: else that takes as long as the scheduler's time slices. */
+static inline uint64_t rest_after(struct worker *worker, const struct plan *plan, unsigned done,
+                                  uint64_t began)
+{
+	if (done == 0)
+		return rest_of(worker, plan, began);
+	worker->idle.works++;
+	if (likely(!gives_way(worker)) ||
+	    !atomic_load_explicit(&worker->all->awaited, memory_order_relaxed))
+		return 0;
+	return GIVE_WAY_NS;
+}
+
+/* The clock is read once a pass, for *began, and after each lane that had work: what an idle lane
+ * costs goes to the next busy one, or to nobody. */
+static inline unsigned run_plan(struct worker *worker, const struct plan *plan, uint64_t *began)
 {
 	uint64_t then = rte_rdtsc(), busy = 0;
 	unsigned total = 0;
 
+	*began = then;
 	for (unsigned i = 0; i < plan->n_works; i++) {
 		const struct lane_work *work = &plan->works[i];
 		unsigned done = work->run(work);
@@ -242,18 +294,23 @@ int worker_run(void *context)
 	struct worker *worker = context;
 	struct rte_rcu_qsbr *qsbr = worker->all->qsbr;
 
+	/* Else each sleep is 50 µs longer than it was asked to be. */
+	(void)prctl(PR_SET_TIMERSLACK, 1UL);
 	atomic_store(&worker->tid, (int)gettid());
+	idle_begin(&worker->idle, &worker->idle_policy);
 	rte_rcu_qsbr_thread_register(qsbr, worker->index);
 	rte_rcu_qsbr_thread_online(qsbr, worker->index);
 	while (likely(!atomic_load_explicit(&worker->stop, memory_order_relaxed))) {
 		const struct plan *plan = atomic_load_explicit(&worker->plan, memory_order_acquire);
-		unsigned n_works = plan->n_works; /* the plan may be gone after the pass */
+		uint64_t began;
+		unsigned done = run_plan(worker, plan, &began);
+		uint64_t rest = rest_after(worker, plan, done, began);
 
-		unsigned done = run_plan(worker, plan);
-
+		/* The plan may be gone from here on. */
 		rte_rcu_qsbr_quiescent(qsbr, worker->index);
 		counter_add(&worker->passes, 1);
-		worker_after_pass(worker, n_works, done);
+		if (rest > 0)
+			worker_sleep(worker, rest);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, worker->index);
 	rte_rcu_qsbr_thread_unregister(qsbr, worker->index);

@@ -17,6 +17,7 @@
 
 #include "base/cpu_set.h"
 #include "base/error.h"
+#include "datapath/idle.h"
 #include "datapath/plan.h"
 
 struct rte_rcu_qsbr;
@@ -38,8 +39,11 @@ struct worker {
 	_Atomic(const struct plan *) plan;   /* control: wo, worker: ro; never NULL */
 	_Atomic bool stop;                   /* control: wo, worker: ro */
 	_Atomic bool asleep;                 /* worker: wo, anybody: ro */
+	struct idle_policy idle_policy;      /* ro once it runs */
 	uint64_t passes __rte_cache_aligned; /* worker: wo, control: ro (relaxed) */
 	uint64_t busy_cycles;                /* in lanes that had work; likewise */
+	uint64_t sleeps, slept_cycles;       /* likewise */
+	struct idle idle;                    /* the worker's own */
 };
 
 struct workers {
@@ -59,6 +63,12 @@ struct workers {
 struct workers *workers_create(const struct cpu_set *lcores, struct error *err);
 /* The workers must have stopped. Frees their last plans too. */
 void workers_destroy(struct workers *workers);
+
+/* Workers that have lanes sleep too when these have nothing to do (see idle.h), but for those whose
+ * lcores are `awake`: these, and all of whom this was never said, poll on. Between workers_create
+ * and workers_start. */
+void workers_let_sleep(struct workers *workers, unsigned grace_us, unsigned rest_max_us,
+                       const struct cpu_set *awake);
 
 /* On EAL's lcores. 0 or -errno. */
 int workers_start(struct workers *workers);
@@ -83,7 +93,7 @@ void workers_synchronize(struct workers *workers);
 bool workers_grace_begin(struct workers *workers, uint64_t *token);
 bool workers_grace_over(struct workers *workers, uint64_t token);
 
-/* For the watchdog: passes done so far, and whether the worker waits to be woken. */
+/* For the watchdog: passes done so far, and whether the worker sleeps. */
 uint64_t worker_passes(const struct worker *worker);
 bool worker_is_asleep(const struct worker *worker);
 

@@ -16,8 +16,10 @@ void loads_sample(struct loads *loads, const struct relays *relays, double elaps
 	const struct workers *workers = relays->workers;
 	double cycles = elapsed_s * (double)workers->cycles_per_s;
 
-	for (unsigned i = 0; i < workers->count; i++)
+	for (unsigned i = 0; i < workers->count; i++) {
 		sample(&loads->worker[i], &workers->worker[i].busy_cycles, cycles);
+		sample(&loads->sleep[i], &workers->worker[i].slept_cycles, cycles);
+	}
 	for (unsigned r = 0; r < RELAYS_MAX; r++) {
 		const struct lanes *lanes = &relays->relay[r].lanes;
 

@@ -17,6 +17,7 @@ struct load {
 /* All zeros: nothing was measured yet. */
 struct loads {
 	struct load worker[LCORES_MAX]; /* [workers->count] */
+	struct load sleep[LCORES_MAX];  /* likewise: how much of their time they sleep */
 	struct load vf_to_vm[RELAYS_MAX][VF_QUEUES_MAX];
 	struct load vm_to_vf[RELAYS_MAX][GUEST_QUEUES_MAX];
 };

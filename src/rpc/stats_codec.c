@@ -209,5 +209,7 @@ void stats_codec_add_worker(struct stats_codec *codec, const struct control_work
 	FIELD_SET(out, busy, worker->busy);
 	FIELD_SET(out, busy_cycles, worker->busy_cycles);
 	FIELD_SET(out, lanes, worker->n_lanes);
+	FIELD_SET(out, asleep, worker->asleep);
+	FIELD_SET(out, sleeps, worker->sleeps);
 	codec->worker_list[codec->message.n_worker++] = out;
 }

@@ -226,6 +226,8 @@ WORKER = {
     5: ("busy", real),
     6: ("busy_cycles", int),
     7: ("lanes", int),
+    8: ("asleep", real),
+    9: ("sleeps", int),
 }
 
 STATS_RESPONSE = {

@@ -51,6 +51,15 @@ static const struct value_case cases[] = {
         {"virtio-cpu", "64:9", NULL, "0 to 63"},
         {"virtio-cpu", "3", NULL, "3:1,2"},
         {"virtio-cpu", "3:9;3:9", NULL, "pinned twice"},
+        {"idle-sleep", "yes", "yes", NULL},
+        {"idle-sleep", "no", "no", NULL},
+        {"idle-sleep", "1", NULL, "yes,no"},
+        {"idle-grace-us", "0", "0", NULL},
+        {"idle-grace-us", "100001", NULL, "0 to 100000"},
+        {"idle-timed-max-us", "50000", "50000", NULL},
+        {"idle-timed-max-us", "50001", NULL, "0 to 50000"},
+        {"idle-awake", "9", "9", NULL},
+        {"idle-awake", "8,9", NULL, "no worker's"},
         {"max-queues", "1", "1", NULL},
         {"max-queues", "32", "32", NULL},
         {"max-queues", "0", NULL, "1 to 32"},
@@ -444,12 +453,14 @@ START_TEST(has_the_contracts_names)
 	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_SYNC_MAC "
 	        "VIRTIOFWD_VLANS "
 	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND "
-	        "VIRTIOFWD_OVSDB_IDS ";
+	        "VIRTIOFWD_OVSDB_IDS VIRTIOFWD_IDLE_SLEEP VIRTIOFWD_IDLE_GRACE_US "
+	        "VIRTIOFWD_IDLE_TIMED_MAX_US VIRTIOFWD_IDLE_AWAKE ";
 	static const char ours[] =
 	        "config no-huge eal max-queues sync-mac vlans check json bind unbind "
 	        "zmq-group zmq-curve-dir guest-backend core-sched-sensitivity "
 	        "core-sched-poll-interval core-sched-loglevel "
-	        "core-sched-global-numa-opt ovsdb-ids ";
+	        "core-sched-global-numa-opt ovsdb-ids idle-sleep idle-grace-us "
+	        "idle-timed-max-us idle-awake ";
 	const char *at = options;
 	char name[64];
 	char letter;
@@ -497,6 +508,10 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert(!cfg->same_numa && !cfg->sync_mac && !cfg->ipc_port_control);
 	ck_assert(!cfg->core_sched_enable && !cfg->core_sched_global_numa_opt);
 	ck_assert_uint_eq(cfg->max_queues, 0);
+	ck_assert_str_eq(cfg->idle_sleep, "yes");
+	ck_assert_uint_eq(cfg->idle_grace_us, 50);
+	ck_assert_uint_eq(cfg->idle_timed_max_us, 80);
+	ck_assert_uint_eq(cpu_set_count(&cfg->idle_awake), 0);
 	ck_assert_double_eq_tol(cfg->core_sched_sensitivity, 0.25, 1e-9);
 	ck_assert_double_eq_tol(cfg->core_sched_poll_interval, 5, 1e-9);
 	ck_assert_int_eq(cfg->core_sched_log_level, 6);

@@ -2,7 +2,7 @@
  * by whoever owns it, so that a thread sanitizer proves that there is one owner at a time.
  */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_lcore_is_enabled rte_get_main_lcore poll */
+/* WRAP: rte_lcore_is_enabled rte_get_main_lcore ppoll */
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
@@ -53,15 +53,25 @@ unsigned __wrap_rte_get_main_lcore(void)
 	return 0;
 }
 
-/* Workers sleep until they are woken, not for a second at most: who counts on a wake-up that is
- * lost waits for ever, and how fast this machine is does not matter. */
-int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+/* Workers without lanes sleep until they are woken, not for a second at most: who counts on a
+ * wake-up that is lost waits for ever, and how fast this machine is does not matter. */
+static atomic_int short_sleeps;
+static atomic_long longest_sleep_ns; /* of the short ones */
 
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+                 const sigset_t *mask);
+int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+                 const sigset_t *mask);
+
+int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
-	expect(timeout > 0);
-	return __real_poll(fds, n, -1);
+	if (timeout->tv_sec > 0)
+		return __real_ppoll(fds, n, NULL, mask);
+	expect(timeout->tv_nsec > 0 && timeout->tv_nsec < 1000000000);
+	atomic_fetch_add(&short_sleeps, 1);
+	if (timeout->tv_nsec > atomic_load(&longest_sleep_ns))
+		atomic_store(&longest_sleep_ns, timeout->tv_nsec);
+	return __real_ppoll(fds, n, timeout, mask);
 }
 
 static struct workers *create_on(const char *cpus, struct error *err)
@@ -79,6 +89,8 @@ static void set_up(void)
 	log_open(LOG_TO_STDOUT, LOG_ERR, "test");
 	memset(lanes, 0, sizeof(lanes));
 	memset(in_use, 0, sizeof(in_use));
+	atomic_store(&short_sleeps, 0);
+	atomic_store(&longest_sleep_ns, 0);
 	for (uint16_t i = 0; i < LANES; i++)
 		lanes[i].index = i;
 	workers = create_on("1-3", &err);
@@ -438,6 +450,113 @@ START_TEST(a_plan_wakes_it)
 }
 END_TEST
 
+/* On CPUs of their own, as workers usually are. */
+static void own_cpus(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		workers->worker[i].shares_cpu = false;
+}
+
+static void wait_for_short_sleeps(int n)
+{
+	uint64_t until = now_ms() + PATIENCE_MS;
+	int before = atomic_load(&short_sleeps);
+
+	while (atomic_load(&short_sleeps) - before < n) {
+		expect(now_ms() < until);
+		usleep(100);
+	}
+}
+
+START_TEST(a_worker_with_idle_lanes_sleeps_for_moments)
+{
+	struct lane_work idle[] = {{.run = run_idle, .lane = &lanes[2]}};
+	struct cpu_set nobody = {0};
+
+	own_cpus();
+	workers_let_sleep(workers, 50, 80, &nobody);
+	start();
+	worker_publish(&workers->worker[1], plan_create(idle, 1));
+	wait_for_short_sleeps(30);
+	wait_for_run(2); /* it looks all the same */
+	stop();
+	ck_assert_int_eq(atomic_load(&longest_sleep_ns), 80000);
+	ck_assert_uint_ge(workers->worker[1].sleeps, 30);
+	ck_assert_uint_gt(workers->worker[1].slept_cycles, 0);
+}
+END_TEST
+
+START_TEST(but_looks_more_often_while_packets_wait)
+{
+	struct lane_work idle[] = {{.run = run_idle, .lane = &lanes[2]}};
+	struct cpu_set nobody = {0};
+
+	lanes[2].backlog.count = 1;
+	own_cpus();
+	workers_let_sleep(workers, 50, 20000, &nobody);
+	start();
+	worker_publish(&workers->worker[1], plan_create(idle, 1));
+	wait_for_short_sleeps(30);
+	stop();
+	ck_assert_int_eq(atomic_load(&longest_sleep_ns), 50000);
+	lanes[2].backlog.count = 0;
+}
+END_TEST
+
+START_TEST(a_worker_that_has_work_does_not)
+{
+	unsigned where[LANES] = {1, 1, 1, 1, 1};
+	struct cpu_set nobody = {0};
+
+	own_cpus();
+	workers_let_sleep(workers, 0, 80, &nobody);
+	publish(where, 1);
+	start();
+	for (int i = 0; i < 100; i++)
+		wait_for_run(0);
+	stop();
+	ck_assert_int_eq(atomic_load(&short_sleeps), 0);
+	ck_assert_uint_ge(workers->worker[1].idle.works, 100);
+}
+END_TEST
+
+START_TEST(nor_do_those_that_shall_not)
+{
+	struct lane_work idle[] = {{.run = run_idle, .lane = &lanes[2]}};
+	struct cpu_set awake = {0};
+
+	cpu_set_add(&awake, 2);
+	own_cpus();
+	workers_let_sleep(workers, 0, 80, &awake);
+	start();
+	worker_publish(&workers->worker[1], plan_create(idle, 1));
+	for (int i = 0; i < 1000; i++)
+		wait_for_run(2);
+	ck_assert_int_eq(atomic_load(&short_sleeps), 0);
+	ck_assert(!worker_is_asleep(&workers->worker[1]));
+	worker_publish(&workers->worker[0], plan_create(idle, 0)); /* and the others sleep on */
+	stop();
+}
+END_TEST
+
+/* However long it may sleep: a plan wakes it, and so does the end. */
+START_TEST(a_plan_wakes_it_from_any_sleep)
+{
+	struct lane_work idle[] = {{.run = run_idle, .lane = &lanes[2]}};
+	unsigned where[LANES] = {NOWHERE, NOWHERE, NOWHERE, 1, NOWHERE};
+	struct cpu_set nobody = {0};
+
+	own_cpus();
+	workers_let_sleep(workers, 0, 50000, &nobody);
+	start();
+	worker_publish(&workers->worker[1], plan_create(idle, 1));
+	wait_for_short_sleeps(15); /* 50 ms each in the end */
+	wait_until_asleep(1);
+	publish(where, 1); /* synchronizes, too: nobody waits for one who sleeps */
+	wait_for_run(3);
+}
+END_TEST
+
 START_TEST(all_stop_whatever_they_do)
 {
 	unsigned where[LANES] = {0, 0, 0, 1, 1}; /* and worker 2 sleeps */
@@ -468,6 +587,11 @@ int main(void)
 	tcase_add_test(tcase, a_grace_period_is_looked_at);
 	tcase_add_test(tcase, a_worker_without_work_sleeps);
 	tcase_add_test(tcase, a_plan_wakes_it);
+	tcase_add_test(tcase, a_worker_with_idle_lanes_sleeps_for_moments);
+	tcase_add_test(tcase, but_looks_more_often_while_packets_wait);
+	tcase_add_test(tcase, a_worker_that_has_work_does_not);
+	tcase_add_test(tcase, nor_do_those_that_shall_not);
+	tcase_add_test(tcase, a_plan_wakes_it_from_any_sleep);
 	tcase_add_test(tcase, all_stop_whatever_they_do);
 	return suite_main("worker", tcase);
 }

@@ -62,6 +62,8 @@ START_TEST(a_second_is_a_sample)
 	for (int i = 0; i < 40; i++) { /* smoothed: until it has settled */
 		relay->lanes.vf_to_vm[0].busy_cycles += 500000;
 		rig->workers->worker[1].busy_cycles += 750000;
+		rig->workers->worker[1].slept_cycles += 1000000;
+		rig->workers->worker[1].sleeps += 3;
 		loads_sample(&rig->loads, &rig->relays, 2.0);
 	}
 	control_lanes_read(rig, RELAY, lanes);
@@ -70,6 +72,8 @@ START_TEST(a_second_is_a_sample)
 	control_worker_read(rig, 1, &worker);
 	ck_assert_float_eq_tol(worker.busy, 0.375f, 0.001f);
 	ck_assert_uint_eq(worker.busy_cycles, 40 * 750000);
+	ck_assert_float_eq_tol(worker.asleep, 0.5f, 0.001f);
+	ck_assert_uint_eq(worker.sleeps, 120);
 	ck_assert_uint_eq(worker.n_lanes, 2);
 	ck_assert_uint_eq(worker.cpu, 2);
 	ck_assert(worker.shares_cpu);

@@ -468,7 +468,9 @@ START_TEST(stats_of_lanes_and_workers)
 	                                      .shares_cpu = true,
 	                                      .n_lanes = 9,
 	                                      .busy = 0.75f,
-	                                      .busy_cycles = 12345};
+	                                      .busy_cycles = 12345,
+	                                      .asleep = 0.125f,
+	                                      .sleeps = 1ULL << 40};
 	struct control_relay one = reading_make(1), two = reading_make(2);
 	struct control_rates rates = {0};
 	Virtioforwarder__StatsResponse *response;
@@ -495,6 +497,8 @@ START_TEST(stats_of_lanes_and_workers)
 	ck_assert_uint_eq(response->worker[0]->lanes, 9);
 	ck_assert_float_eq(response->worker[0]->busy, 0.75f);
 	ck_assert_uint_eq(response->worker[0]->busy_cycles, 12345);
+	ck_assert_float_eq(response->worker[0]->asleep, 0.125f);
+	ck_assert_uint_eq(response->worker[0]->sleeps, 1ULL << 40);
 
 	ck_assert_uint_eq(response->relay[0]->n_lane, 1);
 	ck_assert_uint_eq(response->relay[1]->n_lane, 2);
