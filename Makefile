@@ -416,7 +416,7 @@ distclean:
 
 # Each target of test/fuzz for a while, on objects that clang has instrumented. What it learns and
 # what it breaks stays below build/fuzz; a file that broke something goes to test/fuzz/corpus, which
-# `make check` replays.
+# `make check` replays. As many run at a time as there are CPUs; FUZZ_ONLY names some.
 FUZZ_SECONDS ?= 30
 FUZZ_ONLY    ?= $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
 FUZZ_BUILD   := $(BUILD)/fuzz
@@ -436,16 +436,14 @@ prove:
 fuzz:
 	@scripts/install-build-deps --check --fuzz >/dev/null 2>&1 || scripts/install-build-deps --fuzz
 	@$(parallel_make) CC=clang WARNINGS= BUILD=$(FUZZ_BUILD) \
-		SANITIZE=fuzzer-no-link,address $(FUZZ_ONLY:%=$(FUZZ_BUILD)/fuzz_%)
-	@for name in $(FUZZ_ONLY); do \
-		mkdir -p $(FUZZ_BUILD)/corpus/$$name; \
-		echo "  $$name for $(FUZZ_SECONDS) s"; \
-		$(FUZZ_BUILD)/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-			-artifact_prefix=$(FUZZ_BUILD)/$$name- $(FUZZ_BUILD)/corpus/$$name \
-			test/fuzz/corpus/$$name > $(FUZZ_BUILD)/$$name.log 2>&1 || \
-			{ tail -n 60 $(FUZZ_BUILD)/$$name.log; exit 1; }; \
-		tail -n 1 $(FUZZ_BUILD)/$$name.log; \
-	done
+		SANITIZE=fuzzer-no-link,address,undefined $(FUZZ_ONLY:%=$(FUZZ_BUILD)/fuzz_%)
+	@mkdir -p $(FUZZ_ONLY:%=$(FUZZ_BUILD)/corpus/%)
+	@printf '%s\n' $(FUZZ_ONLY) | xargs -P "$$(nproc)" -I{} sh -c \
+		'$(FUZZ_BUILD)/fuzz_{} -max_total_time=$(FUZZ_SECONDS) -timeout=60 -print_final_stats=1 \
+			-artifact_prefix=$(FUZZ_BUILD)/{}- $(FUZZ_BUILD)/corpus/{} \
+			test/fuzz/corpus/{} > $(FUZZ_BUILD)/{}.log 2>&1 || \
+			{ tail -n 60 $(FUZZ_BUILD)/{}.log; echo "{} failed"; exit 1; }; \
+		echo "  {}: $$(sed -n "s/^stat::number_of_executed_units: */executions: /p" $(FUZZ_BUILD)/{}.log)"'
 	@echo "$(words $(FUZZ_ONLY)) passed, 0 failed"
 
 # --- the balancer, simulated ------------------------------------------------------------------
