@@ -4,7 +4,9 @@
  *
  * Freeing packets counts as an end, too: whoever frees them, lane or guest, the figures can be
  * compared. The guest is one of ours that does nothing, or with "/dpdk" behind the function's name
- * the real guest_dpdk_queues.c, and DPDK's vhost library is what does nothing. One thread, no EAL.
+ * the real guest_dpdk_queues.c, and DPDK's vhost library is what does nothing. With "/split" or
+ * "/packed" it is the real guest_own_queues.c on a ring of that kind, the copies counted, too;
+ * "-long" has frames of 1518 bytes. One thread, no EAL.
  */
 /* WRAP: rte_pktmbuf_free_bulk rte_vhost_driver_register rte_vhost_driver_start */
 /* WRAP: rte_vhost_driver_callback_register rte_vhost_driver_disable_features */
@@ -27,12 +29,14 @@
 #include "datapath/end.h"
 #include "datapath/lane.h"
 #include "datapath/plan.h"
+#include "fake_ring.h"
 #include "fake_vhost.h"
 #include "guest/guest.h"
 
 #define PORT         0
-#define FRAME_LEN    64U /* bytes */
-#define DATA_ROOM    256U
+#define FRAME_LEN    64U   /* bytes */
+#define FRAME_LONG   1514U /* and its CRC */
+#define DATA_ROOM    2048U
 #define CALLS_MAX    1000000U
 #define GUEST_QUEUES 4U /* that burst_vf_to_vm_spread spreads flows over */
 
@@ -41,21 +45,38 @@ struct variant {
 	unsigned (*run)(const struct lane_work *work);
 	enum lane_direction direction;
 	uint32_t guest_queues; /* bits */
-	bool dpdk;             /* the guest is DPDK's vhost library's */
+	enum { GUEST_NONE, GUEST_DPDK, GUEST_SPLIT, GUEST_PACKED } guest;
+	uint32_t frame; /* bytes, 0 = FRAME_LEN */
 };
 
 #define SPREAD ((1U << GUEST_QUEUES) - 1)
 
 static const struct variant variants[] = {
-        {"burst_vf_to_vm", burst_vf_to_vm, LANE_VF_TO_VM, 1, false},
-        {"burst_vf_to_vm/dpdk", burst_vf_to_vm, LANE_VF_TO_VM, 1, true},
-        {"burst_vf_to_vm_spread", burst_vf_to_vm_spread, LANE_VF_TO_VM, SPREAD, false},
-        {"burst_vf_to_nobody", burst_vf_to_nobody, LANE_VF_TO_VM, 0, false},
-        {"burst_vm_to_vf", burst_vm_to_vf, LANE_VM_TO_VF, 0, false},
-        {"burst_vm_to_vf/dpdk", burst_vm_to_vf, LANE_VM_TO_VF, 0, true},
-        {"burst_vm_to_vf_vlans", burst_vm_to_vf_vlans, LANE_VM_TO_VF, 0, false},
-        {"burst_vm_to_nobody", burst_vm_to_nobody, LANE_VM_TO_VF, 0, false},
+        {"burst_vf_to_vm", burst_vf_to_vm, LANE_VF_TO_VM, 1, GUEST_NONE, 0},
+        {"burst_vf_to_vm/dpdk", burst_vf_to_vm, LANE_VF_TO_VM, 1, GUEST_DPDK, 0},
+        {"burst_vf_to_vm/split", burst_vf_to_vm, LANE_VF_TO_VM, 1, GUEST_SPLIT, 0},
+        {"burst_vf_to_vm/packed", burst_vf_to_vm, LANE_VF_TO_VM, 1, GUEST_PACKED, 0},
+        {"burst_vf_to_vm/split-long", burst_vf_to_vm, LANE_VF_TO_VM, 1, GUEST_SPLIT, FRAME_LONG},
+        {"burst_vf_to_vm_spread", burst_vf_to_vm_spread, LANE_VF_TO_VM, SPREAD, GUEST_NONE, 0},
+        {"burst_vf_to_nobody", burst_vf_to_nobody, LANE_VF_TO_VM, 0, GUEST_NONE, 0},
+        {"burst_vm_to_vf", burst_vm_to_vf, LANE_VM_TO_VF, 0, GUEST_NONE, 0},
+        {"burst_vm_to_vf/dpdk", burst_vm_to_vf, LANE_VM_TO_VF, 0, GUEST_DPDK, 0},
+        {"burst_vm_to_vf/split", burst_vm_to_vf, LANE_VM_TO_VF, 0, GUEST_SPLIT, 0},
+        {"burst_vm_to_vf/packed", burst_vm_to_vf, LANE_VM_TO_VF, 0, GUEST_PACKED, 0},
+        {"burst_vm_to_vf/split-long", burst_vm_to_vf, LANE_VM_TO_VF, 0, GUEST_SPLIT, FRAME_LONG},
+        {"burst_vm_to_vf_vlans", burst_vm_to_vf_vlans, LANE_VM_TO_VF, 0, GUEST_NONE, 0},
+        {"burst_vm_to_nobody", burst_vm_to_nobody, LANE_VM_TO_VF, 0, GUEST_NONE, 0},
 };
+
+static uint32_t frame_of(const struct variant *variant)
+{
+	return variant->frame > 0 ? variant->frame : FRAME_LEN;
+}
+
+static bool has_ring(const struct variant *variant)
+{
+	return variant->guest == GUEST_SPLIT || variant->guest == GUEST_PACKED;
+}
 
 /* --- packets --------------------------------------------------------------------------------- */
 
@@ -63,7 +84,7 @@ static const struct variant variants[] = {
 static struct rte_mbuf packets[LANE_BURST];
 static uint8_t frames[LANE_BURST][DATA_ROOM];
 
-static void packets_make(void)
+static void packets_make(uint32_t length)
 {
 	static const uint8_t headers[] = {
 	        2,    0,  0, 0, 0, 1, 2, 0, 0,  0,  0, 2, 8,  0,                    /* Ethernet */
@@ -77,8 +98,8 @@ static void packets_make(void)
 		frames[i][37] = (uint8_t)i; /* a flow of its own */
 		packet->buf_addr = frames[i];
 		packet->buf_len = DATA_ROOM;
-		packet->data_len = FRAME_LEN;
-		packet->pkt_len = FRAME_LEN;
+		packet->data_len = (uint16_t)length;
+		packet->pkt_len = length;
 		packet->nb_segs = 1;
 		packet->refcnt = 1;
 	}
@@ -115,8 +136,8 @@ __attribute__((noinline)) uint16_t end_vf_receive(void *queue, struct rte_mbuf *
 __attribute__((noinline)) uint16_t end_vf_send(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	(void)queue;
-	(void)pkts;
 	taken += n;
+	fake_pool_take_back(pkts, n);
 	return n;
 }
 
@@ -143,7 +164,7 @@ __attribute__((noinline)) int end_guest_send(struct guest *guest, uint16_t queue
 
 void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **pkts, unsigned n)
 {
-	(void)pkts;
+	fake_pool_take_back(pkts, n);
 	freed += n;
 }
 
@@ -193,7 +214,9 @@ static bool all_moved(const struct variant *variant, uint64_t wanted)
 	bool nobody = strstr(variant->name, "nobody") != NULL;
 
 	lane_counters_add(&c, &lane.counters);
-	return given == wanted && c.rx_pkts == wanted && c.rx_bytes == wanted * FRAME_LEN &&
+	if (has_ring(variant) && variant->direction == LANE_VF_TO_VM)
+		taken = freed;
+	return given == wanted && c.rx_pkts == wanted && c.rx_bytes == wanted * frame_of(variant) &&
 	       lane_held(&lane) == 0 && taken == (nobody ? 0 : wanted) &&
 	       c.tx_pkts == (nobody ? 0 : wanted) && c.dropped_absent_pkts == (nobody ? wanted : 0);
 }
@@ -224,11 +247,30 @@ static int usage(void)
 	return EXIT_FAILURE;
 }
 
+static struct guest *guest_connect(const struct variant *variant)
+{
+	if (has_ring(variant))
+		return fake_ring_connect(variant->guest == GUEST_PACKED,
+		                         variant->direction == LANE_VF_TO_VM, frame_of(variant));
+	return variant->guest == GUEST_DPDK ? fake_vhost_connect() : &idle_guest;
+}
+
+/* What the guest's driver does beside it does not count. */
+static void run(const struct variant *variant, const struct lane_work *work)
+{
+	if (has_ring(variant))
+		fake_ring_post(burst);
+	if (has_ring(variant) && variant->direction == LANE_VM_TO_VF)
+		given += burst;
+	work->run(work);
+}
+
 static int measure(const struct variant *variant, unsigned calls)
 {
 	struct lane_work work = {.lane = &lane,
 	                         .run = variant->run,
-	                         .guest = variant->dpdk ? fake_vhost_connect() : &idle_guest,
+	                         .guest = guest_connect(variant),
+	                         .pool = fake_pool_new(),
 	                         .stall_cycles = UINT64_MAX,
 	                         .port_id = PORT,
 	                         .guest_queues = variant->guest_queues,
@@ -236,16 +278,16 @@ static int measure(const struct variant *variant, unsigned calls)
 	                         .vlans = &vlans_heard,
 	                         .loss = &lane.counters.absent[ABSENT_NOBODY]};
 
-	if (work.guest == NULL || lane_make(variant) < 0) {
+	if (work.guest == NULL || work.pool == NULL || lane_make(variant) < 0) {
 		fprintf(stderr, "burst_cost: %s cannot be set up\n", variant->name);
 		return EXIT_FAILURE;
 	}
 	work.from_guest = work.guest->ops->receive;
 	work.to_guest = work.guest->ops->send;
-	work.run(&work); /* what is done once only is not to be counted */
+	run(variant, &work); /* what is done once only is not to be counted */
 	CALLGRIND_ZERO_STATS;
 	for (unsigned i = 0; i < calls; i++)
-		work.run(&work);
+		run(variant, &work);
 	if (!all_moved(variant, ((uint64_t)calls + 1) * burst)) {
 		fprintf(stderr, "burst_cost: %s lost packets\n", variant->name);
 		return EXIT_FAILURE;
@@ -263,7 +305,7 @@ int main(int argc, char **argv)
 	    !parse(argv[3], CALLS_MAX, &calls))
 		return usage();
 	burst = (uint16_t)packets_at_once;
-	packets_make();
+	packets_make(frame_of(variant));
 	vf_install();
 	return measure(variant, calls);
 }
