@@ -110,42 +110,58 @@ static uint32_t hold_back(struct lane *lane, struct backlog *backlog, uint32_t r
 	return held;
 }
 
-/* The source: a burst from the VF, counted. */
-static inline uint32_t receive_from_vf(const struct lane_work *work, struct rte_mbuf **pkts,
-                                       uint64_t *bytes)
+/* The source: a burst from the VF. */
+static inline uint32_t receive_from_vf(const struct lane_work *work, struct rte_mbuf **pkts)
 {
-	struct lane *lane = work->lane;
-	uint32_t n = rte_eth_rx_burst(work->port_id, work->vf_queue, pkts, LANE_BURST);
-
-	if (n == 0)
-		return 0;
-	*bytes = packets_bytes(pkts, n);
-	counter_add(&lane->counters.rx_pkts, n);
-	counter_add(&lane->counters.rx_bytes, *bytes);
-	return n;
+	return rte_eth_rx_burst(work->port_id, work->vf_queue, pkts, LANE_BURST);
 }
 
-unsigned burst_vf_to_vm(const struct lane_work *work)
+/* Returns how many bytes those n > 0 packets have. */
+static inline uint64_t count_received(struct lane *lane, struct rte_mbuf *const *pkts, uint32_t n)
 {
-	struct rte_mbuf *pkts[LANE_BURST];
+	uint64_t bytes = packets_bytes(pkts, n);
+
+	counter_add(&lane->counters.rx_pkts, n);
+	counter_add(&lane->counters.rx_bytes, bytes);
+	return bytes;
+}
+
+/* What has come, n > 0 packets, behind what waits. */
+static __rte_noinline unsigned deliver(const struct lane_work *work, struct rte_mbuf **pkts,
+                                       uint32_t n)
+{
 	struct lane *lane = work->lane;
 	struct backlog *backlog = &lane->backlog;
-	uint32_t done = 0;
-	uint64_t bytes;
+	uint64_t bytes = count_received(lane, pkts, n);
 	int sent = 0;
-
-	if (unlikely(backlog->count > 0))
-		done = send_backlog(work, work->guest_queue, backlog);
-
-	uint32_t n = receive_from_vf(work, pkts, &bytes);
-	if (n == 0)
-		return done;
 
 	if (likely(backlog->count == 0))
 		sent = send_to_guest(work, work->guest_queue, pkts, n, bytes);
 	if (unlikely(sent < (int)n))
 		hold_back(lane, backlog, backlog_room(backlog), pkts, n, sent);
-	return done + n;
+	return n;
+}
+
+static __rte_noinline unsigned burst_behind_backlog(const struct lane_work *work)
+{
+	struct rte_mbuf *pkts[LANE_BURST];
+	uint32_t done = send_backlog(work, work->guest_queue, &work->lane->backlog);
+	uint32_t n = receive_from_vf(work, pkts);
+
+	return n > 0 ? done + deliver(work, pkts, n) : done;
+}
+
+/* Most passes of most lanes find nothing: so the rest is kept out of this function, which has few
+ * registers to save then. */
+unsigned burst_vf_to_vm(const struct lane_work *work)
+{
+	struct rte_mbuf *pkts[LANE_BURST];
+
+	if (unlikely(work->lane->backlog.count > 0))
+		return burst_behind_backlog(work);
+
+	uint32_t n = receive_from_vf(work, pkts);
+	return n > 0 ? deliver(work, pkts, n) : 0;
 }
 
 /* --- over several guest queues --------------------------------------------------------------- */
@@ -225,15 +241,15 @@ unsigned burst_vf_to_vm_spread(const struct lane_work *work)
 	struct lane_spread *spread = work->lane->spread;
 	uint8_t ends[GUEST_QUEUES_MAX] = {0};
 	uint32_t done = 0, begin = 0;
-	uint64_t bytes;
 
 	if (unlikely(spread->held > 0))
 		done = send_backlogs(work);
 
-	uint32_t n = receive_from_vf(work, pkts, &bytes);
+	uint32_t n = receive_from_vf(work, pkts);
 	if (n == 0)
 		return done;
 
+	count_received(work->lane, pkts, n);
 	sort_by_target(spread, pkts, n, sorted, ends);
 	for (uint32_t t = 0; t < spread->n_targets; begin = ends[t++])
 		if (ends[t] > begin)
@@ -246,10 +262,10 @@ unsigned burst_vf_to_vm_spread(const struct lane_work *work)
 unsigned burst_vf_to_nobody(const struct lane_work *work)
 {
 	struct rte_mbuf *pkts[LANE_BURST];
-	uint64_t bytes;
-	uint32_t n = receive_from_vf(work, pkts, &bytes);
+	uint32_t n = receive_from_vf(work, pkts);
 
 	if (n > 0)
-		packets_drop_absent(&work->lane->counters, work->loss, pkts, n, bytes);
+		packets_drop_absent(&work->lane->counters, work->loss, pkts, n,
+		                    count_received(work->lane, pkts, n));
 	return n;
 }

@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/idle_look.h"
+
 /* There is nobody at this end any more: what was to be sent will not get there. */
 #define END_GONE (-ENOTCONN)
 /* This queue cannot be used just now, and nothing is lost for it: keep the packets, bounded as if
@@ -54,7 +56,12 @@ typedef bool (*guest_offers_fn)(struct guest *guest, uint16_t queue);
 typedef uint16_t (*vf_send_fn)(uint16_t port_id, uint16_t queue, struct rte_mbuf **pkts,
                                uint16_t n);
 
+/* Where it is seen whether the guest has sent nothing on pair `queue`, NULL = nowhere: then
+ * `receive` has to be asked. It lives as long as the process. Whoever makes a plan asks for it. */
+typedef const struct idle_look *(*guest_look_fn)(struct guest *guest, uint16_t queue);
+
 struct guest_ops {
+	guest_look_fn look; /* NULL = none has any */
 	guest_receive_fn receive;
 	guest_send_fn send;
 	guest_offers_fn offers;

@@ -22,10 +22,11 @@ struct plan *plan_create(const struct lane_work *works, unsigned n_works)
 	return plan;
 }
 
+/* Of what is a union, any member will do: the same functions use the same ones. */
 bool lane_work_equal(const struct lane_work *a, const struct lane_work *b)
 {
-	return a->run == b->run && a->lane == b->lane && a->guest == b->guest &&
-	       a->from_guest == b->from_guest && a->to_guest == b->to_guest && a->pool == b->pool &&
+	return a->run == b->run && a->lane == b->lane && a->look == b->look &&
+	       a->guest == b->guest && a->from_guest == b->from_guest && a->pool == b->pool &&
 	       a->to_vf == b->to_vf && a->port_id == b->port_id && a->vf_queue == b->vf_queue &&
 	       a->guest_queue == b->guest_queue && a->max_frame == b->max_frame &&
 	       a->stall_cycles == b->stall_cycles && a->guest_queues == b->guest_queues &&

@@ -17,12 +17,16 @@ struct vlan_set;
 struct lane_work {
 	unsigned (*run)(const struct lane_work *work);
 	struct lane *lane;
-	struct guest *guest;         /* vf_to_nobody: NULL */
-	guest_receive_fn from_guest; /* vf_to_*: NULL */
-	guest_send_fn to_guest;      /* vf_to_nobody, vm_to_*: NULL */
-	struct rte_mempool *pool;    /* where packets from the guest go; vf_to_*: NULL */
-	vf_send_fn to_vf;            /* NULL = rte_eth_tx_burst itself; vf_to_*: NULL */
-	uint16_t port_id;            /* vm_to_nobody: not used */
+	/* Whether the guest has sent nothing, NULL = ask from_guest; vf_to_*: NULL */
+	const struct idle_look *look;
+	struct guest *guest; /* vf_to_nobody: NULL */
+	union {
+		guest_receive_fn from_guest; /* vm_to_* */
+		guest_send_fn to_guest;      /* vf_to_vm; vf_to_nobody: NULL */
+	};
+	struct rte_mempool *pool; /* where packets from the guest go; vf_to_*: NULL */
+	vf_send_fn to_vf;         /* NULL = rte_eth_tx_burst itself; vf_to_*: NULL */
+	uint16_t port_id;         /* vm_to_nobody: not used */
 	uint16_t vf_queue;
 	uint16_t guest_queue;
 	uint16_t max_frame; /* bytes; the longest frame that the VF may send */

@@ -50,9 +50,14 @@ static bool own_grace_over(void *workers, uint64_t token)
 	return workers_grace_over(workers, token);
 }
 
+/* An announcement is for a lane to send that may find its ring empty. */
 static void own_changed(void *context, unsigned relay_id)
 {
+	struct own_guest *slot = &backend.slots[relay_id];
+
 	(void)context;
+	if (atomic_load(&slot->summary.rarp) != 0)
+		atomic_store(&slot->virtqueues[virtqueue_from_guest(0)].look.wanted, true);
 	backend.user.on_event(backend.user.context, relay_id);
 }
 

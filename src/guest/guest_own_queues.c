@@ -80,9 +80,11 @@ static __rte_noinline void interrupt(struct virtqueue *virtqueue, const struct v
 static __rte_noinline int receive_rarp(struct own_guest *slot, struct rte_mempool *pool,
                                        struct rte_mbuf **pkts)
 {
-	uint64_t asked = atomic_exchange(&slot->summary.rarp, 0);
+	struct idle_look *look = &slot->virtqueues[virtqueue_from_guest(0)].look;
 	struct rte_ether_addr address;
 
+	atomic_exchange(&look->wanted, false); /* before the wish: another one sets it again */
+	uint64_t asked = atomic_exchange(&slot->summary.rarp, 0);
 	if (asked == 0)
 		return 0;
 	memcpy(&address, &asked, sizeof(address));
@@ -91,12 +93,20 @@ static __rte_noinline int receive_rarp(struct own_guest *slot, struct rte_mempoo
 		return 1;
 	uint64_t none = 0; /* later, unless there is a newer wish */
 	atomic_compare_exchange_strong(&slot->summary.rarp, &none, asked);
+	atomic_store(&look->wanted, true);
 	return 0;
 }
 
 static inline bool owes_rarp(const struct own_guest *slot, uint16_t queue)
 {
 	return queue == 0 && atomic_load_explicit(&slot->summary.rarp, memory_order_relaxed) != 0;
+}
+
+static const struct idle_look *own_look(struct guest *guest, uint16_t queue)
+{
+	const struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
+
+	return &slot->virtqueues[virtqueue_from_guest(queue)].look;
 }
 
 static int own_receive(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
@@ -147,4 +157,4 @@ static bool own_offers(struct guest *guest, uint16_t queue)
 }
 
 const struct guest_ops guest_own_ops = {
-        .receive = own_receive, .send = own_send, .offers = own_offers};
+        .look = own_look, .receive = own_receive, .send = own_send, .offers = own_offers};

@@ -196,6 +196,8 @@ static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 
 		work->guest = guest_get(relay->id);
 		work->from_guest = work->guest->ops->receive;
+		if (work->guest->ops->look != NULL)
+			work->look = work->guest->ops->look(work->guest, queue);
 		work->guest_queue = queue;
 		work->run = burst_vm_to_nobody;
 		work->pool = planner->discard_pool;

@@ -15,7 +15,7 @@
 
 static void publish(struct vhost_session *session, unsigned ring, const struct virtqueue_view *view)
 {
-	atomic_store_explicit(&session->host.virtqueues[ring].view, view, memory_order_release);
+	virtqueue_publish(&session->host.virtqueues[ring], view);
 }
 
 static void retire(struct vhost_session *session, struct session_retired retired)

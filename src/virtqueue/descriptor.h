@@ -30,6 +30,14 @@ _Static_assert(offsetof(struct vring_packed_desc, id) == 12 &&
                        offsetof(struct vring_packed_desc, flags) == 14,
                "virtio 1.2, 2.8.13");
 
+/* Where the flags of a ring's packed descriptor are, in words of 16 bits. */
+static inline uint32_t descriptor_flags_at(uint16_t index)
+{
+	return (uint32_t)((index * sizeof(struct vring_packed_desc) +
+	                   offsetof(struct vring_packed_desc, flags)) /
+	                  sizeof(uint16_t));
+}
+
 static inline struct descriptor descriptor_of_words(uint64_t address, uint64_t rest, bool packed)
 {
 	uint16_t low = (uint16_t)(rest >> 32), high = (uint16_t)(rest >> 48);

@@ -152,6 +152,19 @@ static __rte_noinline struct rte_mbuf *receive_one(struct walk *walk, struct rte
 /* --- the walk ----------------------------------------------------------------------------------
  */
 
+/* Where the guest will show that it has sent more. Of what was left in the ring that is true
+ * already. */
+static __rte_always_inline void watch(struct virtqueue *virtqueue, const bool packed)
+{
+	const struct virtqueue_position *at = &virtqueue->at;
+
+	if (packed)
+		idle_look_set(&virtqueue->look, descriptor_flags_at(at->index), DESCRIPTOR_AVAIL,
+		              at->wrap ? 0 : DESCRIPTOR_AVAIL);
+	else
+		idle_look_set(&virtqueue->look, 0, UINT16_MAX, at->index);
+}
+
 static __rte_always_inline uint16_t receive_burst(struct virtqueue *virtqueue,
                                                   const struct virtqueue_view *view,
                                                   struct rte_mempool *pool, struct rte_mbuf **pkts,
@@ -183,6 +196,7 @@ static __rte_always_inline uint16_t receive_burst(struct virtqueue *virtqueue,
 		taken++;
 	}
 	*call = walk_end(&walk, virtqueue, packed, logged);
+	watch(virtqueue, packed);
 	return taken;
 }
 

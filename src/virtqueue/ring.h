@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/idle_look.h"
 #include "virtqueue/dirty_log.h"
 #include "virtqueue/fault.h"
 #include "virtqueue/memory.h"
@@ -33,6 +34,8 @@
 /* struct virtio_net_hdr, which is shorter without VERSION_1 and MRG_RXBUF (virtio 1.2, 5.1.6.1). */
 #define VIRTQUEUE_HEADER_LONG  12U
 #define VIRTQUEUE_HEADER_SHORT 10U
+
+#define VIRTQUEUE_ALIGNMENT 64 /* bytes of a cache line */
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -89,9 +92,14 @@ struct virtqueue_position {
 	bool wrap;      /* packed: our wrap counter, which is 1 at first; split: not used */
 };
 
+/* All that a worker touches of it is one cache line, and no other ring's: those of a pair may be
+ * two workers'. */
 struct virtqueue {
-	_Atomic(const struct virtqueue_view *) view; /* worker: ro; NULL = not now */
-	struct virtqueue_position at;                /* worker: rw */
+	/* Worker: ro; NULL = not now */
+	_Alignas(VIRTQUEUE_ALIGNMENT) _Atomic(const struct virtqueue_view *) view;
+	/* Whether the guest has sent nothing since the last walk of a ring that it sends on */
+	struct idle_look look;
+	struct virtqueue_position at; /* worker: rw */
 	uint16_t called_at;    /* index at the last look at what the guest wants; worker: rw */
 	bool call_anyhow;      /* none of these since the start; likewise */
 	bool refused;          /* the last frame refused fits no buffer; worker: rw */
@@ -105,10 +113,16 @@ struct virtqueue {
 	_Atomic bool blocked;
 };
 
+_Static_assert(sizeof(struct virtqueue) == VIRTQUEUE_ALIGNMENT, "a virtqueue is one cache line");
+
 /* Says how the guest shall notify us. Writes to the guest's memory; for a ring that nobody walks.
  * We poll, so the guest may spare itself the kicks: with event indices, which are asked for by
  * default, leaving them alone means one kick in 65,536. */
 void virtqueue_hush(const struct virtqueue_view *view);
+
+/* Has workers walk the ring by this view, which has just been begun or goes on where the one before
+ * is; NULL = not now. They leave the one before with the next grace period. */
+void virtqueue_publish(struct virtqueue *virtqueue, const struct virtqueue_view *view);
 
 /* Before the first walk of a ring that was (re)started at a position. */
 void virtqueue_begin(struct virtqueue *virtqueue, struct virtqueue_position at);

@@ -282,8 +282,13 @@ static int measure(const struct variant *variant, unsigned calls)
 		fprintf(stderr, "burst_cost: %s cannot be set up\n", variant->name);
 		return EXIT_FAILURE;
 	}
-	work.from_guest = work.guest->ops->receive;
-	work.to_guest = work.guest->ops->send;
+	if (variant->direction == LANE_VM_TO_VF) {
+		work.from_guest = work.guest->ops->receive;
+		if (work.guest->ops->look != NULL)
+			work.look = work.guest->ops->look(work.guest, 0);
+	} else {
+		work.to_guest = work.guest->ops->send;
+	}
 	run(variant, &work); /* what is done once only is not to be counted */
 	CALLGRIND_ZERO_STATS;
 	for (unsigned i = 0; i < calls; i++)

@@ -91,7 +91,7 @@ static struct guest *fake_ring_connect(bool packed, bool to_guest, uint32_t leng
 	fake_ring.length = to_guest ? FAKE_BUFFER : VIRTQUEUE_HEADER_LONG + length;
 	fake_ring_lay_out();
 	virtqueue_begin(&fake_ring.guest.virtqueues[ring], fake_ring.next);
-	atomic_store(&fake_ring.guest.virtqueues[ring].view, view);
+	virtqueue_publish(&fake_ring.guest.virtqueues[ring], view);
 	atomic_store(&fake_ring.guest.summary.running, UINT64_C(1) << ring);
 	atomic_store(&fake_ring.guest.summary.enabled, UINT64_C(1) << ring);
 	fake_ring.guest.guest.ops = &guest_own_ops;

@@ -26,8 +26,8 @@ from vhost_peer import (
 )
 
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES = 15, 16
-GET_MAX_MEM_SLOTS, ADD_MEM_REG = 36, 37
-REPLY_ACK, MEM_SLOTS = 1 << 3, 1 << 15  # protocol features
+SEND_RARP, GET_MAX_MEM_SLOTS, ADD_MEM_REG = 19, 36, 37
+RARP, REPLY_ACK, MEM_SLOTS = 1 << 2, 1 << 3, 1 << 15  # protocol features
 RING_PACKED = 1 << 34
 
 HEADER = 12  # bytes, with VERSION_1

@@ -12,7 +12,9 @@ from legal_guest import (
     GET_MAX_MEM_SLOTS,
     HEADER,
     MEM_SLOTS,
+    RARP,
     REPLY_ACK,
+    SEND_RARP,
     LegalGuest,
     frame,
     number_of,
@@ -216,6 +218,20 @@ def test_messages_that_are_not_offered(served):
             if not (guest.offered_protocol() & MEM_SLOTS and request in (36, 37, 38)):
                 assert not guest.acknowledged(request, bytes(8)), request
         guest.start()
+        expect_all(guest, [frame(i, 100) for i in range(10)])
+
+
+def test_an_announcement_of_a_guest_that_says_nothing(served):
+    """After a migration the front end has us make the guest known, whose own ring is idle."""
+    daemon = served()
+    with LegalGuest(daemon.socket_path(1), start=False, protocol=REPLY_ACK | RARP) as guest:
+        guest.start()
+        expect_all(guest, [frame(i, 100) for i in range(10)])
+        for i in range(3):
+            address = bytes((2, 0, 0, 0, 0, i))
+            guest.send(SEND_RARP, address + bytes(2))
+            (announcement,) = guest.exchange([], expected=1)
+            assert announcement.data[6:14] == address + bytes((0x80, 0x35))
         expect_all(guest, [frame(i, 100) for i in range(10)])
 
 

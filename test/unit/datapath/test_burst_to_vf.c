@@ -230,6 +230,55 @@ START_TEST(to_vf_guest_pauses)
 }
 END_TEST
 
+static unsigned asked;
+
+static int counting_receive(struct guest *from, uint16_t queue, struct rte_mempool *pool,
+                            struct rte_mbuf **pkts, uint16_t n)
+{
+	asked++;
+	return fake_guest_receive(from, queue, pool, pkts, n);
+}
+
+/* Where the guest's word says that there is nothing, the guest is not asked; but a lane that holds
+ * packets goes on with them. */
+START_TEST(to_vf_looks_before_it_asks)
+{
+	static unsigned (*const runs[])(const struct lane_work *) = {
+	        burst_vm_to_vf, burst_vm_to_vf_vlans, burst_vm_to_nobody};
+	struct vlan_set vlans = {0};
+	uint16_t word = 7;
+	struct idle_look look = {.base = &word};
+
+	work.look = &look;
+	work.vlans = &vlans;
+	work.from_guest = counting_receive;
+	vf_tx->room = PLENTY;
+	for (unsigned i = 0; i < RTE_DIM(runs); i++) {
+		work.run = runs[i];
+		asked = 0;
+		idle_look_begin(&look);
+		ck_assert_uint_eq(pass(), 0);
+		ck_assert_uint_eq(asked, 1);
+		idle_look_set(&look, 0, UINT16_MAX, word);
+		guest_tx->waiting = 1;
+		ck_assert_uint_eq(pass(), 0);
+		ck_assert_uint_eq(asked, 1);
+		word++;
+		ck_assert_uint_eq(pass(), 1);
+		ck_assert_uint_eq(asked, 2);
+	}
+	work.run = burst_vm_to_vf;
+	vf_tx->room = 0;
+	guest_tx->waiting = 1;
+	ck_assert_uint_eq(pass(), 1);
+	ck_assert_uint_eq(lane_held(&lane), 1);
+	idle_look_set(&look, 0, UINT16_MAX, word);
+	vf_tx->room = 1;
+	ck_assert_uint_eq(pass(), 1);
+	ck_assert_uint_eq(lane_held(&lane), 0);
+}
+END_TEST
+
 START_TEST(from_vm_to_nobody)
 {
 	work.run = burst_vm_to_nobody;
@@ -458,6 +507,7 @@ int main(void)
 	tcase_add_test(tcase, to_vf_pads_with_zeros);
 	tcase_add_test(tcase, to_vf_drops_what_cannot_be_padded);
 	tcase_add_test(tcase, to_vf_guest_pauses);
+	tcase_add_test(tcase, to_vf_looks_before_it_asks);
 	tcase_add_test(tcase, from_vm_to_nobody);
 	tcase_add_test(tcase, hears_a_source_when_asked);
 	tcase_add_test(tcase, hears_nothing_of_sources_that_cannot_be);

@@ -36,7 +36,7 @@ static void open_ring(bool to_guest)
 	pool = rig_pool_open(8, 256);
 	ring = to_guest ? RING_TO_GUEST : RING_FROM_GUEST;
 	slot.virtqueues[ring] = driver->virtqueue;
-	atomic_store(&slot.virtqueues[ring].view, &driver->view);
+	virtqueue_publish(&slot.virtqueues[ring], &driver->view);
 	atomic_store(&slot.summary.sessions, 1);
 	atomic_store(&slot.admitted, 1);
 	atomic_store(&slot.summary.running, UINT64_C(1) << ring);
@@ -117,7 +117,7 @@ START_TEST(what_is_not_there_pauses_or_is_gone)
 {
 	for (unsigned to_guest = 0; to_guest < 2; to_guest++) {
 		open_ring(to_guest);
-		atomic_store(&slot.virtqueues[ring].view, NULL);
+		virtqueue_publish(&slot.virtqueues[ring], NULL);
 		ck_assert_int_eq(to_guest ? send_one() : receive(QUEUE), END_PAUSED);
 		atomic_store(&slot.summary.running, ~(UINT64_C(1) << ring));
 		ck_assert_int_eq(to_guest ? send_one() : receive(QUEUE), END_GONE);
@@ -186,6 +186,62 @@ START_TEST(a_frame_that_no_buffer_holds_is_known)
 }
 END_TEST
 
+/* --- idle ones ------------------------------------------------------------------------------- */
+
+static bool looks_idle(uint16_t queue)
+{
+	return idle_look_sees_nothing(slot.guest.ops->look(&slot.guest, queue));
+}
+
+/* By what is seen without asking: nothing before the ring was walked for the first time. */
+START_TEST(an_idle_ring_is_seen_to_be_idle)
+{
+	open_ring(false);
+	ck_assert(!looks_idle(QUEUE));
+	for (unsigned i = 0; i < 10; i++) { /* more than once around */
+		ck_assert_int_eq(receive(QUEUE), 0);
+		ck_assert(looks_idle(QUEUE));
+		rig_post_one(driver, RIG_DATA, LENGTH + VIRTQUEUE_HEADER_LONG);
+		ck_assert(!looks_idle(QUEUE));
+		ck_assert_int_eq(receive(QUEUE), 1);
+		ck_assert_ptr_nonnull(rig_collect(driver, &(uint32_t){0}));
+		ck_assert(looks_idle(QUEUE));
+	}
+	close_ring();
+}
+END_TEST
+
+/* Its memory may be gone. */
+START_TEST(a_ring_that_is_not_there_is_not_looked_at)
+{
+	open_ring(false);
+	ck_assert_int_eq(receive(QUEUE), 0);
+	virtqueue_publish(&slot.virtqueues[ring], NULL);
+	ck_assert(!looks_idle(QUEUE));
+	virtqueue_publish(&slot.virtqueues[ring], &driver->view);
+	ck_assert(looks_idle(QUEUE));
+	virtqueue_begin(&slot.virtqueues[ring], driver->virtqueue.at);
+	ck_assert(!looks_idle(QUEUE));
+	close_ring();
+}
+END_TEST
+
+/* What could not be taken for want of packet memory is there still. */
+START_TEST(a_ring_that_was_not_emptied_is_not_idle)
+{
+	struct rte_mbuf *taken[8];
+
+	open_ring(false);
+	ck_assert_int_eq(receive(QUEUE), 0);
+	rig_post_one(driver, RIG_DATA, LENGTH + VIRTQUEUE_HEADER_LONG);
+	ck_assert_int_eq(rte_pktmbuf_alloc_bulk(pool->pool, taken, 8), 0);
+	ck_assert_int_eq(receive(QUEUE), 0);
+	ck_assert(!looks_idle(QUEUE));
+	rte_pktmbuf_free_bulk(taken, 8);
+	close_ring();
+}
+END_TEST
+
 /* --- announcements --------------------------------------------------------------------------- */
 
 #define ADDRESS UINT64_C(0x060504030201) /* the first byte is the lowest */
@@ -225,8 +281,10 @@ START_TEST(an_announcement_waits_for_memory)
 	ck_assert_int_eq(rte_pktmbuf_alloc_bulk(pool->pool, taken, 8), 0);
 	atomic_store(&slot.summary.rarp, SESSION_RARP_PENDING | ADDRESS);
 	ck_assert_int_eq(receive(0), 0);
+	ck_assert(atomic_load(&slot.virtqueues[1].look.wanted));
 	rte_pktmbuf_free_bulk(taken, 8);
 	expect_rarp();
+	ck_assert(!atomic_load(&slot.virtqueues[1].look.wanted));
 	close_ring();
 }
 END_TEST
@@ -242,6 +300,9 @@ int main(void)
 	tcase_add_test(tcase, a_broken_ring_stays_broken);
 	tcase_add_test(tcase, a_ring_that_is_not_enabled_is_left_alone);
 	tcase_add_test(tcase, a_frame_that_no_buffer_holds_is_known);
+	tcase_add_test(tcase, an_idle_ring_is_seen_to_be_idle);
+	tcase_add_test(tcase, a_ring_that_is_not_there_is_not_looked_at);
+	tcase_add_test(tcase, a_ring_that_was_not_emptied_is_not_idle);
 	tcase_add_test(tcase, an_announcement_goes_out_once);
 	tcase_add_test(tcase, an_announcement_waits_for_memory);
 	return suite_main("guest_own_queues", tcase);

@@ -26,14 +26,16 @@ static inline void reset(enum lane_direction direction)
 	ck_assert_int_eq(lane_init(&lane, 7, direction, 1), 0);
 	work = (struct lane_work){.lane = &lane,
 	                          .guest = &guest.guest,
-	                          .from_guest = fake_guest_receive,
-	                          .to_guest = fake_guest_send,
 	                          .stall_cycles = NEVER,
 	                          .port_id = PORT,
 	                          .vf_queue = 1,
 	                          .guest_queue = 2,
 	                          .max_frame = MAX_FRAME,
 	                          .loss = &lane.counters.absent[ABSENT_NOBODY]};
+	if (direction == LANE_VM_TO_VF)
+		work.from_guest = fake_guest_receive;
+	else
+		work.to_guest = fake_guest_send;
 }
 
 static inline void tear_down(void)

@@ -97,6 +97,7 @@ static inline void rig_areas_open(struct rig_driver *driver)
 static inline void rig_driver_begin(struct rig_driver *driver, struct virtqueue_position at)
 {
 	virtqueue_begin(&driver->virtqueue, at);
+	virtqueue_publish(&driver->virtqueue, &driver->view);
 	driver->next_avail = driver->next_used = at;
 	if (driver->view.is_packed) {
 		for (uint16_t i = 0; i < driver->view.size; i++)
@@ -110,10 +111,11 @@ static inline void rig_driver_begin(struct rig_driver *driver, struct virtqueue_
 
 static inline struct rig_driver *rig_driver_open(const struct rig_ring_config *config)
 {
-	struct rig_driver *driver = calloc(1, sizeof(*driver));
+	struct rig_driver *driver = aligned_alloc(VIRTQUEUE_ALIGNMENT, sizeof(*driver));
 	uint32_t data_size = config->data_size > 0 ? config->data_size : 0x10000;
 
 	rig_expect(driver != NULL);
+	memset(driver, 0, sizeof(*driver));
 	driver->to_guest = config->to_guest;
 	driver->view = (struct virtqueue_view){.size = (uint16_t)config->size,
 	                                       .header_size = config->short_header ? 10 : 12,

@@ -137,7 +137,10 @@ static void receive_some(struct run *run)
 	uint8_t frame[PIECES * 712], ours[PIECES * 712];
 	bool call;
 
+	bool idle = idle_look_sees_nothing(&run->driver->virtqueue.look);
+
 	got = rig_receive(run->driver, run->pool, pkts, n, &call);
+	rig_expect(!idle || got == 0);
 	for (uint16_t i = 0; i < got; i++) {
 		int64_t length = naive_receive(&run->naive, frame, sizeof(frame));
 
@@ -150,6 +153,7 @@ static void receive_some(struct run *run)
 		static struct naive_buffer buffer;
 
 		rig_expect(!naive_peek(&run->naive, run->naive.at, &buffer));
+		rig_expect(idle_look_sees_nothing(&run->driver->virtqueue.look));
 	}
 }
 
