@@ -48,6 +48,12 @@ static inline struct descriptor descriptor_of_words(uint64_t address, uint64_t r
 	                           .id = packed ? low : high};
 }
 
+/* The second word of a packed descriptor. */
+static inline uint64_t descriptor_packed_word(uint32_t length, uint16_t id, uint16_t flags)
+{
+	return (uint64_t)flags << 48 | (uint64_t)id << 32 | length;
+}
+
 static inline struct descriptor descriptor_read_split(const struct vring_desc *at)
 {
 	const uint64_t *words = (const uint64_t *)at;
@@ -68,10 +74,8 @@ static inline struct descriptor descriptor_read_packed(const struct vring_packed
  * been used since (virtio 1.2, 2.8.1). */
 static inline bool descriptor_is_available(const struct descriptor *descriptor, bool wrap)
 {
-	bool avail = (descriptor->flags & DESCRIPTOR_AVAIL) != 0;
-	bool used = (descriptor->flags & DESCRIPTOR_USED) != 0;
-
-	return avail == wrap && used != wrap;
+	return (descriptor->flags & (DESCRIPTOR_AVAIL | DESCRIPTOR_USED)) ==
+	       (wrap ? DESCRIPTOR_AVAIL : DESCRIPTOR_USED);
 }
 
 #endif

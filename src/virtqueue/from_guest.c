@@ -11,8 +11,6 @@
 
 #include "virtqueue/walk.h"
 
-#define NOT_ONE (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE)
-
 /* --- frames of one descriptor ------------------------------------------------------------------
  */
 
@@ -23,49 +21,54 @@ struct run {
 	bool ends_in_other; /* the frame behind it needs the slow way */
 };
 
-/* The walk itself stays where it is. */
+/* The frames of a stretch. The walk itself stays where it is. */
 static __rte_always_inline uint16_t resolve_run(struct walk *walk, struct run *run,
-                                                uint32_t data_room, uint16_t n, const bool packed)
+                                                const struct stretch *stretch, uint32_t data_room,
+                                                const bool packed)
 {
+	const struct memory *memory = walk->view->memory;
+	const struct memory_region *region = walk->region;
+	enum virtqueue_fault fault = walk->fault;
 	uint32_t header_size = walk->view->header_size;
-	struct walk ahead = *walk;
 	uint16_t found = 0;
 
 	run->ends_in_other = false;
-	for (; found < n; found++) {
+	for (; found < stretch->n; found++) {
 		struct descriptor head;
+		enum walk_found what = stretch_find(stretch, found, 0, &head, &fault, packed);
+		uint32_t length = head.length - header_size;
 
-		if (unlikely(!walk_peek(&ahead, &head, &run->id[found], packed)))
+		run->ends_in_other = what != FOUND_NOTHING;
+		/* Not empty, nor shorter than the header, which would be a very great length. */
+		if (unlikely(what != FOUND_LONE) || unlikely(length - 1 >= data_room))
 			break;
-		run->ends_in_other = true;
-		if (unlikely((head.flags & NOT_ONE) != 0) || unlikely(head.length <= header_size) ||
-		    unlikely(head.length - header_size > data_room))
-			break;
-		const uint8_t *from = walk_resolve(&ahead, head.address, head.length);
+		const uint8_t *from = walk_resolve(memory, &region, head.address, head.length);
 		if (unlikely(from == NULL))
 			break;
 		run->from[found] = from + header_size;
-		run->length[found] = (uint16_t)(head.length - header_size);
+		run->length[found] = (uint16_t)length;
+		run->id[found] = head.id;
 		rte_prefetch0(from + header_size);
-		walk_advance(&ahead, 1, packed);
 		run->ends_in_other = false;
 	}
-	walk->region = ahead.region;
-	walk->fault = ahead.fault;
+	walk->region = region;
+	walk->fault = fault;
 	return found;
 }
 
 static __rte_always_inline void copy_run(struct walk *walk, const struct run *run,
                                          struct rte_mbuf **pkts, uint16_t n, const bool packed)
 {
+	static const uint32_t written[VIRTQUEUE_BURST]; /* nothing */
+
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *pkt = pkts[i];
 
 		copy_frame(rte_pktmbuf_mtod(pkt, void *), run->from[i], run->length[i]);
 		pkt->data_len = run->length[i];
 		pkt->pkt_len = run->length[i];
-		walk_use(walk, run->id[i], 0, 1, 0, packed);
 	}
+	walk_use_stretch(walk, run->id, written, n, 0, packed);
 }
 
 /* --- all others --------------------------------------------------------------------------------
@@ -178,11 +181,14 @@ static __rte_always_inline uint16_t receive_burst(struct virtqueue *virtqueue,
 
 	walk_begin(&walk, virtqueue, view, packed);
 	while (taken < n && walk.descriptors < VIRTQUEUE_BURST_DESCRIPTORS) {
-		uint16_t in_run = resolve_run(&walk, &run, data_room, n - taken, packed);
+		const struct stretch stretch = walk_stretch(&walk, n - taken, packed);
+		uint16_t in_run = resolve_run(&walk, &run, &stretch, data_room, packed);
 
 		if (in_run > 0 && likely(rte_pktmbuf_alloc_bulk(pool, pkts + taken, in_run) == 0)) {
 			copy_run(&walk, &run, pkts + taken, in_run, packed);
 			taken = (uint16_t)(taken + in_run);
+			if (packed && in_run == stretch.n)
+				continue; /* perhaps from the ring's beginning */
 		} else if (in_run > 0) {
 			/* There are few mbufs left: frame by frame. A fault behind them waits. */
 			walk.fault = FAULT_NONE;

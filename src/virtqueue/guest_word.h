@@ -49,6 +49,16 @@ static inline void guest_store_32(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
+static inline void guest_store_64(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void guest_store_64_release(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
 /* Some bytes, wherever they lie; size is small and constant. The compiler may not read them again.
  */
 static inline void guest_load_bytes(void *to, const uint8_t *from, uint16_t size)

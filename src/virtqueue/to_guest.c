@@ -13,8 +13,6 @@
 
 #include "virtqueue/walk.h"
 
-#define SEVERAL (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)
-
 /* Offset of num_buffers in the long header. */
 #define NUM_BUFFERS_AT 10U
 
@@ -23,7 +21,8 @@
 
 struct run {
 	uint8_t *to[VIRTQUEUE_BURST];
-	uint64_t guest_address[VIRTQUEUE_BURST];
+	uint64_t guest_address[VIRTQUEUE_BURST]; /* for the log */
+	uint32_t written[VIRTQUEUE_BURST];       /* with the header */
 	uint16_t id[VIRTQUEUE_BURST];
 	bool ends_in_other; /* the buffer behind it needs the slow way, or its frame does */
 };
@@ -39,40 +38,46 @@ static inline void write_header(uint8_t *to, bool is_long)
 		memcpy(to + NUM_BUFFERS_AT, header + NUM_BUFFERS_AT, 2);
 }
 
-/* Finds room for frames, one after the other, as long as each fits into a buffer of one descriptor.
- * The walk itself stays where it is. */
+/* Finds room for the frames of a stretch, one after the other, as long as each fits into a buffer
+ * of one descriptor. The walk itself stays where it is. */
 static __rte_always_inline uint16_t resolve_run(struct walk *walk, struct run *run,
-                                                struct rte_mbuf **pkts, uint16_t n,
-                                                const bool packed)
+                                                const struct stretch *stretch,
+                                                struct rte_mbuf **pkts, const bool packed,
+                                                const bool logged)
 {
-	struct walk ahead = *walk;
+	const struct memory *memory = walk->view->memory;
+	const struct memory_region *region = walk->region;
+	enum virtqueue_fault fault = walk->fault;
+	uint32_t header_size = walk->view->header_size;
 	uint16_t found = 0;
 
 	run->ends_in_other = false;
-	for (; found < n; found++) {
+	for (; found < stretch->n; found++) {
 		const struct rte_mbuf *pkt = pkts[found];
-		uint32_t needed = pkt->pkt_len + walk->view->header_size;
+		uint32_t needed = pkt->pkt_len + header_size;
 		struct descriptor head;
+		enum walk_found what =
+		        stretch_find(stretch, found, VRING_DESC_F_WRITE, &head, &fault, packed);
 
-		if (unlikely(!walk_peek(&ahead, &head, &run->id[found], packed)))
+		run->ends_in_other = what != FOUND_NOTHING;
+		if (unlikely(what != FOUND_LONE) || unlikely(head.length < needed) ||
+		    unlikely(pkt->nb_segs != 1))
 			break;
-		run->ends_in_other = true;
-		if (unlikely((head.flags & (SEVERAL | VRING_DESC_F_WRITE)) != VRING_DESC_F_WRITE) ||
-		    unlikely(head.length < needed) || unlikely(pkt->nb_segs != 1))
-			break;
-		uint8_t *to = walk_resolve(&ahead, head.address, needed);
+		uint8_t *to = walk_resolve(memory, &region, head.address, needed);
 		if (unlikely(to == NULL))
 			break;
 		run->to[found] = to;
-		run->guest_address[found] = head.address;
+		run->written[found] = needed;
+		run->id[found] = head.id;
+		if (logged)
+			run->guest_address[found] = head.address;
 		rte_prefetch0_write(to);
 		rte_prefetch0_write(to + RTE_CACHE_LINE_SIZE);
 		rte_prefetch0(rte_pktmbuf_mtod(pkt, const void *));
-		walk_advance(&ahead, 1, packed);
 		run->ends_in_other = false;
 	}
-	walk->region = ahead.region;
-	walk->fault = ahead.fault;
+	walk->region = region;
+	walk->fault = fault;
 	return found;
 }
 
@@ -80,19 +85,16 @@ static __rte_always_inline void copy_run(struct walk *walk, const struct run *ru
                                          struct rte_mbuf **pkts, uint16_t n, const bool packed,
                                          const bool logged)
 {
-	const struct virtqueue_view *view = walk->view;
-	uint8_t header_size = view->header_size;
+	uint8_t header_size = walk->view->header_size;
 
 	for (uint16_t i = 0; i < n; i++) {
-		uint32_t length = pkts[i]->pkt_len;
-
 		write_header(run->to[i], header_size == VIRTQUEUE_HEADER_LONG);
 		copy_frame(run->to[i] + header_size, rte_pktmbuf_mtod(pkts[i], const void *),
-		           length);
+		           run->written[i] - header_size);
 		if (logged)
-			dirty_log_mark(&view->log, run->guest_address[i], header_size + length);
-		walk_use(walk, run->id[i], header_size + length, 1, VRING_DESC_F_WRITE, packed);
+			dirty_log_mark(&walk->view->log, run->guest_address[i], run->written[i]);
 	}
+	walk_use_stretch(walk, run->id, run->written, n, VRING_DESC_F_WRITE, packed);
 }
 
 /* --- all others --------------------------------------------------------------------------------
@@ -310,10 +312,13 @@ static __rte_always_inline uint16_t send_burst(struct virtqueue *virtqueue,
 
 	walk_begin(&walk, virtqueue, view, packed);
 	while (sent < n && walk.descriptors < VIRTQUEUE_BURST_DESCRIPTORS) {
-		uint16_t in_run = resolve_run(&walk, &run, pkts + sent, n - sent, packed);
+		const struct stretch stretch = walk_stretch(&walk, n - sent, packed);
+		uint16_t in_run = resolve_run(&walk, &run, &stretch, pkts + sent, packed, logged);
 
 		copy_run(&walk, &run, pkts + sent, in_run, packed, logged);
 		sent = (uint16_t)(sent + in_run);
+		if (packed && in_run == stretch.n)
+			continue; /* perhaps from the ring's beginning */
 		if (likely(!run.ends_in_other) || !send_one(&walk, pkts[sent], &never))
 			break;
 		sent++;

@@ -36,8 +36,8 @@ struct walk {
 	uint32_t descriptors; /* walked in this burst, by the slow way */
 	enum virtqueue_fault fault;
 	const struct memory_region *region; /* that was hit last */
-	/* Packed: of the first buffer that was used; the guest sees none before these flags. */
-	uint16_t first_flags;
+	/* Packed: second word of the first buffer that was used; the guest sees none before it. */
+	uint64_t first_used;
 };
 
 static __rte_always_inline void walk_begin(struct walk *walk, const struct virtqueue *virtqueue,
@@ -51,7 +51,8 @@ static __rte_always_inline void walk_begin(struct walk *walk, const struct virtq
 	walk->descriptors = 0;
 	walk->fault = FAULT_NONE;
 	walk->region = &memory->regions[region < memory->n_regions ? region : 0];
-	walk->left = walk->first_flags = 0;
+	walk->left = 0;
+	walk->first_used = 0;
 	if (packed)
 		return;
 	/* Entries and descriptors that the index speaks of are seen after it. */
@@ -90,6 +91,67 @@ static __rte_always_inline bool walk_peek(struct walk *walk, struct descriptor *
 	return true;
 }
 
+/* Buffers that are looked at without minding where the ring ends: of a packed one whose descriptors
+ * stand alone; of a split one, whose index comes around by itself. All that does not change on the
+ * way is here, where a compiler knows that what is written meanwhile is elsewhere. */
+struct stretch {
+	uint16_t n; /* buffers at most */
+	/* Packed: */
+	const struct vring_packed_desc *packed; /* [n] */
+	uint16_t available;                     /* flags of what is */
+	/* Split: */
+	const struct vring_desc *split; /* [size] */
+	const uint16_t *avail;          /* [size] */
+	uint16_t size, index;
+};
+
+static __rte_always_inline struct stretch walk_stretch(const struct walk *walk, uint16_t n,
+                                                       const bool packed)
+{
+	const struct virtqueue_view *view = walk->view;
+
+	if (packed)
+		return (struct stretch){.n = RTE_MIN(n, (uint16_t)(view->size - walk->at.index)),
+		                        .packed = &view->packed[walk->at.index],
+		                        .available =
+		                                walk->at.wrap ? DESCRIPTOR_AVAIL : DESCRIPTOR_USED};
+	return (struct stretch){.n = RTE_MIN(n, walk->left),
+	                        .split = view->split,
+	                        .avail = view->avail->ring,
+	                        .size = view->size,
+	                        .index = walk->at.index};
+}
+
+enum walk_found { FOUND_LONE, FOUND_OTHER, FOUND_NOTHING };
+
+/* The stretch's i-th buffer. FOUND_LONE: it is one descriptor that is to be read or written
+ * (direction_flag), and *head has all but its flags. FOUND_NOTHING: there is none, or it has a
+ * *fault. */
+static __rte_always_inline enum walk_found
+stretch_find(const struct stretch *stretch, uint16_t i, uint16_t direction_flag,
+             struct descriptor *head, enum virtqueue_fault *fault, const bool packed)
+{
+	const uint16_t kind = VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE;
+	const uint16_t both = DESCRIPTOR_AVAIL | DESCRIPTOR_USED;
+
+	if (packed) {
+		*head = descriptor_read_packed(&stretch->packed[i]);
+		if (likely((head->flags & (both | kind)) == (stretch->available | direction_flag)))
+			return FOUND_LONE;
+		return (head->flags & both) == stretch->available ? FOUND_OTHER : FOUND_NOTHING;
+	}
+	uint16_t at = (uint16_t)(stretch->index + i) & (uint16_t)(stretch->size - 1);
+	uint16_t index = guest_load_16(&stretch->avail[at]);
+
+	if (unlikely(index >= stretch->size)) {
+		*fault = FAULT_HEAD;
+		return FOUND_NOTHING;
+	}
+	*head = descriptor_read_split(&stretch->split[index]);
+	head->id = index;
+	return likely((head->flags & kind) == direction_flag) ? FOUND_LONE : FOUND_OTHER;
+}
+
 /* On to the next buffer: past one that has so many descriptors in a packed ring. */
 static __rte_always_inline void walk_advance(struct walk *walk, uint16_t ring_entries,
                                              const bool packed)
@@ -106,51 +168,113 @@ static __rte_always_inline void walk_advance(struct walk *walk, uint16_t ring_en
 	}
 }
 
-/* Where `length` bytes lie, if all in one region; else NULL, and the slow way finds out. */
-static __rte_always_inline uint8_t *walk_resolve(struct walk *walk, uint64_t guest_address,
-                                                 uint32_t length)
+/* The region that has all of `length` bytes, NULL = none. */
+static __rte_noinline const struct memory_region *
+walk_find_region(const struct memory *memory, uint64_t guest_address, uint32_t length)
 {
-	if (likely(memory_region_room(walk->region, guest_address) >= length))
-		return memory_region_at(walk->region, guest_address);
+	const struct memory_region *region = memory_find(memory, guest_address);
 
-	const struct memory_region *region = memory_find(walk->view->memory, guest_address);
 	if (region == NULL || memory_region_room(region, guest_address) < length)
 		return NULL;
-	walk->region = region;
-	return memory_region_at(region, guest_address);
+	return region;
+}
+
+/* Where `length` bytes lie, if all in one region; else NULL, and the slow way finds out. *region is
+ * the one that was hit last. */
+static __rte_always_inline uint8_t *walk_resolve(const struct memory *memory,
+                                                 const struct memory_region **region,
+                                                 uint64_t guest_address, uint32_t length)
+{
+	uint64_t offset = guest_address - (*region)->guest_address;
+
+	if (likely(offset < (*region)->size && (*region)->size - offset >= length))
+		return (*region)->data + offset;
+
+	const struct memory_region *other = walk_find_region(memory, guest_address, length);
+	if (other == NULL)
+		return NULL;
+	*region = other;
+	return memory_region_at(other, guest_address);
 }
 
 /* --- what is used ------------------------------------------------------------------------------
  */
 
+static inline bool walk_has_used(const struct walk *walk)
+{
+	return walk->at.index != walk->begin.index || walk->at.wrap != walk->begin.wrap;
+}
+
+/* The flags of used buffers of this round; direction_flag says whether they were written to. */
+static inline uint16_t walk_used_flags(const struct walk *walk, uint16_t direction_flag)
+{
+	return direction_flag | (walk->at.wrap ? DESCRIPTOR_AVAIL | DESCRIPTOR_USED : 0);
+}
+
+static inline uint64_t *walk_used_word(const struct walk *walk, uint16_t index)
+{
+	return (uint64_t *)(void *)&walk->view->packed[index] + 1;
+}
+
+static inline void walk_store_used_split(struct vring_used_elem *used, uint16_t id,
+                                         uint32_t written)
+{
+	guest_store_32(&used->id, id);
+	guest_store_32(&used->len, written);
+}
+
 /* Gives the buffer at the present position back, with so many bytes written, and goes on to the
- * next one. The guest learns of it by walk_end. */
+ * next one. The guest learns of it by walk_end: behind the first one of a burst it does not look
+ * before it has seen that. */
 static __rte_always_inline void walk_use(struct walk *walk, uint16_t id, uint32_t written,
                                          uint16_t ring_entries, uint16_t direction_flag,
                                          const bool packed)
 {
-	const struct virtqueue_view *view = walk->view;
-
 	if (packed) {
-		struct vring_packed_desc *used = &view->packed[walk->at.index];
-		uint16_t flags = walk->at.wrap ? DESCRIPTOR_AVAIL | DESCRIPTOR_USED : 0;
+		uint64_t used =
+		        descriptor_packed_word(written, id, walk_used_flags(walk, direction_flag));
 
-		flags |= direction_flag;
-		guest_store_32(&used->len, written);
-		guest_store_16(&used->id, id);
-		/* Behind the first one the guest does not look before it has seen that. */
-		if (walk->at.index == walk->begin.index && walk->at.wrap == walk->begin.wrap)
-			walk->first_flags = flags;
+		if (walk_has_used(walk))
+			guest_store_64(walk_used_word(walk, walk->at.index), used);
 		else
-			guest_store_16(&used->flags, flags);
+			walk->first_used = used;
 	} else {
-		struct vring_used_elem *used =
-		        &view->used->ring[walk->at.index & (uint16_t)(view->size - 1)];
+		uint16_t at = walk->at.index & (uint16_t)(walk->view->size - 1);
 
-		guest_store_32(&used->id, id);
-		guest_store_32(&used->len, written);
+		walk_store_used_split(&walk->view->used->ring[at], id, written);
 	}
 	walk_advance(walk, ring_entries, packed);
+}
+
+/* The same for the n buffers of a stretch, of one descriptor each. */
+static __rte_always_inline void walk_use_stretch(struct walk *walk, const uint16_t *id,
+                                                 const uint32_t *written, uint16_t n,
+                                                 uint16_t direction_flag, const bool packed)
+{
+	uint16_t i = 0, index = walk->at.index, mask = (uint16_t)(walk->view->size - 1);
+
+	if (n == 0)
+		return;
+	if (packed) {
+		uint16_t flags = walk_used_flags(walk, direction_flag);
+		uint64_t *used = walk_used_word(walk, index);
+
+		if (!walk_has_used(walk)) {
+			walk->first_used = descriptor_packed_word(written[0], id[0], flags);
+			i = 1;
+		}
+		for (; i < n; i++)
+			guest_store_64(&used[2 * i],
+			               descriptor_packed_word(written[i], id[i], flags));
+		walk_advance(walk, n, packed);
+		return;
+	}
+	struct vring_used_elem *used = walk->view->used->ring;
+
+	for (; i < n; i++)
+		walk_store_used_split(&used[(index + i) & mask], id[i], written[i]);
+	walk->at.index = (uint16_t)(index + n);
+	walk->left = (uint16_t)(walk->left - n);
 }
 
 /* The pages of what walk_end has written. Of a packed ring that is the descriptors themselves. */
@@ -174,11 +298,6 @@ static __rte_noinline void walk_log_ring(const struct walk *walk, const bool pac
 		dirty_log_mark(&view->log, ring, (uint64_t)to * entry);
 }
 
-static inline bool walk_has_used(const struct walk *walk)
-{
-	return walk->at.index != walk->begin.index || walk->at.wrap != walk->begin.wrap;
-}
-
 /* Shows the guest all that was used, at once, and finds out whether it wants to be told. A rule
  * that was broken stops the ring, after what came before has been done. */
 static __rte_always_inline bool walk_end(struct walk *walk, struct virtqueue *virtqueue,
@@ -192,7 +311,7 @@ static __rte_always_inline bool walk_end(struct walk *walk, struct virtqueue *vi
 	if (!walk_has_used(walk))
 		return false;
 	if (packed)
-		guest_store_16_release(&view->packed[walk->begin.index].flags, walk->first_flags);
+		guest_store_64_release(walk_used_word(walk, walk->begin.index), walk->first_used);
 	else
 		guest_store_16_release(&view->used->idx, walk->at.index);
 	if (logged)
