@@ -31,17 +31,14 @@ static int refuse_kind(const char *kind, struct error *err)
 	                 names);
 }
 
-int guest_init(const char *kind, struct workers *workers, guest_event_fn on_event, void *context,
-               struct error *err)
+int guest_init(const char *kind, const struct guest_user *user, struct error *err)
 {
-	const struct guest_user user = {
-	        .workers = workers, .on_event = on_event, .context = context};
 
 	for (size_t i = 0; i < N_KINDS; i++) {
 		if (strcmp(kinds[i]->name, kind) != 0)
 			continue;
 		chosen = kinds[i];
-		chosen->init(&user);
+		chosen->init(user);
 		return 0;
 	}
 	return refuse_kind(kind, err);

@@ -13,10 +13,10 @@
 #include "guest/kind.h"
 #include "sys/socket_name.h"
 
-/* Once, before the first guest_open; kind names who serves the guests ("dpdk"). workers and context
- * outlive the process's last guest. 0, or -EINVAL with err naming the kinds that there are. */
-int guest_init(const char *kind, struct workers *workers, guest_event_fn on_event, void *context,
-               struct error *err);
+/* Once, before the first guest_open; kind names who serves the guests ("dpdk"). The user's workers
+ * and context outlive the process's last guest. 0, or -EINVAL with err naming the kinds that there
+ * are. */
+int guest_init(const char *kind, const struct guest_user *user, struct error *err);
 
 /* The slot of relay_id < RELAYS_MAX; it lives as long as the process. Any thread. */
 struct guest *guest_get(unsigned relay_id);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "datapath/worker.h"
+#include "guest/guest_own_journals.h"
 #include "guest/guest_own_queues.h"
 #include "guest/offered.h"
 #include "vhost/server.h"
@@ -76,6 +77,7 @@ static void own_fault(void *context, unsigned relay_id, unsigned ring, enum virt
 static void own_init(const struct guest_user *user)
 {
 	backend.user = *user;
+	own_journals_open(user->directory);
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		memset(&backend.slots[i], 0, sizeof(backend.slots[i]));
 		backend.slots[i].guest.ops = &guest_own_ops;
@@ -118,6 +120,7 @@ static int own_open(const struct guest_params *params, struct error *err)
 	                   .mtu_max = params->mtu_max},
 	        .virtqueues = slot->virtqueues,
 	        .summary = &slot->summary,
+	        .journals = own_journals_of(params->relay_id),
 	};
 
 	if (params->mrgbuf)

@@ -50,6 +50,7 @@ struct guest_user {
 	struct workers *workers;
 	guest_event_fn on_event;
 	void *context;
+	const char *directory; /* for what outlives the process; NULL = none. Copied */
 };
 
 struct guest_kind {

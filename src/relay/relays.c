@@ -171,8 +171,12 @@ int relays_listen(struct relays *relays)
 
 int relays_open(struct relays *relays, struct error *err)
 {
-	if (guest_init(relays->config->guest_backend, relays->workers, on_guest_event, relays,
-	               err) < 0)
+	const struct guest_user user = {.workers = relays->workers,
+	                                .on_event = on_guest_event,
+	                                .context = relays,
+	                                .directory = relays->config->pid_dir};
+
+	if (guest_init(relays->config->guest_backend, &user, err) < 0)
 		return -err->code;
 	return guest_life_start(relays, err);
 }

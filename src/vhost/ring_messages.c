@@ -126,6 +126,7 @@ enum session_verdict ring_base_get_finish(struct vhost_session *session)
 		views_retire_fd(session, session->call_fds[ring]);
 		session->call_fds[ring] = -1;
 	}
+	views_forget(session, ring);
 	message_reply(&session->reply, session->message.request, sizeof(struct message_ring));
 	session->reply.ring =
 	        (struct message_ring){.index = ring, .number = session->rings[ring].base};

@@ -32,6 +32,7 @@ struct server_params {
 	/* [SESSION_RINGS], and one; the session's until server_close returns. */
 	struct virtqueue *virtqueues;
 	struct session_summary *summary;
+	struct journal *journals; /* [SESSION_RINGS], likewise; NULL = none */
 };
 
 #endif

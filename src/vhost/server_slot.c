@@ -1,5 +1,6 @@
 /* See server_slot.h. */
 #include "vhost/server_slot.h"
+#include "vhost/front_end.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -298,6 +299,7 @@ bool server_slot_poll(struct server_slot *slot)
 
 static void begin(struct server_slot *slot, int fd)
 {
+	slot->host.front_end = front_end_of(fd);
 	vhost_session_init(&slot->session, &slot->config, &slot->host);
 	connection_open(&slot->connection, fd);
 	slot->features_read_ms = 0;
@@ -390,6 +392,7 @@ int server_slot_open(struct server_slot *slot, const struct server_params *param
 	slot->host = (struct session_host){.context = slot,
 	                                   .virtqueues = params->virtqueues,
 	                                   .summary = params->summary,
+	                                   .journals = params->journals,
 	                                   .grace_begin = host_grace_begin,
 	                                   .grace_over = host_grace_over,
 	                                   .changed = host_changed,

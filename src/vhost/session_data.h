@@ -53,6 +53,8 @@ struct session_host {
 	void *context;
 	struct virtqueue *virtqueues; /* [SESSION_RINGS] */
 	struct session_summary *summary;
+	struct journal *journals; /* [SESSION_RINGS], of packed rings; NULL = none */
+	uint64_t front_end;       /* who it is, among all that this host has had; 0 = not known */
 	/* Begins a grace period: every worker that may have seen a view leaves it. grace_over says
 	 * whether all have. */
 	uint64_t (*grace_begin)(void *context);

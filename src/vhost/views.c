@@ -10,8 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "vhost/event_fd.h"
 #include "vhost/features.h"
+#include "virtqueue/journal.h"
 
 static void publish(struct vhost_session *session, unsigned ring, const struct virtqueue_view *view)
 {
@@ -21,6 +23,43 @@ static void publish(struct vhost_session *session, unsigned ring, const struct v
 static void retire(struct vhost_session *session, struct session_retired retired)
 {
 	session->retired[session->n_retired++] = retired;
+}
+
+/* --- journals --------------------------------------------------------------------------------- */
+
+static struct journal *journal_of(const struct vhost_session *session, unsigned ring)
+{
+	const struct session_host *host = &session->host;
+
+	return host->journals != NULL && host->front_end != 0 ? &host->journals[ring] : NULL;
+}
+
+/* Which ring it is, to a daemon that comes after us: whoever has the same front end and the same
+ * ring there goes on with it. */
+static uint64_t journal_key(const struct vhost_session *session, unsigned ring)
+{
+	const struct ring_setup *setup = &session->rings[ring];
+	const uint64_t parts[] = {sizeof(struct journal),
+	                          session->host.front_end,
+	                          setup->num,
+	                          setup->addresses.descriptors,
+	                          setup->addresses.avail,
+	                          setup->addresses.used,
+	                          session->features & ~(UINT64_C(1) << VHOST_F_LOG_ALL)};
+
+	uint64_t hash = HASH_START;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		hash = hash_number(hash, parts[i]);
+	return hash | 1;
+}
+
+void views_forget(struct vhost_session *session, unsigned ring)
+{
+	struct journal *journal = journal_of(session, ring);
+
+	if (journal != NULL)
+		journal_end(journal);
 }
 
 /* --- making and publishing -------------------------------------------------------------------- */
@@ -45,6 +84,7 @@ static struct virtqueue_view *view_make(struct vhost_session *session, unsigned 
 		free(view);
 		return NULL;
 	}
+	view->journal = view->is_packed ? journal_of(session, ring) : NULL;
 	return view;
 }
 
@@ -137,6 +177,9 @@ static void begin(struct vhost_session *session, unsigned ring, struct virtqueue
 	session->views[ring] = view;
 	session->running |= ring_bit(ring);
 	session->paused &= ~ring_bit(ring);
+	if (view->journal != NULL)
+		journal_begin(view->journal, journal_key(session, ring), session->rings[ring].base,
+		              at);
 	virtqueue_hush(view);
 	virtqueue_begin(&session->host.virtqueues[ring], at);
 	publish(session, ring, view);
@@ -164,6 +207,9 @@ int views_start(struct vhost_session *session, unsigned ring)
 		free(view);
 		return -session->err.code;
 	}
+	if (view->journal != NULL)
+		(void)journal_take_up(view->journal, journal_key(session, ring),
+		                      session->rings[ring].base, view, &at);
 	if (session->running == 0)
 		atomic_fetch_add_explicit(&session->host.summary->sessions, 1,
 		                          memory_order_relaxed);

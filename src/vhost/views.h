@@ -36,6 +36,9 @@ int views_start(struct vhost_session *session, unsigned ring);
 /* Ends that of a ring that pauses, after a grace period; the ring's base is where it stood. */
 void views_stop(struct vhost_session *session, unsigned ring);
 
+/* The front end is told where the ring stands, and knows better from here on than what is noted. */
+void views_forget(struct vhost_session *session, unsigned ring);
+
 /* Where a ring stands that was started and that no worker walks. */
 uint32_t views_base(const struct vhost_session *session, unsigned ring);
 

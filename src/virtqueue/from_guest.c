@@ -180,7 +180,7 @@ static __rte_always_inline uint16_t receive_burst(struct virtqueue *virtqueue,
 	uint16_t taken = 0;
 
 	walk_begin(&walk, virtqueue, view, packed);
-	while (taken < n && walk.descriptors < VIRTQUEUE_BURST_DESCRIPTORS) {
+	while (taken < n && walk_goes_on(&walk, packed)) {
 		const struct stretch stretch = walk_stretch(&walk, n - taken, packed);
 		uint16_t in_run = resolve_run(&walk, &run, &stretch, data_room, packed);
 

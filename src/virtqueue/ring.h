@@ -39,6 +39,7 @@
 
 struct rte_mbuf;
 struct rte_mempool;
+struct journal;
 struct virtqueue;
 struct virtqueue_view;
 
@@ -83,6 +84,7 @@ struct virtqueue_view {
 	uint64_t log_ring, log_event;
 	virtqueue_send_fn send;
 	virtqueue_receive_fn receive;
+	struct journal *journal; /* of a packed ring; NULL = its place is kept nowhere */
 };
 
 /* Where a walk stands. Entries are used in the order in which they were made available, so one

@@ -311,7 +311,7 @@ static __rte_always_inline uint16_t send_burst(struct virtqueue *virtqueue,
 	bool never = false;
 
 	walk_begin(&walk, virtqueue, view, packed);
-	while (sent < n && walk.descriptors < VIRTQUEUE_BURST_DESCRIPTORS) {
+	while (sent < n && walk_goes_on(&walk, packed)) {
 		const struct stretch stretch = walk_stretch(&walk, n - sent, packed);
 		uint16_t in_run = resolve_run(&walk, &run, &stretch, pkts + sent, packed, logged);
 

@@ -15,6 +15,7 @@
 #include "virtqueue/chain.h"
 #include "virtqueue/descriptor.h"
 #include "virtqueue/interrupt.h"
+#include "virtqueue/journal.h"
 #include "virtqueue/ring.h"
 
 /* DPDK's copy is made for the machine that DPDK was built for, mostly an old one; libc's for the
@@ -216,6 +217,24 @@ static inline uint64_t *walk_used_word(const struct walk *walk, uint16_t index)
 	return (uint64_t *)(void *)&walk->view->packed[index] + 1;
 }
 
+/* Of descriptors behind the burst's first one. */
+static inline void walk_note(const struct walk *walk, uint16_t index, uint16_t n)
+{
+	struct journal *journal = walk->view->journal;
+
+	if (journal != NULL)
+		journal_note(journal, walk->view->packed, index, n);
+}
+
+/* Whether another frame may follow in this burst. */
+static __rte_always_inline bool walk_goes_on(const struct walk *walk, const bool packed)
+{
+	const struct journal *journal = walk->view->journal;
+
+	return walk->descriptors < VIRTQUEUE_BURST_DESCRIPTORS &&
+	       (!packed || journal == NULL || journal->n < JOURNAL_FULL);
+}
+
 static inline void walk_store_used_split(struct vring_used_elem *used, uint16_t id,
                                          uint32_t written)
 {
@@ -234,10 +253,12 @@ static __rte_always_inline void walk_use(struct walk *walk, uint16_t id, uint32_
 		uint64_t used =
 		        descriptor_packed_word(written, id, walk_used_flags(walk, direction_flag));
 
-		if (walk_has_used(walk))
+		if (walk_has_used(walk)) {
+			walk_note(walk, walk->at.index, 1);
 			guest_store_64(walk_used_word(walk, walk->at.index), used);
-		else
+		} else {
 			walk->first_used = used;
+		}
 	} else {
 		uint16_t at = walk->at.index & (uint16_t)(walk->view->size - 1);
 
@@ -263,6 +284,7 @@ static __rte_always_inline void walk_use_stretch(struct walk *walk, const uint16
 			walk->first_used = descriptor_packed_word(written[0], id[0], flags);
 			i = 1;
 		}
+		walk_note(walk, (uint16_t)(index + i), (uint16_t)(n - i));
 		for (; i < n; i++)
 			guest_store_64(&used[2 * i],
 			               descriptor_packed_word(written[i], id[i], flags));
@@ -298,6 +320,17 @@ static __rte_noinline void walk_log_ring(const struct walk *walk, const bool pac
 		dirty_log_mark(&view->log, ring, (uint64_t)to * entry);
 }
 
+static __rte_always_inline void walk_show_packed(const struct walk *walk)
+{
+	struct journal *journal = walk->view->journal;
+
+	if (journal != NULL)
+		journal_show(journal, walk->at);
+	guest_store_64_release(walk_used_word(walk, walk->begin.index), walk->first_used);
+	if (journal != NULL)
+		journal_shown(journal);
+}
+
 /* Shows the guest all that was used, at once, and finds out whether it wants to be told. A rule
  * that was broken stops the ring, after what came before has been done. */
 static __rte_always_inline bool walk_end(struct walk *walk, struct virtqueue *virtqueue,
@@ -311,7 +344,7 @@ static __rte_always_inline bool walk_end(struct walk *walk, struct virtqueue *vi
 	if (!walk_has_used(walk))
 		return false;
 	if (packed)
-		guest_store_64_release(walk_used_word(walk, walk->begin.index), walk->first_used);
+		walk_show_packed(walk);
 	else
 		guest_store_16_release(&view->used->idx, walk->at.index);
 	if (logged)

@@ -16,6 +16,7 @@
 #include "guest/guest_own_queues.h"
 #include "guest/offered.h"
 #include "virtqueue/descriptor.h"
+#include "virtqueue/journal.h"
 #include "virtqueue/walkers.h"
 
 #define FAKE_ENTRIES 256U
@@ -34,6 +35,7 @@ static struct {
 	struct own_guest guest;
 	struct virtqueue_view view;
 	struct memory table;
+	struct journal journal;
 	struct fake_memory memory;
 	struct virtqueue_position next; /* that is made available */
 	uint16_t direction;             /* VRING_DESC_F_WRITE or 0 */
@@ -85,6 +87,8 @@ static struct guest *fake_ring_connect(bool packed, bool to_guest, uint32_t leng
 	                                .indirect = true,
 	                                .call_fd = -1,
 	                                .memory = &fake_ring.table};
+	if (packed)
+		view->journal = &fake_ring.journal;
 	walkers_choose(view);
 	fake_ring.next.wrap = true;
 	fake_ring.direction = to_guest ? VRING_DESC_F_WRITE : 0;

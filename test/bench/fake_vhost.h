@@ -167,10 +167,11 @@ static inline void fake_vhost_event(void *context, unsigned relay_id)
 static inline struct guest *fake_vhost_connect(void)
 {
 	const struct guest_params params = {.path = FAKE_PATH, .client = true, .mrgbuf = true};
+	const struct guest_user user = {.on_event = fake_vhost_event};
 	struct error err;
 
-	if (guest_init("dpdk", NULL, fake_vhost_event, NULL, &err) < 0 ||
-	    guest_open(&params, &err) < 0 || fake_callbacks->new_connection(FAKE_VID) != 0)
+	if (guest_init("dpdk", &user, &err) < 0 || guest_open(&params, &err) < 0 ||
+	    fake_callbacks->new_connection(FAKE_VID) != 0)
 		return NULL;
 	for (uint16_t virtqueue = 0; virtqueue < 2; virtqueue++) {
 		/* request (VHOST_USER_SET_VRING_NUM), flags, size, virtqueue, entries */

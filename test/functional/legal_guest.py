@@ -189,7 +189,19 @@ class LegalGuest(Peer):
         for i in indices:
             assert self.acknowledged(ADD_MEM_REG, bytes(8) + self.region(i), [self.memory_fd])
 
+    def come_back(self, path):
+        """After the other side has gone: with the same memory and rings, and what it knew of them."""
+        self.socket.close()
+        self.connect(path)
+        self.start_rings()
+
     def start(self):
+        self.start_rings()
+        for buffer in range(self.buffers):
+            self._post_to_fill(buffer)
+        return self
+
+    def start_rings(self):
         self.share_memory()
         for queue, ring in enumerate(self.rings):
             self.send(SET_VRING_NUM, struct.pack("<II", queue, self.entries))
@@ -200,9 +212,6 @@ class LegalGuest(Peer):
             self.send(SET_VRING_CALL, struct.pack("<Q", queue), [self.events[2 * queue]])
             self.send(SET_VRING_KICK, struct.pack("<Q", queue), [self.events[2 * queue + 1]])
             self.send(SET_VRING_ENABLE, struct.pack("<II", queue, 1))
-        for buffer in range(self.buffers):
-            self._post_to_fill(buffer)
-        return self
 
     # --- frames ------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@ a kind cannot do is said where it is expected to fail."""
 
 import re
 import struct
+import tempfile
 
 import pytest
 
@@ -193,6 +194,46 @@ def test_memory_in_more_regions(served, cannot):
         assert struct.unpack("<Q", guest.ask(GET_MAX_MEM_SLOTS))[0] >= 20
         guest.start()
         expect_all(guest, [frame(i, 1000) for i in range(100)])
+
+
+# --- a daemon that is killed -----------------------------------------------------------------------
+
+@pytest.fixture
+def kept(daemon):
+    """What outlives the daemon has to be in memory."""
+    with tempfile.TemporaryDirectory(prefix="test-", dir="/dev/shm") as directory:
+        daemon.pid_dir = directory
+        yield daemon
+
+
+@RINGS
+def test_a_killed_daemon_takes_the_rings_up(served, kept, packed, cannot):
+    """With frames under way in both directions. The front end knows of nothing that came after the start."""
+    if packed:
+        cannot(dpdk="the library knows of a packed ring's place what the front end says")
+    daemon = served()
+    with LegalGuest(daemon.socket_path(1), packed=packed) as guest:
+        expect_all(guest, [frame(i, 100) for i in range(300)])
+        for kill in range(1, 4):
+            first = 1000 * kill
+            for i in range(first, first + 40 * kill):
+                guest.put(frame(i, 100))
+            daemon.kill9()
+            daemon.start(*daemon.options)
+            daemon.wait_states(1, "DPDK_ADDED", "VIRTIO_UNINIT")
+            guest.come_back(daemon.socket_path(1))
+            daemon.wait_states(1, "DPDK_READY", "VIRTIO_READY")
+            last = frame(first + 999, 100)
+            got = []
+            wait_for(lambda: guest.put(last), 10, "a buffer to send with")  # noqa: B023
+
+            def came():
+                got.extend(number_of(one.data) for one in guest.take())  # noqa: B023
+                return first + 999 in got  # noqa: B023
+
+            wait_for(came, 10, "what was sent last")
+            assert all(0 <= number < first + 1000 for number in got)
+            expect_all(guest, [frame(i, 100) for i in range(300)])
 
 
 # --- what is agreed upon ---------------------------------------------------------------------------

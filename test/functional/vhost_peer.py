@@ -32,13 +32,17 @@ class Peer:
         os.ftruncate(self.memory_fd, self.size)
         self.memory = mmap.mmap(self.memory_fd, self.size)
         self.events = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(4)]
+        self.features = VERSION_1 | PROTOCOL_FEATURES | features
+        self.connect(path)
+
+    def connect(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(60)  # a limit for what never comes
         self.socket.connect(path)
         self.send(GET_FEATURES)
         offered = struct.unpack("<Q", self.receive())[0]
         self.send(SET_OWNER)
-        self.send(SET_FEATURES, struct.pack("<Q", offered & (VERSION_1 | PROTOCOL_FEATURES | features)))
+        self.send(SET_FEATURES, struct.pack("<Q", offered & self.features))
 
     def __enter__(self):
         return self

@@ -18,7 +18,9 @@ static void on_event(void *context, unsigned relay_id)
 
 static int init(const char *kind, struct error *err)
 {
-	return guest_init(kind, NULL, on_event, NULL, err);
+	const struct guest_user user = {.on_event = on_event};
+
+	return guest_init(kind, &user, err);
 }
 
 START_TEST(unknown_kinds_are_refused)

@@ -153,6 +153,10 @@ static void rig_fault(void *context, unsigned ring, enum virtqueue_fault fault)
 	fault_seen = fault;
 }
 
+/* NULL: none are kept. */
+static struct journal *journals;
+static uint64_t front_end_id;
+
 /* --- a session ------------------------------------------------------------------------------ */
 
 static struct session_config rig_config = {
@@ -163,6 +167,8 @@ static inline void rig_connect(void)
 	const struct session_host host = {.context = &session,
 	                                  .virtqueues = virtqueues,
 	                                  .summary = &summary,
+	                                  .journals = journals,
+	                                  .front_end = front_end_id,
 	                                  .grace_begin = rig_grace_begin,
 	                                  .grace_over = rig_grace_over,
 	                                  .changed = rig_changed,

@@ -423,6 +423,9 @@ static void set_up(void)
 {
 	struct error err;
 
+	const struct guest_user user = {
+	        .workers = (struct workers *)devices, .on_event = on_event, .context = sockets};
+
 	log_open(LOG_TO_STDOUT, LOG_CRIT, "test");
 	memset(devices, 0, sizeof(devices));
 	memset(sockets, 0, sizeof(sockets));
@@ -432,7 +435,7 @@ static void set_up(void)
 	start_fails = give_fails = false;
 	while_unregistering = NULL;
 	while_asked = NULL;
-	ck_assert_int_eq(guest_init("dpdk", (struct workers *)devices, on_event, sockets, &err), 0);
+	ck_assert_int_eq(guest_init("dpdk", &user, &err), 0);
 	for (unsigned i = 0; i < 4; i++)
 		open_relay(i);
 }
