@@ -34,6 +34,13 @@
 /* Looks at the workers before it is worth a nap: a pass takes microseconds, mostly. */
 #define SYNCHRONIZE_SPINS 200
 
+/* A pass that moves fewer packets than that has come too early: whoever looks right behind a guest
+ * takes its ring's lines away from it while it writes to them, for a packet or two. The next pass
+ * begins so long after it, when there is more: a packet waits for no longer. Who has more to move
+ * begins at once. */
+#define PACE_PACKETS (LANE_BURST / 2)
+#define PACE_NS      UINT64_C(500)
+
 static const struct plan empty_plan;
 
 static void read_cpus(unsigned lcore, struct cpu_set *out)
@@ -90,6 +97,7 @@ static struct workers *workers_allocate(unsigned count)
 	memset(workers, 0, size);
 	workers->cycles_per_s = rte_get_tsc_hz();
 	workers->stall_cycles = workers->cycles_per_s / 1000 * LANE_STALL_MS;
+	workers->pace_cycles = workers->cycles_per_s * PACE_NS / SECOND_NS;
 	size = RTE_ALIGN_CEIL(rte_rcu_qsbr_get_memsize(count), RTE_CACHE_LINE_SIZE);
 	pthread_mutex_init(&workers->synchronizing, NULL);
 	workers->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
@@ -289,6 +297,12 @@ static inline unsigned run_plan(struct worker *worker, const struct plan *plan, 
 	return total;
 }
 
+static inline void keep_pace(const struct worker *worker, uint64_t began)
+{
+	while (rte_rdtsc() - began < worker->all->pace_cycles)
+		rte_pause();
+}
+
 int worker_run(void *context)
 {
 	struct worker *worker = context;
@@ -311,6 +325,8 @@ int worker_run(void *context)
 		counter_add(&worker->passes, 1);
 		if (rest > 0)
 			worker_sleep(worker, rest);
+		else if (done < PACE_PACKETS)
+			keep_pace(worker, began);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, worker->index);
 	rte_rcu_qsbr_thread_unregister(qsbr, worker->index);

@@ -50,6 +50,7 @@ struct workers {
 	unsigned count;
 	uint64_t cycles_per_s;     /* of this machine; ro */
 	uint64_t stall_cycles;     /* LANE_STALL_MS; ro */
+	uint64_t pace_cycles;      /* from one pass that moved little to the next; ro */
 	struct rte_rcu_qsbr *qsbr; /* one reader thread id per worker: its index */
 	/* Held during a grace period, of which there is one at a time: with several, DPDK's may
 	 * return while a worker that has just woken still holds what it saw before. */

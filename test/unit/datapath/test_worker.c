@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
+
 #include "base/log.h"
 #include "datapath/plan.h"
 #include "datapath/worker.h"
@@ -468,6 +470,47 @@ static void wait_for_short_sleeps(int n)
 	}
 }
 
+/* Has moved as many packets as max_frame says; counts, and notes when it was there last. */
+static uint64_t last_run;
+
+static unsigned run_paced(const struct lane_work *work)
+{
+	last_run = rte_rdtsc();
+	counter_add(&work->lane->counters.rx_pkts, 1);
+	return work->max_frame;
+}
+
+static void run_alone(uint16_t packets, int runs)
+{
+	const struct lane_work work = {.run = run_paced, .lane = &lanes[0], .max_frame = packets};
+
+	own_cpus();
+	start();
+	worker_publish(&workers->worker[0], plan_create(&work, 1));
+	for (int i = 0; i < runs; i++)
+		wait_for_run(0);
+	stop();
+}
+
+/* There is more to move then. */
+START_TEST(who_moves_little_looks_less_often)
+{
+	static const uint16_t packets[] = {0, 1, 15};
+	uint64_t before = rte_rdtsc();
+
+	workers->pace_cycles = 1000000;
+	run_alone(packets[_i], 10);
+	ck_assert_uint_ge(last_run - before, (runs_of(0) - 1) * workers->pace_cycles);
+}
+END_TEST
+
+START_TEST(who_moves_much_goes_on_at_once)
+{
+	workers->pace_cycles = UINT64_MAX; /* it would wait for ever */
+	run_alone(16, 100);
+}
+END_TEST
+
 START_TEST(a_worker_with_idle_lanes_sleeps_for_moments)
 {
 	struct lane_work idle[] = {{.run = run_idle, .lane = &lanes[2]}};
@@ -579,6 +622,8 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, only_lcores_that_there_are);
 	tcase_add_test(tcase, only_work_counts_as_busy);
+	tcase_add_loop_test(tcase, who_moves_little_looks_less_often, 0, 3);
+	tcase_add_test(tcase, who_moves_much_goes_on_at_once);
 	tcase_add_test(tcase, plans_come_and_go_while_they_run);
 	tcase_add_test(tcase, plans_from_before_the_start);
 	tcase_add_test(tcase, lanes_move);
