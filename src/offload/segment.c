@@ -139,14 +139,13 @@ static void write_tcp(const struct segmenter *segmenter, const struct piece *pie
 static void write_checksum(const struct segmenter *segmenter, const struct piece *piece)
 {
 	const struct offload *offload = &segmenter->offload;
-	uint32_t before = segmenter->pkt->pkt_len - offload->checksum_start;
+	uint16_t before = (uint16_t)(segmenter->pkt->pkt_len - offload->checksum_start);
 	uint16_t after = (uint16_t)(piece->pkt->pkt_len - offload->checksum_start);
-	uint16_t *field = header_at(piece->pkt, offload->checksum_start + offload->checksum_offset);
+	void *field = header_at(piece->pkt, offload->checksum_start + offload->checksum_offset);
 	uint16_t sum;
 
 	memcpy(&sum, field, sizeof(sum));
-	sum = checksum_subtract(sum, rte_cpu_to_be_16((uint16_t)before));
-	sum = checksum_subtract(sum, rte_cpu_to_be_16((uint16_t)(before >> 16)));
+	sum = checksum_subtract(sum, rte_cpu_to_be_16(before));
 	sum = checksum_add(sum, rte_cpu_to_be_16(after));
 	memcpy(field, &sum, sizeof(sum));
 	if (offload->nic_checksum)

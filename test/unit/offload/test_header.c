@@ -335,6 +335,12 @@ START_TEST(sctp)
 	header.csum_offset = 6;
 	ck_assert_uint_eq(judge_bytes(length, 2048, 2048), OFFLOAD_CHECKSUM);
 	ck_assert(!offload.sctp);
+	/* Of a fragment it would not be the whole packet's. */
+	struct rig_spec spec = sctp4;
+	spec.fragment = 0x2000;
+	terms.capabilities = NIC;
+	ck_assert_uint_eq(judge(&spec, 0, 0), OFFLOAD_CHECKSUM);
+	ck_assert(!offload.sctp);
 }
 END_TEST
 
