@@ -1,4 +1,4 @@
-/* WRAP: vf_mac_set loop_timer_start loop_timer_stop clock_now_ms log_write log_write_limited */
+/* WRAP: vf_mac_set log_write */
 /* The guest's MAC address as control sees to it: what is learnt, when the device thread is asked,
  * and how little a hostile guest can make of it. Lanes, clock and device thread are the test's.
  */
@@ -9,64 +9,23 @@
 #include "fake_lone_job.h"
 #include "suite.h"
 
-#define RELAY 3
-#define TICK  250 /* ms, as in relay_mac.c */
+#define RELAY       3
+#define TICK        250 /* ms, as in relay_mac.c */
+#define TICKS_TIMER mac_timer
+#include "fake_ticks.h"
 
-/* --- clock, log ---------------------------------------------------------------------------------
+/* --- the log of what has no limit ----------------------------------------------------------------
  */
 
-static uint64_t clock_ms;
-static loop_fn on_timer;
-static unsigned n_warnings, n_notices;
-static char last_line[1024];
-
-uint64_t __wrap_clock_now_ms(void);
-void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-                             loop_fn callback, void *context);
-void __wrap_loop_timer_stop(struct loop_timer *timer);
 void __wrap_log_write(int severity, const char *format, ...);
-void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...);
-
-uint64_t __wrap_clock_now_ms(void)
-{
-	return clock_ms;
-}
-
-void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-                             loop_fn callback, void *context)
-{
-	(void)loop;
-	ck_assert_ptr_eq(timer, &rig->relays.mac_timer);
-	ck_assert_uint_eq(delay_ms, TICK);
-	ck_assert_ptr_eq(context, &rig->relays);
-	on_timer = callback;
-}
-
-void __wrap_loop_timer_stop(struct loop_timer *timer)
-{
-	(void)timer;
-}
 
 void __wrap_log_write(int severity, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(last_line, sizeof(last_line), format, args);
+	ticks_note(severity, format, args);
 	va_end(args);
-	n_warnings += severity == LOG_WARNING;
-	n_notices += severity == LOG_NOTICE;
-}
-
-void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
-{
-	va_list args;
-
-	ck_assert_ptr_eq(limit, &rig->relays.relay[RELAY].guest_end.log);
-	va_start(args, format);
-	vsnprintf(last_line, sizeof(last_line), format, args);
-	va_end(args);
-	n_warnings += severity == LOG_WARNING;
 }
 
 /* --- the device thread --------------------------------------------------------------------------

@@ -1,65 +1,19 @@
-/* WRAP: vf_vlans_change loop_timer_start loop_timer_stop clock_now_ms log_write_limited */
+/* WRAP: vf_vlans_change */
 /* The guest's VLANs as control sees to them: what is learnt, when the device thread is asked, what
  * is said, and how little a hostile guest can make of it. Lanes, clock and device thread are the
  * test's.
  */
 #include <check.h>
-#include <stdarg.h>
 
 #include "control_rig.h"
 #include "fake_lone_job.h"
 #include "relay/trunk.h"
 #include "suite.h"
 
-#define RELAY 3
-#define TICK  250 /* ms, as in trunk.c */
-
-/* --- clock, log --------------------------------------------------------------------------------
- */
-
-static uint64_t clock_ms;
-static loop_fn on_timer;
-static unsigned n_warnings, n_notices, n_infos;
-static char last_line[1024];
-
-uint64_t __wrap_clock_now_ms(void);
-void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-                             loop_fn callback, void *context);
-void __wrap_loop_timer_stop(struct loop_timer *timer);
-void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...);
-
-uint64_t __wrap_clock_now_ms(void)
-{
-	return clock_ms;
-}
-
-void __wrap_loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms,
-                             loop_fn callback, void *context)
-{
-	(void)loop;
-	ck_assert_ptr_eq(timer, &rig->relays.trunk_timer);
-	ck_assert_uint_eq(delay_ms, TICK);
-	ck_assert_ptr_eq(context, &rig->relays);
-	on_timer = callback;
-}
-
-void __wrap_loop_timer_stop(struct loop_timer *timer)
-{
-	(void)timer;
-}
-
-void __wrap_log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
-{
-	va_list args;
-
-	ck_assert_ptr_eq(limit, &rig->relays.relay[RELAY].guest_end.log);
-	va_start(args, format);
-	vsnprintf(last_line, sizeof(last_line), format, args);
-	va_end(args);
-	n_warnings += severity == LOG_WARNING;
-	n_notices += severity == LOG_NOTICE;
-	n_infos += severity == LOG_INFO;
-}
+#define RELAY       3
+#define TICK        250 /* ms, as in trunk.c */
+#define TICKS_TIMER trunk_timer
+#include "fake_ticks.h"
 
 /* --- the device thread -------------------------------------------------------------------------
  */
