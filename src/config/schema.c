@@ -148,9 +148,9 @@ const struct schema_row schema[] = {
          .variable = "VIRTIOFWD_TSO",
          .type = SCHEMA_FLAG,
          .group = GROUP_DEVICES,
-         .planned = true,
          .offset = AT(tso),
-         .help = "Offer checksum and TCP segmentation offloads to the guests."},
+         .help = "Offer TCP segmentation (VIRTIO_NET_F_HOST_TSO4 and TSO6) to the guests: done by the VF's NIC where "
+                 "it can, else in software. Checksums are offered always."},
         {.option = "zero-copy",
          .letter = '0',
          .variable = "VIRTIOFWD_ZERO_COPY",

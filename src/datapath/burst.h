@@ -14,6 +14,8 @@ unsigned burst_vf_to_nobody(const struct lane_work *work);    /* no guest: read,
 unsigned burst_vm_to_vf(const struct lane_work *work);
 /* The same where somebody wants to know which VLANs the guest uses: work->vlans. */
 unsigned burst_vm_to_vf_vlans(const struct lane_work *work);
+/* The same from a guest that may ask for offloads: work->terms. */
+unsigned burst_vm_to_vf_offloads(const struct lane_work *work);
 unsigned burst_vm_to_nobody(const struct lane_work *work); /* no VF: read, count, drop */
 
 /* A bond in mode 802.3ad (LACP) has packets of its own to send, which go out when a worker calls to

@@ -38,10 +38,15 @@ struct lane_counters {
 	uint64_t dropped_invalid_pkts, dropped_invalid_bytes; /* sum: the guest sent nonsense */
 	uint64_t dropped_by_vf_pkts; /* of a relay: by its VF's NIC and driver; of a lane: 0 */
 
-	struct lane_loss no_room;   /* of full */
-	struct lane_loss too_long;  /* to_vm: of full; to_vf: of invalid */
-	struct lane_loss malformed; /* to_vm: the ring, of full; to_vf: runts, of invalid */
+	struct lane_loss no_room;    /* of full */
+	struct lane_loss too_long;   /* to_vm: of full; to_vf: of invalid */
+	struct lane_loss malformed;  /* to_vm: the ring, of full; to_vf: runts, of invalid */
+	struct lane_loss bad_header; /* to_vf: what it asks for cannot be, of invalid */
 	struct lane_loss absent[LANE_ABSENCES]; /* of absent */
+
+	/* Work that frames came with. */
+	uint64_t checksummed_by_vf, checksummed_by_software;
+	uint64_t segmented_by_vf, segmented_by_software;
 };
 
 #define LANE_COUNTERS (sizeof(struct lane_counters) / sizeof(uint64_t))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datapath/cutting.h"
 #include "datapath/flow_hash.h"
 #include "datapath/packets.h"
 
@@ -41,13 +42,16 @@ void lane_free(struct lane *lane)
 		free(lane->spread->backlogs[i].slots);
 	free(lane->spread);
 	lane->spread = NULL;
+	free(lane->cutting);
+	lane->cutting = NULL;
 	free(lane->backlog.slots);
 	memset(&lane->backlog, 0, sizeof(lane->backlog));
 }
 
 uint32_t lane_held(const struct lane *lane)
 {
-	return lane->backlog.count + (lane->spread != NULL ? lane->spread->held : 0);
+	return lane->backlog.count + (lane->spread != NULL ? lane->spread->held : 0) +
+	       (lane->cutting != NULL ? cutting_held(lane->cutting) : 0);
 }
 
 /* --- spreading ------------------------------------------------------------------------------- */
@@ -63,6 +67,13 @@ int lane_reserve(struct lane *lane, uint32_t queues)
 		    backlog_init(&lane->spread->backlogs[i], LANE_BACKLOG_VF_TO_VM) < 0)
 			return -ENOMEM;
 	return 0;
+}
+
+int lane_reserve_cutting(struct lane *lane)
+{
+	if (lane->cutting == NULL)
+		lane->cutting = calloc(1, sizeof(*lane->cutting));
+	return lane->cutting != NULL ? 0 : -ENOMEM;
 }
 
 /* Moves all of a backlog to pkts; returns how many. */
@@ -132,5 +143,7 @@ void lane_drop_backlog(struct lane *lane)
 		drop_all(lane, &spread->backlogs[i]);
 	if (spread != NULL)
 		spread->held = spread->waiting = 0;
+	if (lane->cutting != NULL)
+		cutting_drop(lane->cutting, &lane->counters);
 	lane->stalled_since = 0;
 }

@@ -28,6 +28,8 @@ struct lane_spread {
 	struct backlog backlogs[GUEST_QUEUES_MAX];
 };
 
+struct cutting;
+
 /* What a worker touches at each pass that loses nothing is the first two cache lines. */
 struct lane {
 	uint64_t busy_cycles;   /* spent on packets; datapath: wo, control: ro (relaxed) */
@@ -37,8 +39,9 @@ struct lane {
 	 * one, else no frame is looked at. datapath: fills a 0, control: reads and zeroes (relaxed)
 	 */
 	uint64_t heard;
-	/* datapath: rw, but for the pointer; NULL = never needed */
+	/* datapath: rw, but for the pointers; NULL = never needed */
 	struct lane_spread *spread;
+	struct cutting *cutting;       /* see datapath/cutting.h */
 	uint8_t relay_id;              /* datapath: ro, control: wo */
 	uint8_t direction;             /* enum lane_direction; datapath: ro, control: wo */
 	uint16_t index;                /* [0, VF_QUEUES_MAX or GUEST_QUEUES_MAX); likewise */
@@ -55,6 +58,9 @@ uint32_t lane_held(const struct lane *lane);
 /* Makes room to spread over these guest queues (bits), which stays. 0 or -ENOMEM. Control may call
  * it at any time: it touches nothing that a worker uses already. */
 int lane_reserve(struct lane *lane, uint32_t queues);
+
+/* Makes room for what a guest may ask for, which stays. 0 or -ENOMEM. Likewise. */
+int lane_reserve_cutting(struct lane *lane);
 
 /* Has the lane send to these guest queues from now on, one or several; room is reserved for
  * several. What it holds goes where the packets of its flow will go, so no flow loses its order.

@@ -35,12 +35,18 @@ static inline void packets_drop_full(struct lane_counters *counters, struct lane
 	rte_pktmbuf_free_bulk(pkts, n);
 }
 
-static inline void packets_drop_absent(struct lane_counters *counters, struct lane_loss *cause,
-                                       struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
+static inline void packets_count_absent(struct lane_counters *counters, struct lane_loss *cause,
+                                        uint32_t n, uint64_t bytes)
 {
 	loss_add(cause, n, bytes);
 	counter_add(&counters->dropped_absent_pkts, n);
 	counter_add(&counters->dropped_absent_bytes, bytes);
+}
+
+static inline void packets_drop_absent(struct lane_counters *counters, struct lane_loss *cause,
+                                       struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
+{
+	packets_count_absent(counters, cause, n, bytes);
 	rte_pktmbuf_free_bulk(pkts, n);
 }
 

@@ -9,6 +9,7 @@
 
 #include "datapath/end.h"
 #include "datapath/lane.h"
+#include "offload/header.h"
 
 struct vlan_set;
 
@@ -38,6 +39,8 @@ struct lane_work {
 	struct vlan_set *vlans;
 	struct lane_loss
 	        *loss; /* *_to_nobody: the cause, among the counters of the lane; else NULL */
+	/* Of a vm_to_vf lane whose guest may ask for offloads; else its features are 0 */
+	struct header_terms terms;
 } __rte_cache_aligned;
 
 struct plan {

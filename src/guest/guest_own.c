@@ -114,7 +114,7 @@ static int own_open(const struct guest_params *params, struct error *err)
 	        .client = params->client,
 	        .owner = params->owner,
 	        .group = params->group,
-	        .config = {.features = FEATURES_ALWAYS,
+	        .config = {.features = FEATURES_ALWAYS | FEATURES_OFFLOADS,
 	                   .features_borne = FEATURES_BORNE,
 	                   .protocol_features = PROTOCOL_FEATURES,
 	                   .mtu_max = params->mtu_max},
@@ -125,6 +125,8 @@ static int own_open(const struct guest_params *params, struct error *err)
 
 	if (params->mrgbuf)
 		server_params.config.features |= FEATURE(VIRTIO_NET_F_MRG_RXBUF);
+	if (params->tso)
+		server_params.config.features |= FEATURES_TSO;
 	if (start_server(err) < 0)
 		return -1;
 	atomic_store(&backend.refusing[params->relay_id], false);

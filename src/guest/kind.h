@@ -25,6 +25,7 @@ struct guest_params {
 	bool client;               /* connect, and reconnect for ever; else serve */
 	bool makes_directory;      /* of a socket we serve: its directory is ours to make */
 	bool mrgbuf;               /* offer VIRTIO_NET_F_MRG_RXBUF */
+	bool tso;                  /* offer VIRTIO_NET_F_HOST_TSO4 and TSO6 */
 	uint16_t mtu_max;          /* bytes; a front end that wants more for its guest is refused */
 	uid_t owner;               /* of a socket we serve; (uid_t)-1 = leave */
 	gid_t group;               /* (gid_t)-1 = leave */

@@ -27,6 +27,17 @@
 	 FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | FEATURE(VIRTIO_NET_F_STATUS) |                   \
 	 FEATURE(VIRTIO_NET_F_MTU) | FEATURE(VHOST_F_LOG_ALL) | FEATURE(FEATURE_PROTOCOL))
 
+/* What a guest may ask for, or be given, with a frame: what a VF's NIC does not do of it is done in
+ * software, so that these too are the same everywhere. Guests that are given nothing lose nothing.
+ */
+#define FEATURES_OFFLOADS                                                     \
+	(FEATURE(VIRTIO_NET_F_CSUM) | FEATURE(VIRTIO_NET_F_GUEST_CSUM) |      \
+	 FEATURE(VIRTIO_NET_F_GSO) | FEATURE(VIRTIO_NET_F_GUEST_TSO4) |       \
+	 FEATURE(VIRTIO_NET_F_GUEST_TSO6) | FEATURE(VIRTIO_NET_F_GUEST_ECN) | \
+	 FEATURE(VIRTIO_NET_F_GUEST_UFO) | FEATURE(VIRTIO_NET_F_HOST_ECN) |   \
+	 FEATURE(VIRTIO_NET_F_HOST_UFO))
+#define FEATURES_TSO (FEATURE(VIRTIO_NET_F_HOST_TSO4) | FEATURE(VIRTIO_NET_F_HOST_TSO6))
+
 /* Numbers of a pair's virtqueues (virtio 1.2, 5.1.2). */
 static inline uint16_t virtqueue_to_guest(uint16_t queue)
 {

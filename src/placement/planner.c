@@ -12,6 +12,7 @@
 #include "placement/planner.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,10 +173,18 @@ static void list_lacp_lane(struct planner *planner, struct relay *relay)
 	work->port_id = relay->vf_end.vf.port_id;
 }
 
-static unsigned (*work_to_vf(const struct vf *vf))(const struct lane_work *)
+/* A guest that has not negotiated this one may ask for nothing. */
+static bool may_ask(const struct guest_state *guest)
+{
+	return (guest->features >> VIRTIO_NET_F_CSUM & 1) != 0;
+}
+
+static unsigned (*work_to_vf(const struct vf *vf, bool offloads))(const struct lane_work *)
 {
 	if (vf->needs_tx_polls)
 		return burst_vm_to_lacp;
+	if (offloads)
+		return burst_vm_to_vf_offloads;
 	return vf->filters_vlans ? burst_vm_to_vf_vlans : burst_vm_to_vf;
 }
 
@@ -208,7 +217,13 @@ static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 		}
 		if (relay->vf_end.vf.filters_vlans)
 			work->vlans = &relay->lanes.vlans_heard;
-		work->run = work_to_vf(&relay->vf_end.vf);
+		if (may_ask(&relay->guest_end.guest))
+			work->terms =
+			        (struct header_terms){.features = relay->guest_end.guest.features,
+			                              .capabilities = relay->vf_end.vf.tx_offloads,
+			                              .max_frame = relay->vf_end.vf.max_frame,
+			                              .max_mbufs = VF_TSO_MBUFS_MAX};
+		work->run = work_to_vf(&relay->vf_end.vf, work->terms.features != 0);
 		work->to_vf = relay->vf_end.vf.send;
 		work->pool = relay->vf_end.vf.pool;
 		work->port_id = relay->vf_end.vf.port_id;
@@ -239,14 +254,16 @@ static void forget_places(struct planner *planner, struct relay *relay, unsigned
 			relay->lanes.vm_to_vf_worker[i] = LANE_UNPLACED;
 }
 
-/* Lanes that are to spread get their backlogs while nothing has changed yet. */
-static int reserve_spreads(struct planner *planner)
+/* Lanes that are to spread or to cut get their memory while nothing has changed yet. */
+static int reserve_memory(struct planner *planner)
 {
 	for (unsigned i = 0; i < planner->n_lanes; i++) {
 		const struct lane_work *work = &planner->wanted[i];
 
 		if (work->run == burst_vf_to_vm_spread &&
 		    lane_reserve(work->lane, work->guest_queues) < 0)
+			return -ENOMEM;
+		if (work->terms.features != 0 && lane_reserve_cutting(work->lane) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -424,7 +441,7 @@ static void aim_lanes(struct planner *planner)
 
 static int publish_lanes(struct planner *planner)
 {
-	int rc = reserve_spreads(planner);
+	int rc = reserve_memory(planner);
 
 	if (rc == 0)
 		rc = make_plans(planner);

@@ -177,6 +177,7 @@ static int fill_guest_params(struct relays *relays, struct error *err)
 
 	params->client = config->vhost_client;
 	params->mrgbuf = config->mrgbuf;
+	params->tso = config->tso;
 	params->mtu_max = config->jumbo ? MTU_JUMBO : MTU_USUAL;
 	params->makes_directory = !config->dynamic_sockets; /* a client's is its own */
 	if (socket_owner_find(config, &params->owner, &params->group, err) < 0)

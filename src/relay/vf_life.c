@@ -79,6 +79,7 @@ struct vf_params vf_life_params(struct relay *relay)
 	return (struct vf_params){
 	        .relay_id = relay->id,
 	        .max_queues = (uint16_t)queues,
+	        .tso = relay->relays->config->tso,
 	        .mtu = config->jumbo ? 9000 : 2100,
 	        .ring_size = SIZES_RING,
 	        .backlog = LANE_BACKLOG_VF_TO_VM,

@@ -136,6 +136,27 @@ static void choose_max_frame(struct vf *vf, struct setup *setup)
 	vf->max_frame = (uint16_t)frame;
 }
 
+/* Checksums and segmentation that the NIC does for guests who ask for it. Not those of bonds, whose
+ * members may differ, nor of stand-ins, whose drivers do them in software too, and not all of them
+ * rightly. */
+static void choose_tx_offloads(struct vf *vf, const struct vf_params *params, struct setup *setup)
+{
+	const uint64_t can = setup->info.tx_offload_capa;
+	uint64_t wanted = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+	                  RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_SCTP_CKSUM;
+
+	vf->tx_offloads = 0;
+	if (vf->n_members > 0 || !vf->spec.is_pci)
+		return;
+	if (params->tso && (can & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+		wanted |= RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO |
+		          RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	vf->tx_offloads = wanted & can;
+	setup->conf.txmode.offloads |= vf->tx_offloads;
+	if (vf->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+		setup->conf.txmode.offloads &= ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+}
+
 static int configure_device(const struct vf *vf, const struct setup *setup, struct error *err)
 {
 	int rc = rte_eth_dev_configure(vf->port_id, vf->n_queues, vf->n_queues, &setup->conf);
@@ -167,6 +188,7 @@ static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
 	choose_vlans(vf, setup);
 	choose_mtu(vf, &ordinary, setup);
 	choose_max_frame(vf, setup);
+	setup->conf.txmode.offloads |= vf->tx_offloads;
 	return configure_mtu(vf, setup, err);
 }
 
@@ -325,6 +347,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 	choose_vlans(vf, &setup);
 	choose_mtu(vf, params, &setup);
 	choose_max_frame(vf, &setup);
+	choose_tx_offloads(vf, params, &setup);
 	if (configure_mtu(vf, &setup, err) < 0)
 		return -1;
 	if (vf->mtu < params->mtu)

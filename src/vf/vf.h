@@ -34,6 +34,9 @@ enum vf_error {
 	BOND_ERROR_START,
 };
 
+/* Of a frame that the NIC is to cut: what all drivers of VFs take, and 64 KB fit into. */
+#define VF_TSO_MBUFS_MAX 32
+
 struct vf_params {
 	unsigned relay_id;
 	uint16_t max_queues; /* 1 … VF_QUEUES_MAX, the default rule already applied */
@@ -41,6 +44,7 @@ struct vf_params {
 	uint16_t ring_size;  /* descriptors wanted per queue, adjusted to the device */
 	uint16_t backlog;    /* packets a vf_to_vm lane may hold back */
 	uint16_t n_workers;  /* for the pool's size: workers that may cache mbufs */
+	bool tso; /* guests may send frames that are to be cut: the NIC shall, if it can */
 	bool no_huge;
 	const char *huge_dir; /* of the hugepages, as config's eal_args_huge_dir has it */
 	/* NULL or without members: a single device. Read during the call only. */
@@ -82,9 +86,10 @@ struct vf {
 	uint16_t port_id;
 	uint16_t n_queues; /* rx and tx queues alike, all of them running */
 	uint16_t mtu;
-	uint16_t max_frame; /* bytes of the longest frame to send, Ethernet header and VLAN tags
-	                       counted, CRC not */
-	int numa_node;      /* >= 0 */
+	uint16_t max_frame;   /* bytes of the longest frame to send, Ethernet header and VLAN tags
+	                         counted, CRC not */
+	int numa_node;        /* >= 0 */
+	uint64_t tx_offloads; /* RTE_ETH_TX_OFFLOAD_*: what of checksums and segmentation it does */
 	struct rte_mempool *pool;
 	struct ether_addr mac;         /* its default address now */
 	struct ether_addr first_mac;   /* … and as it came */

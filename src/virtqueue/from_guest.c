@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
+#include "offload/guest_header.h"
 #include "virtqueue/walk.h"
 
 /* --- frames of one descriptor ------------------------------------------------------------------
@@ -57,13 +58,18 @@ static __rte_always_inline uint16_t resolve_run(struct walk *walk, struct run *r
 }
 
 static __rte_always_inline void copy_run(struct walk *walk, const struct run *run,
-                                         struct rte_mbuf **pkts, uint16_t n, const bool packed)
+                                         struct rte_mbuf **pkts, uint16_t n, const bool packed,
+                                         const bool headers)
 {
+	const uint32_t header_size = walk->view->header_size;
 	static const uint32_t written[VIRTQUEUE_BURST]; /* nothing */
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *pkt = pkts[i];
 
+		if (headers)
+			memcpy(guest_header_of(pkt), run->from[i] - header_size,
+			       VIRTQUEUE_HEADER_SHORT);
 		copy_frame(rte_pktmbuf_mtod(pkt, void *), run->from[i], run->length[i]);
 		pkt->data_len = run->length[i];
 		pkt->pkt_len = run->length[i];
@@ -78,7 +84,7 @@ static __rte_always_inline void copy_run(struct walk *walk, const struct run *ru
 struct sink {
 	struct rte_mempool *pool;
 	struct rte_mbuf *pkt, *last; /* its first and last mbuf */
-	uint8_t header_left;
+	uint8_t header_size, header_left;
 };
 
 /* false: there is no mbuf left. */
@@ -116,6 +122,9 @@ static bool gather(struct chain *chain, struct sink *sink)
 	                  &span)) {
 		uint32_t skipped = RTE_MIN(span.length, sink->header_left);
 
+		memcpy((uint8_t *)guest_header_of(sink->pkt) + sink->header_size -
+		               sink->header_left,
+		       span.data, skipped);
 		sink->header_left = (uint8_t)(sink->header_left - skipped);
 		if (!append(sink, span.data + skipped, span.length - skipped))
 			return false;
@@ -136,9 +145,13 @@ static __rte_noinline struct rte_mbuf *receive_one(struct walk *walk, struct rte
 	struct rte_mbuf *pkt = rte_pktmbuf_alloc(pool);
 	if (pkt == NULL)
 		return NULL;
-	struct sink sink = {
-	        .pool = pool, .pkt = pkt, .last = pkt, .header_left = view->header_size};
+	struct sink sink = {.pool = pool,
+	                    .pkt = pkt,
+	                    .last = pkt,
+	                    .header_size = view->header_size,
+	                    .header_left = view->header_size};
 
+	memset(guest_header_of(pkt), 0, GUEST_HEADER_ROOM); /* there may be less than a header */
 	chain_open(&chain, view, walk->at, &head, false);
 	bool whole = gather(&chain, &sink);
 	chain_finish(&chain);
@@ -172,20 +185,21 @@ static __rte_always_inline uint16_t receive_burst(struct virtqueue *virtqueue,
                                                   const struct virtqueue_view *view,
                                                   struct rte_mempool *pool, struct rte_mbuf **pkts,
                                                   uint16_t n, bool *call, const bool packed,
-                                                  const bool logged)
+                                                  const bool logged, const bool headers)
 {
 	uint32_t data_room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 	struct walk walk;
 	struct run run;
+	uint32_t mbufs = 0; /* of what was received by the slow way */
 	uint16_t taken = 0;
 
 	walk_begin(&walk, virtqueue, view, packed);
-	while (taken < n && walk_goes_on(&walk, packed)) {
+	while (taken < n && mbufs < VIRTQUEUE_BURST_MBUFS && walk_goes_on(&walk, packed)) {
 		const struct stretch stretch = walk_stretch(&walk, n - taken, packed);
 		uint16_t in_run = resolve_run(&walk, &run, &stretch, data_room, packed);
 
 		if (in_run > 0 && likely(rte_pktmbuf_alloc_bulk(pool, pkts + taken, in_run) == 0)) {
-			copy_run(&walk, &run, pkts + taken, in_run, packed);
+			copy_run(&walk, &run, pkts + taken, in_run, packed, headers);
 			taken = (uint16_t)(taken + in_run);
 			if (packed && in_run == stretch.n)
 				continue; /* perhaps from the ring's beginning */
@@ -199,44 +213,37 @@ static __rte_always_inline uint16_t receive_burst(struct virtqueue *virtqueue,
 		pkts[taken] = receive_one(&walk, pool);
 		if (pkts[taken] == NULL)
 			break;
-		taken++;
+		mbufs += pkts[taken++]->nb_segs;
 	}
 	*call = walk_end(&walk, virtqueue, packed, logged);
 	watch(virtqueue, packed);
 	return taken;
 }
 
-static uint16_t receive_split(struct virtqueue *virtqueue, const struct virtqueue_view *view,
-                              struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n,
-                              bool *call)
-{
-	return receive_burst(virtqueue, view, pool, pkts, n, call, false, false);
-}
+#define RECEIVE(name, packed, logged, headers)                                               \
+	static uint16_t name(struct virtqueue *virtqueue, const struct virtqueue_view *view, \
+	                     struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n,   \
+	                     bool *call)                                                     \
+	{                                                                                    \
+		return receive_burst(virtqueue, view, pool, pkts, n, call, packed, logged,   \
+		                     headers);                                               \
+	}
+RECEIVE(receive_split, false, false, false)
+RECEIVE(receive_split_headers, false, false, true)
+RECEIVE(receive_split_logged, false, true, false)
+RECEIVE(receive_split_logged_headers, false, true, true)
+RECEIVE(receive_packed, true, false, false)
+RECEIVE(receive_packed_headers, true, false, true)
+RECEIVE(receive_packed_logged, true, true, false)
+RECEIVE(receive_packed_logged_headers, true, true, true)
 
-static uint16_t receive_split_logged(struct virtqueue *virtqueue, const struct virtqueue_view *view,
-                                     struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n,
-                                     bool *call)
+virtqueue_receive_fn from_guest_choose(bool packed, bool logged, bool headers)
 {
-	return receive_burst(virtqueue, view, pool, pkts, n, call, false, true);
-}
+	static const virtqueue_receive_fn all[2][2][2] = {
+	        {{receive_split, receive_split_headers},
+	         {receive_split_logged, receive_split_logged_headers}},
+	        {{receive_packed, receive_packed_headers},
+	         {receive_packed_logged, receive_packed_logged_headers}}};
 
-static uint16_t receive_packed(struct virtqueue *virtqueue, const struct virtqueue_view *view,
-                               struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n,
-                               bool *call)
-{
-	return receive_burst(virtqueue, view, pool, pkts, n, call, true, false);
-}
-
-static uint16_t receive_packed_logged(struct virtqueue *virtqueue,
-                                      const struct virtqueue_view *view, struct rte_mempool *pool,
-                                      struct rte_mbuf **pkts, uint16_t n, bool *call)
-{
-	return receive_burst(virtqueue, view, pool, pkts, n, call, true, true);
-}
-
-virtqueue_receive_fn from_guest_choose(bool packed, bool logged)
-{
-	if (packed)
-		return logged ? receive_packed_logged : receive_packed;
-	return logged ? receive_split_logged : receive_split;
+	return all[packed][logged][headers];
 }

@@ -4,6 +4,6 @@
 
 #include "virtqueue/ring.h"
 
-virtqueue_receive_fn from_guest_choose(bool packed, bool logged);
+virtqueue_receive_fn from_guest_choose(bool packed, bool logged, bool headers);
 
 #endif

@@ -31,6 +31,10 @@
  * as long as their ring, and 32 of them would hold up the worker's other lanes for milliseconds. */
 #define VIRTQUEUE_BURST_DESCRIPTORS 1024U
 
+/* Mbufs after which a burst ends, but for the frame's that it is at: of 64 KB each, a burst of
+ * frames would take more than a pool has to spare. */
+#define VIRTQUEUE_BURST_MBUFS 64U
+
 /* struct virtio_net_hdr, which is shorter without VERSION_1 and MRG_RXBUF (virtio 1.2, 5.1.6.1). */
 #define VIRTQUEUE_HEADER_LONG  12U
 #define VIRTQUEUE_HEADER_SHORT 10U
@@ -76,7 +80,9 @@ struct virtqueue_view {
 	uint8_t header_size;
 	bool is_packed;
 	bool mergeable, indirect, event_idx; /* as negotiated */
-	int call_fd;                         /* eventfd, -1 = the driver polls */
+	bool headers; /* the guest's headers may ask for something: receive keeps them, see header.h
+	               */
+	int call_fd;  /* eventfd, -1 = the driver polls */
 	const struct memory *memory;
 	struct dirty_log log;
 	/* Guest addresses of what is logged: split: the used ring. Packed: the descriptors, and

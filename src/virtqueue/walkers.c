@@ -11,5 +11,5 @@ void walkers_choose(struct virtqueue_view *view)
 	bool logged = view->log.bits != NULL;
 
 	view->send = to_guest_choose(view->is_packed, logged);
-	view->receive = from_guest_choose(view->is_packed, logged);
+	view->receive = from_guest_choose(view->is_packed, logged, view->headers);
 }
