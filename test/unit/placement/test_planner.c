@@ -1,6 +1,7 @@
 /* From relays to plans: which lanes there are, what each does, and which worker has it. */
 /* TSAN: also run under the thread sanitizer */
 #include <check.h>
+#include <linux/virtio_net.h>
 
 #include "planner_rig.h"
 #include "suite.h"
@@ -37,6 +38,46 @@ START_TEST(a_guest_alone)
 {
 	guest_comes(5, 0xf, 0xf);
 	apply();
+}
+END_TEST
+
+/* Only a guest that may ask for something has its headers judged, by what it has negotiated. */
+START_TEST(guests_that_may_ask_for_offloads)
+{
+	const uint64_t features =
+	        UINT64_C(1) << VIRTIO_NET_F_CSUM | UINT64_C(1) << VIRTIO_NET_F_HOST_UFO;
+	struct relay *relay = &rig->relays.relay[5];
+	const struct lane_work *work;
+	unsigned worker;
+
+	attach(5, 1);
+	relay->vf_end.vf.tx_offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	relay->vf_end.vf.max_frame = 1522;
+	guest_comes(5, 1, 1);
+	relay->guest_end.guest.features = UINT64_C(1) << VIRTIO_NET_F_HOST_UFO;
+	apply();
+	work = rig_find(&relay->lanes.vm_to_vf[0], &worker);
+	ck_assert(work->run == burst_vm_to_vf);
+	ck_assert_uint_eq(work->terms.features, 0);
+	ck_assert_ptr_null(relay->lanes.vm_to_vf[0].cutting);
+
+	relay->guest_end.guest.features = features;
+	apply();
+	work = rig_find(&relay->lanes.vm_to_vf[0], &worker);
+	ck_assert(work->run == burst_vm_to_vf_offloads);
+	ck_assert_uint_eq(work->terms.features, features);
+	ck_assert_uint_eq(work->terms.capabilities, RTE_ETH_TX_OFFLOAD_TCP_CKSUM);
+	ck_assert_uint_eq(work->terms.max_frame, 1522);
+	ck_assert_ptr_nonnull(relay->lanes.vm_to_vf[0].cutting);
+
+	relay->guest_end.guest.features = UINT64_C(1) << VIRTIO_NET_F_CSUM; /* another guest */
+	apply();
+	work = rig_find(&relay->lanes.vm_to_vf[0], &worker);
+	ck_assert_uint_eq(work->terms.features, UINT64_C(1) << VIRTIO_NET_F_CSUM);
+
+	relay->vf_end.vf.needs_tx_polls = true;
+	apply();
+	ck_assert(rig_find(&relay->lanes.vm_to_vf[0], &worker)->run == burst_vm_to_lacp);
 }
 END_TEST
 
@@ -277,6 +318,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_at_all);
 	tcase_add_test(tcase, a_vf_alone);
 	tcase_add_test(tcase, a_guest_alone);
+	tcase_add_test(tcase, guests_that_may_ask_for_offloads);
 	tcase_add_test(tcase, as_many_vf_queues_as_guest_queues_or_more);
 	tcase_add_test(tcase, fewer_vf_queues_than_guest_queues);
 	tcase_add_test(tcase, guest_queues_with_gaps);

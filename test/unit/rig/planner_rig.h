@@ -7,6 +7,7 @@
 #define PLANNER_RIG_H
 
 #include <check.h>
+#include <linux/virtio_net.h>
 #include <string.h>
 
 #include "control_rig.h"
@@ -193,6 +194,17 @@ static inline void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 	fake_expect(work->guest == &rig_guests[relay->id].guest);
 }
 
+static inline unsigned (*expected_run(const struct relay *relay))(const struct lane_work *)
+{
+	if (relay->vf_end.phase != VF_ATTACHED)
+		return burst_vm_to_nobody;
+	if (relay->vf_end.vf.needs_tx_polls)
+		return burst_vm_to_lacp;
+	return (relay->guest_end.guest.features >> VIRTIO_NET_F_CSUM & 1) != 0
+	               ? burst_vm_to_vf_offloads
+	               : burst_vm_to_vf;
+}
+
 static inline void expect_vm_to_vf(const struct relay *relay, unsigned queue)
 {
 	const struct lane *lane = &relay->lanes.vm_to_vf[queue];
@@ -206,7 +218,7 @@ static inline void expect_vm_to_vf(const struct relay *relay, unsigned queue)
 	const struct lane_work *work = work_of(lane);
 	fake_expect(work->guest == &rig_guests[relay->id].guest);
 	fake_expect(work->guest_queue == queue);
-	fake_expect(work->run == (has_vf ? burst_vm_to_vf : burst_vm_to_nobody));
+	fake_expect(work->run == expected_run(relay));
 	fake_expect(work->pool == (has_vf ? relay->vf_end.vf.pool : rig->discard_pool));
 	if (!has_vf) {
 		fake_expect(work->loss == &lane->counters.absent[relay->vf_end.phase == VF_ABSENT

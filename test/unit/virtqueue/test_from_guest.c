@@ -4,6 +4,7 @@
 #include <check.h>
 
 #include "guest_shapes_rig.h"
+#include "offload/guest_header.h"
 #include "suite.h"
 
 #define POOL      128U
@@ -21,7 +22,8 @@ static void write_frame(struct rig_driver *driver, const struct rig_piece *piece
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t k = 0; k < pieces[i].length; k++, at++)
 			*rig_at(&driver->memory, pieces[i].address + k) =
-			        at < header ? 0xdd : rig_frame_byte(number, at - header);
+			        at < header ? (uint8_t)(0xd0 + at)
+			                    : rig_frame_byte(number, at - header);
 }
 
 /* As short as it can be, and as a frame should be that was just received. */
@@ -42,6 +44,16 @@ static void expect_frame(const struct rte_mbuf *pkt, uint32_t number, uint32_t l
 		n_segments++;
 	}
 	rig_expect(at == length && n_segments == pkt->nb_segs);
+}
+
+/* Where it is kept, as far as there was one. */
+static void expect_header(const struct rig_driver *driver, const struct rte_mbuf *pkt,
+                          uint32_t total)
+{
+	const uint8_t *header = (const uint8_t *)guest_header_of(pkt);
+
+	for (uint32_t i = 0; driver->view.headers && i < sizeof(struct virtio_net_hdr); i++)
+		rig_expect(header[i] == (i < total ? 0xd0 + i : 0));
 }
 
 /* --- every shape of a buffer ------------------------------------------------------------------
@@ -65,6 +77,7 @@ static void check_shape(struct rig_driver *driver, const struct rig_shape *shape
 	rig_expect(call && rig_fault(driver) == FAULT_NONE);
 	rig_expect(rig_collect(driver, &written) != NULL && written == 0);
 	expect_frame(pkts[0], number, shape->total > header ? shape->total - header : 0);
+	expect_header(driver, pkts[0], shape->total);
 	rte_pktmbuf_free(pkts[0]);
 	rig_expect(shapes->pool->n_free == POOL);
 }
@@ -75,6 +88,11 @@ static void run_shapes(const struct rig_ring_config *config)
 	struct rig_driver *driver = rig_driver_open(config);
 	struct shapes context = {.pool = rig_pool_open(POOL, DATA_ROOM)};
 
+	for (unsigned i = 0; i < RTE_DIM(lengths); i++)
+		rig_each_shape(driver, driver->view.header_size + lengths[i], check_shape,
+		               &context);
+	driver->view.headers = true;
+	walkers_choose(&driver->view);
 	for (unsigned i = 0; i < RTE_DIM(lengths); i++)
 		rig_each_shape(driver, driver->view.header_size + lengths[i], check_shape,
 		               &context);
@@ -95,6 +113,8 @@ static void run_runts(const struct rig_ring_config *config)
 	struct shapes context = {.pool = rig_pool_open(POOL, DATA_ROOM)};
 	uint64_t end = rig_border(driver) + driver->memory.regions[1].size;
 
+	driver->view.headers = true;
+	walkers_choose(&driver->view);
 	for (uint32_t total = 0; total <= 40; total++)
 		for (uint32_t first = 0; first <= total; first++) {
 			struct rig_shape shape = {.total = total, .n = 2, .table = RIG_DATA};
