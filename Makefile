@@ -68,9 +68,12 @@ MAN_PAGE := $(BUILD)/virtio-forwarder.8
 SCRIPT_MODULES := clients/virtioforwarder_client.py clients/virtioforwarder_workers.py
 SCRIPTS := $(filter-out $(SCRIPT_MODULES),$(wildcard clients/virtioforwarder_*.py))
 SCRIPT_PAGES := $(SCRIPTS:clients/%.py=$(BUILD)/%.8)
+CTL := clients/vio4wdctl
+CTL_MODULES := $(wildcard clients/vio4wd/*.py clients/vio4wd/*.json)
+CTL_PAGE := $(BUILD)/vio4wdctl.8
 
 .PHONY: all
-all: $(BINARY) $(PROTO_PYTHON) $(MAN_PAGE) $(SCRIPT_PAGES)
+all: $(BINARY) $(PROTO_PYTHON) $(MAN_PAGE) $(SCRIPT_PAGES) $(CTL_PAGE)
 
 # pkg-config once, not once an object; made again when a package changes its answer.
 $(BUILD)/flags.mk: Makefile $(BUNDLED_DPDK:=/recipe)
@@ -120,6 +123,10 @@ $(MAN_PAGE): doc/virtio-forwarder.8.in $(BINARY)
 	$(Q)$(BINARY) --man < $< > $@
 
 $(SCRIPT_PAGES): $(BUILD)/%.8: clients/%.py $(SCRIPT_MODULES) scripts/make-man-page
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) scripts/make-man-page $< > $@
+
+$(CTL_PAGE): $(CTL) $(CTL_MODULES) $(SCRIPT_MODULES) scripts/make-man-page
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) scripts/make-man-page $< > $@
 
@@ -334,21 +341,24 @@ install_files = install -d $(DESTDIR)$(1) && install -m $(2) $(3) $(DESTDIR)$(1)
 .PHONY: install
 install: all
 	$(call install_files,$(bindir),755,$(BINARY))
-	$(call install_files,$(scriptsdir),755,$(SCRIPTS))
+	$(call install_files,$(scriptsdir),755,$(SCRIPTS) $(CTL))
 	$(call install_files,$(scriptsdir),644,$(SCRIPT_MODULES))
+	$(call install_files,$(scriptsdir)/vio4wd,644,$(CTL_MODULES))
+	ln -srfT $(DESTDIR)$(scriptsdir)/vio4wdctl $(DESTDIR)$(bindir)/vio4wdctl
 	$(call install_files,$(scriptsdir),755,startup/virtio-forwarder-uio)
 	$(call install_files,$(scriptsdir)/protobuf/virtioforwarder,644,\
 		$(PROTO_PYTHON) $(dir $(PROTO_PYTHON))__init__.py)
 	install -d $(DESTDIR)$(dir $(scriptslink))
 	test -e $(DESTDIR)$(scriptslink) || \
 		ln -srT $(DESTDIR)$(scriptsdir) $(DESTDIR)$(scriptslink)
-	$(call install_files,$(mandir)/man8,644,$(MAN_PAGE) $(SCRIPT_PAGES))
+	$(call install_files,$(mandir)/man8,644,$(MAN_PAGE) $(SCRIPT_PAGES) $(CTL_PAGE))
 	$(call install_files,$(unitdir),644,$(UNITS))
 	$(call install_files,$(datadir),644,startup/igb_uio.conf)
 	install -D -m 644 startup/virtio-forwarder.tmpfiles $(DESTDIR)$(tmpfilesdir)/virtio-forwarder.conf
 	install -D -m 644 startup/virtio-forwarder.sysusers $(DESTDIR)$(sysusersdir)/virtio-forwarder.conf
 	install -D -m 644 clients/virtio-forwarder.bash-completion \
 		$(DESTDIR)$(completionsdir)/virtio-forwarder
+	install -m 644 clients/vio4wdctl.bash-completion $(DESTDIR)$(completionsdir)/vio4wdctl
 	for script in $(notdir $(SCRIPTS)); do \
 		ln -sf virtio-forwarder $(DESTDIR)$(completionsdir)/$$script; done
 	test -e $(DESTDIR)/etc/default/virtioforwarder || \

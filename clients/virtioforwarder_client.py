@@ -18,6 +18,14 @@ class ClientError(Exception):
     """What ends a script with one line on stderr and status 1."""
 
 
+class NoAnswer(ClientError):
+    """The daemon has not answered in time."""
+
+
+class Forbidden(ClientError):
+    """An endpoint that this user may not use, whether somebody listens or not."""
+
+
 def load_messages():
     """The module virtioforwarder_pb2."""
     here = os.path.dirname(os.path.realpath(__file__))
@@ -135,6 +143,9 @@ def _curve_apply(zmq, socket, args):
         raise ClientError("--curve-server-key: 40 characters of Z85 text are wanted") from None
 
 
+_NO_PERMISSION = "you have no permission to use it"
+
+
 def _silence_explain(endpoint):
     """Why there may be no answer: ZeroMQ itself waits for ever without a word."""
     path = endpoint[len("ipc://") :] if endpoint.startswith("ipc://") else None
@@ -142,11 +153,11 @@ def _silence_explain(endpoint):
         if path and not stat.S_ISSOCK(os.stat(path).st_mode):
             return f"{path} is not a socket"
     except PermissionError:
-        return "you have no permission to use it"
+        return _NO_PERMISSION
     except OSError:
         return "there is no such endpoint: is virtio-forwarder running, with this endpoint on?"
     if path and not os.access(path, os.W_OK):
-        return "you have no permission to use it"
+        return _NO_PERMISSION
     return "is virtio-forwarder running, with this endpoint on?"
 
 
@@ -170,9 +181,9 @@ def exchange(args, endpoint, body, timeout_s=TIMEOUT_S, wait=True):
             socket.linger = int(timeout_s * 1000)
             return None
         if not socket.poll(int(timeout_s * 1000)):
-            raise ClientError(
-                f"no answer from {endpoint} within {timeout_s:g} s: {_silence_explain(endpoint)}"
-            )
+            why = _silence_explain(endpoint)
+            kind = Forbidden if why == _NO_PERMISSION else NoAnswer
+            raise kind(f"no answer from {endpoint} within {timeout_s:g} s: {why}")
         return socket.recv()
     except zmq.ZMQError as error:
         raise ClientError(f"{endpoint}: {error}") from None
