@@ -71,7 +71,9 @@ static int open_file(const char *directory, char path[PATH_MAX])
 		return -errno;
 	*slash = '/';
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 void own_journals_open(const char *directory)
