@@ -1,3 +1,3 @@
 """What vio4wdctl is made of. main is the top: it takes the command line from options and calls
 commands; these ask the daemon (endpoints), make plain objects of its answers (figures), judge them
-(diagnosis, health) and print (output). Modules below know nothing of those above."""
+(diagnosis, health) and print (report, output); top shows them on the whole screen, which screen draws. Modules below know nothing of those above."""

@@ -89,6 +89,15 @@ def stats(args):
         time.sleep(args.watch)
 
 
+def top(args):
+    """With a module of its own, which few need: curses is not part of every Python."""
+    try:
+        from . import top as screen
+    except ImportError as error:
+        raise client.ClientError(f"top needs Python's curses: {error}; use stats --watch") from None
+    return screen.top(args)
+
+
 def health_(args):
     daemon = Daemon(args)
     try:

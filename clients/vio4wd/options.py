@@ -186,6 +186,12 @@ def _stats(add):
                         help="again every S seconds (1), until interrupted; with --json a line each")
 
 
+def _top(add):
+    parser = add("top", commands.top, "", "watch relays and workers on the whole screen; its last line has the keys")
+    parser.add_argument("--interval", type=_seconds, default=1.0, metavar="S",
+                        help="seconds between two looks; default: %(default)s")
+
+
 def _health(add):
     parser = add("health", commands.health_, " [RELAY ...]",
                  "tell monitoring how the daemon and its relays are")
@@ -205,7 +211,7 @@ def _check(add):
 
 
 # In the order of the help.
-_COMMANDS = (_list, _show, _stats, _health, _check, _add, _remove, _pin, _balance)
+_COMMANDS = (_list, _show, _stats, _top, _health, _check, _add, _remove, _pin, _balance)
 
 
 def _whole_epilog(made):
