@@ -69,24 +69,35 @@ def show(args):
     return 0
 
 
+def _watch(args, look):
+    """Looks again and again, on a terminal at the same place."""
+    try:
+        while True:
+            found = look()
+            if args.json:
+                print(output.as_json(found, one_line=True), flush=True)
+            else:
+                print("\033[H\033[J" if output.colourful() else "", end="")
+                print(*report.stats_lines(**found), "", sep="\n", flush=True)
+            time.sleep(args.watch)
+    except KeyboardInterrupt:  # the usual way to end it
+        return 0
+
+
 def stats(args):
     daemon = Daemon(args)
     ids = [_named(daemon, text)["id"] for text in args.relays]
-    while True:
-        response = daemon.stats(ids, 0 if args.watch is not None else int(args.over * 1000))
-        relays = figures.relays_of(response)
-        relays = [relay for relay in relays if ids or figures.in_use(relay)]
-        found = {"relays": relays, "workers": figures.workers_of(response)}
-        if args.watch is None:
-            _print(args, found, report.stats_lines(**found))
-            return 0
-        if args.json:
-            print(output.as_json(found, one_line=True), flush=True)
-        else:
-            if output.colourful():
-                print("\033[H\033[J", end="")
-            print(*report.stats_lines(**found), "", sep="\n", flush=True)
-        time.sleep(args.watch)
+
+    def look(delay_ms=0):
+        response = daemon.stats(ids, delay_ms)
+        relays = [one for one in figures.relays_of(response) if ids or figures.in_use(one)]
+        return {"relays": relays, "workers": figures.workers_of(response)}
+
+    if args.watch is not None:
+        return _watch(args, look)
+    found = look(int(args.over * 1000))
+    _print(args, found, report.stats_lines(**found))
+    return 0
 
 
 def top(args):

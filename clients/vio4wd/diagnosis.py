@@ -202,7 +202,8 @@ def _guest_stalled(case):
 
 
 def _mac_mismatch(case):
-    """Whether the PF lets such frames pass is not in the statistics; that none come while the guest sends is."""
+    """Whether the PF lets such frames pass the statistics do not tell, but that none come while the guest
+    sends."""
     vf, guest = case.relay["vf"], case.relay["guest"]
     if not vf or vf["mac"] in (None, NO_MAC) or guest["mac"] in (None, vf["mac"]):
         return

@@ -84,7 +84,10 @@ class Daemon:
         request = self.messages.PortControlRequest(op=op, **fields)
         response = self._ask("port_control", request, self.messages.PortControlResponse)
         if response.status != self.messages.PortControlResponse.OK:
-            raise client.ClientError(response.error_text or "the daemon refuses, and does not say why")
+            why = response.error_text or "the daemon refuses, and does not say why"
+            if "use ADD_SOCK" in why:  # which is the wire's word for it
+                why += " (add --socket=PATH DEVICE)"
+            raise client.ClientError(why)
 
 
 UNPINNED = workers.UNPINNED

@@ -187,7 +187,8 @@ def _stats(add):
 
 
 def _top(add):
-    parser = add("top", commands.top, "", "watch relays and workers on the whole screen; its last line has the keys")
+    parser = add("top", commands.top, "",
+                 "watch relays and workers on the whole screen; its last line has the keys")
     parser.add_argument("--interval", type=_seconds, default=1.0, metavar="S",
                         help="seconds between two looks; default: %(default)s")
 

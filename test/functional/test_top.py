@@ -87,8 +87,8 @@ def test_a_screen():
     assert drawn[1].startswith(f"  1 on CPU   1 node 0 [{'#' * 12}{' ' * 6}{'.' * 6}]  50 % busy  25 % asleep")
     assert drawn[3].split() == ["ID", "STATE", "DEVICE", "N", "TO", "VM", "bit/s", "FROM", "bit/s", "DROP/s",
                                 "LOAD", "CAUSE"]
-    assert drawn[4].split() == ["1", "active", "0000:05:08.1", "0", "100", "80k", "200", "160k", "25", "30", "%",
-                                "vm_no_buffers"]
+    assert drawn[4].split() == ["1", "active", "0000:05:08.1", "0", "100", "80k", "200", "160k", "25", "30",
+                                "%", "vm_no_buffers"]
     assert drawn[5].split()[:3] == ["2", "active", "0000:05:08.2"]
 
 
