@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/guest_own_journals.h"
+
 static const struct guest_kind *const kinds[] = {&guest_kind_own, &guest_kind_dpdk};
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -38,6 +40,8 @@ int guest_init(const char *kind, const struct guest_user *user, struct error *er
 		if (strcmp(kinds[i]->name, kind) != 0)
 			continue;
 		chosen = kinds[i];
+		if (chosen != &guest_kind_own)
+			own_journals_discard(user->directory);
 		chosen->init(user);
 		return 0;
 	}

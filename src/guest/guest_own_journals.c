@@ -58,33 +58,36 @@ static const char *map(int fd)
 	return NULL;
 }
 
-static int open_file(const char *directory, char path[PATH_MAX])
+static int make_path(const char *directory, char path[PATH_MAX])
 {
 	int n = snprintf(path, PATH_MAX, "%s/" JOURNALS_FILE, directory);
-	char *slash;
 
-	if (n < 0 || n >= PATH_MAX)
-		return -ENAMETOOLONG;
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	*slash = '/';
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return -errno;
-	return fd;
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int open_file(const char *path)
+{
+	char directory[PATH_MAX];
+
+	memcpy(directory, path, strlen(path) + 1);
+	*strrchr(directory, '/') = '\0';
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+		return -1;
+	return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 }
 
 void own_journals_open(const char *directory)
 {
+	const char *why = "its name is too long";
 	char path[PATH_MAX];
+	int fd = -1;
 
 	if (directory == NULL || journals != NULL)
 		return;
-	int fd = open_file(directory, path);
-	const char *why = fd < 0 ? strerror(-fd) : map(fd);
-
+	if (make_path(directory, path) == 0) {
+		fd = open_file(path);
+		why = fd < 0 ? strerror(errno) : map(fd);
+	}
 	if (why == NULL)
 		return;
 	log_notice("guests with packed rings will have to restart when this daemon is killed: %s "
@@ -92,6 +95,17 @@ void own_journals_open(const char *directory)
 	           path, why);
 	if (fd >= 0)
 		close(fd);
+}
+
+void own_journals_discard(const char *directory)
+{
+	char path[PATH_MAX];
+
+	if (directory != NULL && make_path(directory, path) == 0 && unlink(path) < 0 &&
+	    errno != ENOENT && errno != ENOTDIR)
+		log_warn("%s cannot be removed (%s): remove it before guests are served by "
+		         "--guest-backend=own again, or those with packed rings may lose packets",
+		         path, strerror(errno));
 }
 
 /* Its room is taken beforehand: a page that finds none is SIGBUS. */

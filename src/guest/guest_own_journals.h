@@ -11,6 +11,10 @@
  * and then packed rings cannot be taken up after a kill. Once. */
 void own_journals_open(const char *directory);
 
+/* Another kind of guest end serves the rings, and notes nothing: what is kept there is no use any
+ * more. */
+void own_journals_discard(const char *directory);
+
 /* The relay's, one for each ring; NULL = there are none. They live as long as the process. */
 struct journal *own_journals_of(unsigned relay_id);
 

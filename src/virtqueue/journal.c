@@ -31,6 +31,15 @@ static bool is_marked_used(const struct virtqueue_view *view, uint32_t index)
 	return (guest_load_64(second_word(view, index)) >> 48 & DESCRIPTOR_USED) != 0;
 }
 
+/* In this round, and not made available since: so somebody else has walked on. */
+static bool was_used(const struct virtqueue_view *view, uint32_t stands)
+{
+	uint16_t both = DESCRIPTOR_AVAIL | DESCRIPTOR_USED;
+	uint64_t word = guest_load_64(second_word(view, stands & ~JOURNAL_WRAP));
+
+	return (word >> 48 & both) == ((stands & JOURNAL_WRAP) != 0 ? both : 0);
+}
+
 /* Where nothing was ever used: no driver marks a descriptor so in its first round. */
 static bool is_fresh(const struct virtqueue_view *view)
 {
@@ -65,6 +74,8 @@ bool journal_take_up(const struct journal *journal, uint64_t key, uint32_t base,
 	else
 		for (uint32_t i = 0; i < journal->n; i++)
 			guest_store_64(second_word(view, journal->index[i]), journal->word[i]);
+	if (was_used(view, stands))
+		return false;
 	at->index = (uint16_t)(stands & ~JOURNAL_WRAP);
 	at->wrap = (stands & JOURNAL_WRAP) != 0;
 	return true;

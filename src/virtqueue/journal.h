@@ -49,8 +49,8 @@ void journal_begin(struct journal *journal, uint64_t key, uint32_t base,
 void journal_end(struct journal *journal);
 
 /* Whether the journal is of the ring with that key, and of the walk that was begun at that base;
- * then puts back what was being written and sets *at. Otherwise touches nothing: the ring is
- * another's, or was set up anew, or a burst was too long. */
+ * then puts back what was being written and sets *at. Otherwise the ring is another's, or
+ * was set up anew, somebody else has walked it, or a burst was too long. */
 bool journal_take_up(const struct journal *journal, uint64_t key, uint32_t base,
                      const struct virtqueue_view *view, struct virtqueue_position *at);
 

@@ -104,7 +104,7 @@ struct virtqueue_position {
  * two workers'. */
 struct virtqueue {
 	/* Worker: ro; NULL = not now */
-	_Alignas(VIRTQUEUE_ALIGNMENT) _Atomic(const struct virtqueue_view *) view;
+	_Atomic(const struct virtqueue_view *) view;
 	/* Whether the guest has sent nothing since the last walk of a ring that it sends on */
 	struct idle_look look;
 	struct virtqueue_position at; /* worker: rw */
@@ -119,7 +119,7 @@ struct virtqueue {
 	_Atomic int caller;
 	/* One of them has blocked until we were freed; worker: sets, who begins the ring: clears */
 	_Atomic bool blocked;
-};
+} __attribute__((aligned(VIRTQUEUE_ALIGNMENT)));
 
 _Static_assert(sizeof(struct virtqueue) == VIRTQUEUE_ALIGNMENT, "a virtqueue is one cache line");
 

@@ -355,6 +355,10 @@ START_TEST(what_somebody_knows_better_is_not_taken_up)
 	journal_begin(&journal, KEY, BASE, place);
 	rig_expect(journal_take_up(&journal, KEY, BASE, &driver->view, &at));
 	rig_expect(at.index == 3 && at.wrap);
+	driver->view.packed[3].flags = DESCRIPTOR_AVAIL | DESCRIPTOR_USED;
+	rig_expect(!journal_take_up(&journal, KEY, BASE, &driver->view, &at));
+	driver->view.packed[3].flags = DESCRIPTOR_AVAIL;
+	rig_expect(journal_take_up(&journal, KEY, BASE, &driver->view, &at));
 	journal_end(&journal);
 	rig_expect(!journal_take_up(&journal, KEY, BASE, &driver->view, &at));
 	rig_driver_close(driver);
