@@ -34,6 +34,10 @@ CAUSES = {
             "frames are longer than the guest's buffers",
             "start the daemon with --enable-mrgbuf, or lower the sender's MTU to that of the guest",
         ),
+        "invalid_header": Cause(
+            "a frame for the guest asked for what cannot be done",
+            "report it, with the daemon's log: the forwarder makes these headers itself",
+        ),
         "vm_ring_broken": Cause(
             "the guest's ring offers more buffers than it has",
             "restart the guest's driver, and look for a newer one: a working driver never does that",
@@ -63,6 +67,11 @@ CAUSES = {
         "runt": Cause(
             "the guest sends frames that are shorter than an Ethernet header",
             "look in the guest for the program that sends raw frames",
+        ),
+        "invalid_header": Cause(
+            "the guest asks for checksums or segmentation that it has not negotiated, or that its frames are "
+            "not fit for",
+            "update the guest's virtio-net driver, or switch its offloads off (ethtool -K eth0 tx off tso off)",
         ),
         "vf_none": Cause(
             "the relay has no VF",

@@ -26,18 +26,15 @@ struct own_journals {
 static struct own_journals *journals; /* [RELAYS_MAX], NULL = none */
 static int journals_fd = -1;
 
-/* Ours alone, and in memory. */
+/* Ours alone. */
 static const char *objection(int fd)
 {
-	struct statfs fs;
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+	if (fstat(fd, &st) < 0)
 		return strerror(errno);
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
 		return "it is no plain file of our user's alone";
-	if (fs.f_type != TMPFS_MAGIC)
-		return "it is not on a tmpfs, as /run is";
 	return NULL;
 }
 
@@ -65,15 +62,27 @@ static int make_path(const char *directory, char path[PATH_MAX])
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int open_file(const char *path)
+/* The file's folder, which has to be in memory: else the kernel would write the file to a disk. */
+static const char *make_folder(const char *path)
 {
 	char directory[PATH_MAX];
+	struct statfs fs;
 
 	memcpy(directory, path, strlen(path) + 1);
 	*strrchr(directory, '/') = '\0';
-	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
-		return -1;
-	return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if ((mkdir(directory, 0755) < 0 && errno != EEXIST) || statfs(directory, &fs) < 0)
+		return strerror(errno);
+	return fs.f_type == TMPFS_MAGIC ? NULL : "it is not on a tmpfs, as /run is";
+}
+
+static const char *open_file(const char *path, int *fd)
+{
+	const char *why = make_folder(path);
+
+	if (why != NULL)
+		return why;
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	return *fd < 0 ? strerror(errno) : map(*fd);
 }
 
 void own_journals_open(const char *directory)
@@ -84,10 +93,8 @@ void own_journals_open(const char *directory)
 
 	if (directory == NULL || journals != NULL)
 		return;
-	if (make_path(directory, path) == 0) {
-		fd = open_file(path);
-		why = fd < 0 ? strerror(errno) : map(fd);
-	}
+	if (make_path(directory, path) == 0)
+		why = open_file(path, &fd);
 	if (why == NULL)
 		return;
 	log_notice("guests with packed rings will have to restart when this daemon is killed: %s "

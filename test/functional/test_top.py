@@ -190,7 +190,9 @@ class Terminal:
 
     @staticmethod
     def _take_over():
-        """In the program's process: a terminal tells those that it controls when its size changes."""
+        """In the program's process: a terminal tells those that it controls when its size changes, and
+        heeds what whoever runs the tests in the background may have it ignore."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def resize(self, width, height):
