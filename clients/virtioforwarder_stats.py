@@ -22,7 +22,7 @@ that it shall, but its PF does not want; absent when there are none.
 
 The format protobuf is the whole answer in protobuf's text format, and has more: frames that were too
 short or too long (dropped_invalid), the NIC's own losses, its link, MTU, queues and MAC address, and,
-for each lane (one direction of one queue), its CPU and what --loads prints.
+for each lane (one direction of one queue), its CPU and what --loads and --queues print.
 """
 
 import virtioforwarder_client as client
@@ -36,6 +36,20 @@ Lanes, with --loads, as in relay_2.lane.vf_to_vm.0.load=0.12:
   pkts         the packets that it has received
   busy_cycles  the cycles that they took
   targets      a bit for each queue that it sends to
+
+Queues of the guest's, with --queues, as in relay_2.guest_queue.vf_to_vm.0.size=256:
+  size         its ring's entries
+  packed       whether it is a packed ring, else a split one
+  enabled, started
+               what the front end has asked for
+  stopped      why the daemon does not serve it, though it is started: the rule that the guest has
+               broken; absent while it has broken none
+  calls        interrupts for the guest
+  refused      descriptors and indices of the guest's that broke a rule, each of which stopped the queue
+  shortages    vf_to_vm: how often frames waited for buffers of the guest's
+
+They are those of which the front end has told the size; their counts are of all guests that the relay
+has had. Kicks are not counted: guests are asked for none, and nobody reads those that come.
 
 Workers, with --loads, as in worker.cpu_1.busy=0.4:
   busy         the share of the last second that it was busy with packets; polling in vain is not
@@ -96,6 +110,11 @@ def arguments():
         action="store_true",
         help="flat: what each lane (a direction of one queue) and each worker costs, too, after "
         "everything else; see below",
+    )
+    parser.add_argument(
+        "--queues",
+        action="store_true",
+        help="flat: the guests' queues, too, likewise: whether they run, and if not, why; see below",
     )
     client.add_curve_options(parser)
     return parser.parse_args()
@@ -168,6 +187,17 @@ def flat_loads(relay, hide_zeros):
                     yield f"{prefix}.{name}", f"{value:#x}" if name == "targets" else value
 
 
+def flat_queues(relay, hide_zeros):
+    """Likewise, of its guest's queues."""
+    for queue in relay.guest_queues:
+        prefix = f"guest_queue.{relay.Lane.Direction.Name(queue.direction).lower()}.{queue.queue}"
+        for name in ("size", "packed", "enabled", "started", "stopped", "calls", "refused", "shortages"):
+            for _, value in present(queue, name):
+                if value == "" or (hide_zeros and value == 0 and not isinstance(value, bool)):
+                    continue
+                yield f"{prefix}.{name}", value
+
+
 def hide_zeros_of(message):
     """Takes counters that are 0 out of a message, before it is printed. Rates are always there."""
     for field, value in message.ListFields():
@@ -214,6 +244,10 @@ def main():
     for relay in response.relay:
         for key, value in flat(relay, args.hide_zeros):
             print(f"relay_{relay.id}.{key}={value}")
+    if args.queues:
+        for relay in response.relay:
+            for key, value in flat_queues(relay, args.hide_zeros):
+                print(f"relay_{relay.id}.{key}={value}")
     if args.loads:
         print_loads(response, args.hide_zeros)
     return 0

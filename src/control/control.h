@@ -105,6 +105,17 @@ struct control_lane {   /* that is polled */
 /* Of both directions, at most. */
 #define CONTROL_LANES_MAX (VF_QUEUES_MAX + GUEST_QUEUES_MAX)
 
+struct control_queue { /* a ring of the guest's; see guest/kind.h */
+	bool to_vm;
+	unsigned queue; /* the guest's pair */
+	unsigned size;  /* entries */
+	bool is_packed, enabled, started;
+	const char *stopped; /* why we have stopped it, NULL = we have not; static */
+	uint64_t calls, refused, shortages;
+};
+
+#define CONTROL_QUEUES_MAX (2 * GUEST_QUEUES_MAX)
+
 struct control_member { /* of a bond */
 	char label[DEVICE_NAME_MAX];
 	bool present; /* false: it was lost, and is taken back when it is there again */
@@ -168,6 +179,10 @@ void control_relay_read(const struct control *control, unsigned relay_id,
 /* The relay's lanes that are polled; returns how many. relay_id < RELAYS_MAX. */
 unsigned control_lanes_read(const struct control *control, unsigned relay_id,
                             struct control_lane out[CONTROL_LANES_MAX]);
+/* The rings of the relay's guest, as far as they are known; returns how many. relay_id <
+ * RELAYS_MAX. */
+unsigned control_queues_read(const struct control *control, unsigned relay_id,
+                             struct control_queue out[CONTROL_QUEUES_MAX]);
 /* Rates over the last second, from the daemon's own sampler. */
 void control_relay_rates(const struct control *control, unsigned relay_id,
                          struct control_rates *vf_to_vm, struct control_rates *vm_to_vf);

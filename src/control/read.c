@@ -128,6 +128,31 @@ void control_relay_rates(const struct control *control, unsigned relay_id,
 	*vm_to_vf = *sampler_rates(control->sampler, relay_id, LANE_VM_TO_VF);
 }
 
+unsigned control_queues_read(const struct control *control, unsigned relay_id,
+                             struct control_queue out[CONTROL_QUEUES_MAX])
+{
+	struct guest_queue queues[GUEST_RINGS_MAX];
+	unsigned n;
+
+	if (control->relays.relay[relay_id].guest_end.phase != GUEST_OPEN)
+		return 0;
+	n = guest_read_queues(relay_id, queues);
+	for (unsigned i = 0; i < n; i++)
+		out[i] = (struct control_queue){
+		        .to_vm = queues[i].to_guest,
+		        .queue = queues[i].pair,
+		        .size = queues[i].size,
+		        .is_packed = queues[i].is_packed,
+		        .enabled = queues[i].enabled,
+		        .started = queues[i].started,
+		        .stopped = queues[i].stopped,
+		        .calls = queues[i].calls,
+		        .refused = queues[i].refused,
+		        .shortages = queues[i].shortages,
+		};
+	return n;
+}
+
 /* --- workers and lanes ----------------------------------------------------------------------- */
 
 static float share_of(uint32_t load)

@@ -107,3 +107,8 @@ void guest_read(unsigned relay_id, struct guest_state *out)
 {
 	chosen->read(relay_id, out);
 }
+
+unsigned guest_read_queues(unsigned relay_id, struct guest_queue out[GUEST_RINGS_MAX])
+{
+	return chosen->read_queues != NULL ? chosen->read_queues(relay_id, out) : 0;
+}

@@ -53,4 +53,8 @@ void guest_admit(unsigned relay_id, unsigned session);
 /* A consistent reading. Control thread. */
 void guest_read(unsigned relay_id, struct guest_state *out);
 
+/* What is known of its rings, in the order of their numbers; returns how many. Each value is right
+ * by itself. Control thread. */
+unsigned guest_read_queues(unsigned relay_id, struct guest_queue out[GUEST_RINGS_MAX]);
+
 #endif

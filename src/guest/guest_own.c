@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "datapath/counters.h"
 #include "datapath/worker.h"
 #include "guest/guest_own_journals.h"
 #include "guest/guest_own_queues.h"
@@ -178,6 +179,42 @@ static void own_read(unsigned relay_id, struct guest_state *out)
 	out->tx_queues = pairs_of((running & enabled) >> 1 & RX_RINGS);
 }
 
+static void read_queue(const struct own_guest *slot, unsigned ring, struct guest_queue *out)
+{
+	const struct session_summary *summary = &slot->summary;
+	const struct virtqueue *virtqueue = &slot->virtqueues[ring];
+	uint8_t fault = atomic_load_explicit(&virtqueue->fault, memory_order_relaxed);
+	bool started = (atomic_load(&summary->running) >> ring & 1) != 0;
+	unsigned pair = ring / 2;
+
+	*out = (struct guest_queue){
+	        .to_guest = ring == virtqueue_to_guest(pair),
+	        .pair = pair,
+	        .size = atomic_load_explicit(&summary->sizes[ring], memory_order_relaxed),
+	        .is_packed = (atomic_load(&summary->features) & FEATURE(VIRTIO_F_RING_PACKED)) != 0,
+	        .enabled = (atomic_load(&summary->enabled) >> ring & 1) != 0,
+	        .started = started,
+	        .stopped = started && fault != FAULT_NONE
+	                           ? virtqueue_fault_text((enum virtqueue_fault)fault)
+	                           : NULL,
+	        .calls = counter_read(&virtqueue->calls),
+	        .refused = atomic_load_explicit(&summary->refused[ring], memory_order_relaxed),
+	};
+	if (out->to_guest)
+		out->shortages = counter_read(&slot->shortages[pair]);
+}
+
+static unsigned own_read_queues(unsigned relay_id, struct guest_queue out[GUEST_RINGS_MAX])
+{
+	const struct own_guest *slot = &backend.slots[relay_id];
+	unsigned n = 0;
+
+	for (unsigned ring = 0; ring < SESSION_RINGS; ring++)
+		if (atomic_load_explicit(&slot->summary.sizes[ring], memory_order_relaxed) != 0)
+			read_queue(slot, ring, &out[n++]);
+	return n;
+}
+
 static void own_admit(unsigned relay_id, unsigned session)
 {
 	if (!atomic_load(&backend.refusing[relay_id]))
@@ -192,5 +229,6 @@ const struct guest_kind guest_kind_own = {
         .refuse = own_refuse,
         .close = own_close,
         .read = own_read,
+        .read_queues = own_read_queues,
         .admit = own_admit,
 };

@@ -151,9 +151,12 @@ static int own_send(struct guest *guest, uint16_t queue, struct rte_mbuf **pkts,
 
 static bool own_offers(struct guest *guest, uint16_t queue)
 {
-	const struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
+	struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
+	bool offers = slot->virtqueues[virtqueue_to_guest(queue)].refused;
 
-	return slot->virtqueues[virtqueue_to_guest(queue)].refused;
+	if (!offers)
+		counter_add(&slot->shortages[queue], 1);
+	return offers;
 }
 
 const struct guest_ops guest_own_ops = {

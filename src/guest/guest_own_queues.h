@@ -19,6 +19,9 @@ struct own_guest {
 	 * one are not, since lanes of the guest before may still be there, one way and not the
 	 * other. Control: wo, workers: ro. */
 	_Atomic uint32_t admitted;
+	/* [pair]: looks at which frames waited and the guest had too few buffers for them. The
+	 * worker that sends there: wo, others: ro (relaxed) */
+	uint64_t shortages[GUEST_QUEUES_MAX];
 	struct session_summary summary;             /* of its front end's session; see there */
 	struct virtqueue virtqueues[SESSION_RINGS]; /* likewise */
 };

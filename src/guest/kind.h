@@ -42,6 +42,23 @@ struct guest_state {
 	unsigned sessions;  /* how often a guest has come; tells a reconnect from no change */
 };
 
+/* A ring of the guest's, of which its front end has told the size. Counts are of the relay's ring
+ * with that number, since the daemon's start: they never go back. */
+struct guest_queue {
+	bool to_guest;
+	unsigned pair;
+	unsigned size; /* entries */
+	bool is_packed;
+	bool enabled;        /* by the front end */
+	bool started;        /* by the front end; one that we have stopped is still started */
+	const char *stopped; /* why we have: what the guest has done; NULL = we have not. Static */
+	uint64_t calls; /* interrupts sent, or left out since the driver has named no descriptor */
+	uint64_t refused;   /* what has broken a rule; each has stopped the ring */
+	uint64_t shortages; /* to_guest: looks at which frames waited for buffers of the guest's */
+};
+
+#define GUEST_RINGS_MAX (2 * GUEST_QUEUES_MAX)
+
 /* Something about this relay's guest has changed: read again. Called on any thread; must not
  * block or fail. */
 typedef void (*guest_event_fn)(void *context, unsigned relay_id);
@@ -62,6 +79,8 @@ struct guest_kind {
 	void (*refuse)(unsigned relay_id);
 	void (*close)(unsigned relay_id);
 	void (*read)(unsigned relay_id, struct guest_state *out);
+	/* NULL: nothing is known of them */
+	unsigned (*read_queues)(unsigned relay_id, struct guest_queue out[GUEST_RINGS_MAX]);
 	void (*admit)(unsigned relay_id, unsigned session); /* NULL: all are served at once */
 };
 

@@ -64,6 +64,14 @@ static void add_lanes(struct stats *stats, unsigned relay_id)
 	stats_codec_add_lanes(&stats->codec, lanes, n);
 }
 
+static void add_queues(struct stats *stats, unsigned relay_id)
+{
+	struct control_queue queues[CONTROL_QUEUES_MAX];
+	unsigned n = control_queues_read(stats->control, relay_id, queues);
+
+	stats_codec_add_queues(&stats->codec, queues, n);
+}
+
 /* baselines is NULL for the rates over the last second. */
 static void answer_send(struct stats *stats, struct endpoint_reply *reply,
                         const struct selection *selection, const struct baseline *baselines,
@@ -90,6 +98,7 @@ static void answer_send(struct stats *stats, struct endpoint_reply *reply,
 		}
 		stats_codec_add(&stats->codec, &relay, &vf_to_vm, &vm_to_vf);
 		add_lanes(stats, id);
+		add_queues(stats, id);
 	}
 	endpoint_answer(reply, &stats->codec.message.base);
 }

@@ -25,6 +25,7 @@ void stats_codec_begin(struct stats_codec *codec)
 	codec->message.relay = codec->states;
 	codec->message.worker = codec->worker_list;
 	codec->n_lanes = 0;
+	codec->n_queues = 0;
 }
 
 static void cpu_encode(struct stats_codec_relay *relay)
@@ -193,6 +194,40 @@ void stats_codec_add_lanes(struct stats_codec *codec, const struct control_lane 
 		FIELD_SET(out, busy_cycles, lanes[i].busy_cycles);
 		FIELD_SET(out, targets, lanes[i].targets);
 		codec->lane_list[codec->n_lanes++] = out;
+	}
+}
+
+static void queue_encode(const struct control_queue *queue,
+                         Virtioforwarder__RelayState__GuestQueue *out)
+{
+	*out = (Virtioforwarder__RelayState__GuestQueue)
+	        VIRTIOFORWARDER__RELAY_STATE__GUEST_QUEUE__INIT;
+	out->direction = queue->to_vm ? VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VF_TO_VM
+	                              : VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VM_TO_VF;
+	out->queue = queue->queue;
+	FIELD_SET(out, size, queue->size);
+	FIELD_SET(out, packed, queue->is_packed);
+	FIELD_SET(out, enabled, queue->enabled);
+	FIELD_SET(out, started, queue->started);
+	out->stopped = (char *)(uintptr_t)(queue->stopped != NULL ? queue->stopped : "");
+	FIELD_SET(out, calls, queue->calls);
+	FIELD_SET(out, refused, queue->refused);
+	if (queue->to_vm)
+		FIELD_SET(out, shortages, queue->shortages);
+}
+
+void stats_codec_add_queues(struct stats_codec *codec, const struct control_queue *queues,
+                            unsigned n)
+{
+	Virtioforwarder__RelayState *state = codec->states[codec->message.n_relay - 1];
+
+	state->guest_queues = &codec->queue_list[codec->n_queues];
+	state->n_guest_queues = n;
+	for (unsigned i = 0; i < n; i++) {
+		Virtioforwarder__RelayState__GuestQueue *out = &codec->queues[codec->n_queues];
+
+		queue_encode(&queues[i], out);
+		codec->queue_list[codec->n_queues++] = out;
 	}
 }
 

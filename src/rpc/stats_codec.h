@@ -9,8 +9,9 @@
 
 #define STATS_CODEC_MAC_MAX sizeof("xx:xx:xx:xx:xx:xx")
 
-/* So many lanes that a relay may have stand in a message at once. */
-#define STATS_LANES_MAX (RELAYS_MAX * CONTROL_LANES_MAX)
+/* So many lanes and queues that relays may have stand in a message at once. */
+#define STATS_LANES_MAX  (RELAYS_MAX * CONTROL_LANES_MAX)
+#define STATS_QUEUES_MAX (RELAYS_MAX * CONTROL_QUEUES_MAX)
 
 /* One relay's part of the message with all that it points to. It points into itself, so it must
  * not be moved; all of it is overwritten by the next use. */
@@ -29,7 +30,7 @@ struct stats_codec_relay {
 };
 
 /* A whole answer. Lives as long as its service: 64 relays with all their
- * lanes and members need some 700 KB. */
+ * lanes, queues and members need some 1.2 MB. */
 struct stats_codec {
 	struct stats_counters counters; /* where the messages have them */
 	Virtioforwarder__StatsResponse message;
@@ -38,6 +39,9 @@ struct stats_codec {
 	unsigned n_lanes;
 	Virtioforwarder__RelayState__Lane lanes[STATS_LANES_MAX];
 	Virtioforwarder__RelayState__Lane *lane_list[STATS_LANES_MAX];
+	unsigned n_queues;
+	Virtioforwarder__RelayState__GuestQueue queues[STATS_QUEUES_MAX];
+	Virtioforwarder__RelayState__GuestQueue *queue_list[STATS_QUEUES_MAX];
 	Virtioforwarder__StatsResponse__Worker workers[LCORES_MAX];
 	Virtioforwarder__StatsResponse__Worker *worker_list[LCORES_MAX];
 };
@@ -50,6 +54,9 @@ void stats_codec_begin(struct stats_codec *codec);
 void stats_codec_add_worker(struct stats_codec *codec, const struct control_worker *worker);
 /* Adds lanes to the relay added last; n <= CONTROL_LANES_MAX, and once a relay. */
 void stats_codec_add_lanes(struct stats_codec *codec, const struct control_lane *lanes, unsigned n);
+/* Likewise queues of the guest's; n <= CONTROL_QUEUES_MAX, and once a relay. */
+void stats_codec_add_queues(struct stats_codec *codec, const struct control_queue *queues,
+                            unsigned n);
 /* Adds a relay; at most RELAYS_MAX of them. reading->vhost_socket must stay valid until the
  * message has been packed; the rest is copied. */
 void stats_codec_add(struct stats_codec *codec, const struct control_relay *reading,

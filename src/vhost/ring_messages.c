@@ -46,6 +46,8 @@ enum session_verdict ring_num_set(struct vhost_session *session)
 	if (is_started(session, told.index) && session->rings[told.index].num != told.number)
 		return refuse_while_running(session, told.index);
 	session->rings[told.index].num = told.number;
+	atomic_store_explicit(&session->host.summary->sizes[told.index], (uint16_t)told.number,
+	                      memory_order_relaxed);
 	return VERDICT_DONE;
 }
 

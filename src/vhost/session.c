@@ -222,6 +222,12 @@ static enum session_next begin(struct vhost_session *session)
 /* --- from outside ------------------------------------------------------------------------------
  */
 
+static void forget_sizes(struct session_summary *summary)
+{
+	for (unsigned ring = 0; ring < SESSION_RINGS; ring++)
+		atomic_store_explicit(&summary->sizes[ring], 0, memory_order_relaxed);
+}
+
 void vhost_session_init(struct vhost_session *session, const struct session_config *config,
                         const struct session_host *host)
 {
@@ -238,6 +244,7 @@ void vhost_session_init(struct vhost_session *session, const struct session_conf
 	atomic_store(&summary->mtu, 0);
 	atomic_store(&summary->rarp, 0);
 	atomic_store(&summary->numa_node, -1);
+	forget_sizes(summary);
 }
 
 enum session_next vhost_session_handle(struct vhost_session *session, const struct message *message,
@@ -272,6 +279,7 @@ static enum session_next release(struct vhost_session *session)
 		session->call_fds[ring] = session->err_fds[ring] = -1;
 	}
 	memory_end(session);
+	forget_sizes(session->host.summary);
 	session->features = 0;
 	session->mtu = 0;
 	atomic_store_explicit(&session->host.summary->rarp, 0, memory_order_relaxed);
@@ -342,6 +350,8 @@ static void look_for_faults(struct vhost_session *session)
 		if (fault == FAULT_NONE)
 			continue;
 		views_break(session, ring);
+		atomic_fetch_add_explicit(&session->host.summary->refused[ring], 1,
+		                          memory_order_relaxed);
 		event_fd_signal(session->err_fds[ring]);
 		session->host.fault(session->host.context, ring, (enum virtqueue_fault)fault);
 	}

@@ -38,6 +38,10 @@ struct session_summary {
 	                            * alone */
 	_Atomic uint64_t features; /* negotiated, 0 = not yet */
 	_Atomic uint32_t generation[SESSION_RINGS]; /* starts of the ring so far */
+	_Atomic uint16_t sizes[SESSION_RINGS];      /* entries, 0 = not told */
+	/* What has broken a rule of virtio's: each has stopped the ring. By all front ends so far.
+	 */
+	_Atomic uint64_t refused[SESSION_RINGS];
 	_Atomic uint64_t rarp; /* SESSION_RARP_PENDING and the address as the protocol has it;
 	                        * who sends it, exchanges it for 0 */
 	_Atomic uint16_t mtu;  /* bytes that the guest was told, 0 = none */

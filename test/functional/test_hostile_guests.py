@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import wire_client as wire
 from patience import wait_for
 from vhost_peer import (AVAILABLE, DATA, DESCRIPTORS, FROM_GUEST, MRG_RXBUF, PART, TO_GUEST, USER_ADDRESS,
                         WRITABLE, Peer)
@@ -127,6 +128,34 @@ def test_addresses_outside_the_memory(served, queue, address, length):
         peer.make_available(TO_GUEST, 100)
         sends(peer)
         stopped(daemon, queue, "a descriptor's address is outside its memory")
+
+
+@pytest.mark.parametrize("queue", [TO_GUEST, FROM_GUEST])
+def test_statistics_say_which_queue_is_stopped_and_why(served, queue):
+    """And count it, over all guests that come; the other queue is none the worse."""
+    daemon = served()
+
+    def queues():
+        return {TO_GUEST if one.direction == wire.LANE_VF_TO_VM else FROM_GUEST: one
+                for one in daemon.relay(1).guest_queues}
+
+    for times in range(3):
+        with Peer(daemon.socket_path(1)) as peer:
+            peer.fill(TO_GUEST, 2000)
+            peer.fill(FROM_GUEST, HEADER + FRAME)
+            struct.pack_into("<H", peer.memory, queue * PART + AVAILABLE + 4, peer.entries)
+            ready(daemon, peer)
+            assert set(queues()) == {TO_GUEST, FROM_GUEST} and queues()[queue].refused == times
+            peer.make_available(TO_GUEST, 100)
+            sends(peer)
+            wait_for(lambda: queues()[queue].refused == times + 1)  # noqa: B023
+            broken, other = queues()[queue], queues()[1 - queue]
+            assert broken.stopped == "an available entry names a descriptor that the ring does not have"
+            assert other.stopped == "" and other.refused == 0
+            for one in (broken, other):
+                assert one.started and one.enabled and not one.packed and one.size == 256
+        wait_for(lambda: not queues())
+        daemon.wait_states(1, "DPDK_ADDED", "VIRTIO_UNINIT")
 
 
 def test_chains_without_an_end(served):

@@ -10,7 +10,9 @@ import zmq
 
 import wire_client as wire
 from daemon import WORKER_CPU, wait_for
+from legal_guest import LegalGuest, frame
 from patience import Stopwatch
+from vhost_peer import FROM_GUEST, TO_GUEST
 
 RELAYS = 64
 
@@ -129,6 +131,53 @@ def test_what_lanes_and_workers_cost(daemon, guest):
     assert 0 < float(values["worker.cpu_2.busy"]) <= 1
     assert int(values["cycles_per_s"]) == answer.cycles_per_s
     assert not [key for key in daemon.stats(3) if "lane" in key or "worker" in key]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["split", "packed"])
+def test_queues_of_a_guest(daemon, guest, packed):
+    running = daemon.start("--guest-backend=own")
+    daemon.add_ring(3)
+    assert daemon.relay(3).guest_queues == []
+    one = guest(daemon.socket_path(3), queues=2, rate=2000, packed=packed)
+    one.wait_received(200, 20)
+    queues = {(queue.direction, queue.queue): queue for queue in daemon.relay(3).guest_queues}
+    assert set(queues) == {(direction, pair) for direction in (wire.LANE_VF_TO_VM, wire.LANE_VM_TO_VF)
+                           for pair in range(2)}
+    for (direction, _), queue in queues.items():
+        assert queue.size == 256 and queue.packed is packed
+        assert queue.enabled and queue.started and queue.stopped == "" and queue.refused == 0
+        assert (queue.shortages is None) == (direction == wire.LANE_VM_TO_VF)
+    assert all(queue.calls > 0 for (_, pair), queue in queues.items() if pair == 0)
+
+    told = daemon.script("virtioforwarder_stats.py", f"--stats-ep={running.stats_ep}", "--queues")
+    values = dict(line.split("=") for line in told.stdout.splitlines())
+    kept = {key: value for key, value in values.items() if ".guest_queue." in key}
+    assert list(values)[-len(kept):] == list(kept) and len(kept) == 2 * 7 + 2 * 6
+    assert kept["relay_3.guest_queue.vm_to_vf.1.packed"] == str(packed)
+    assert kept["relay_3.guest_queue.vf_to_vm.0.size"] == "256"
+    assert not [key for key in daemon.stats(3) if "queue." in key]
+    one.finish_clean()
+    wait_for(lambda: daemon.relay(3).guest_queues == [], 20)
+
+
+def test_interrupts_are_counted(daemon):
+    daemon.start("--guest-backend=own")
+    daemon.add_ring(3)
+    with LegalGuest(daemon.socket_path(3)) as guest:
+        assert len(guest.exchange(frame(i, 60) for i in range(100))) == 100
+        calls = {queue.direction: queue.calls for queue in daemon.relay(3).guest_queues}
+        for ring, direction in ((TO_GUEST, wire.LANE_VF_TO_VM), (FROM_GUEST, wire.LANE_VM_TO_VF)):
+            # The guest has asked for one each time, and gets one more when a ring starts.
+            assert os.eventfd_read(guest.events[2 * ring]) == calls[direction] + 1
+
+
+def test_another_kind_of_guest_end_tells_of_no_queues(daemon, guest):
+    daemon.start("--guest-backend=dpdk")
+    daemon.add_ring(3)
+    one = guest(daemon.socket_path(3), rate=2000)
+    one.wait_received(100, 20)
+    assert daemon.relay(3).guest_queues == []
+    one.finish_clean()
 
 
 def test_counters_never_go_back(running):

@@ -176,6 +176,19 @@ LANE = {
     7: ("targets", int),
 }
 
+GUEST_QUEUE = {
+    1: ("direction", int),
+    2: ("queue", int),
+    3: ("size", int),
+    4: ("packed", bool),
+    5: ("enabled", bool),
+    6: ("started", bool),
+    7: ("stopped", text),
+    9: ("calls", int),
+    10: ("refused", int),
+    11: ("shortages", int),
+}
+
 MEMBER = {
     1: ("pci_addr_str", text),
     2: ("present", bool),
@@ -222,6 +235,7 @@ RELAY_STATE = {
     8: ("vm_to_vf", message(_direction("vm", "vf", "vf"))),
     9: ("socket_id", int),
     100: ("lane[]", message(LANE)),
+    170: ("guest_queues[]", message(GUEST_QUEUE)),
 }
 
 WORKER = {

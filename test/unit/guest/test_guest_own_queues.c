@@ -179,9 +179,11 @@ START_TEST(a_frame_that_no_buffer_holds_is_known)
 	open_ring(true);
 	ck_assert_int_eq(send_one(), 0);
 	ck_assert(!slot.guest.ops->offers(&slot.guest, QUEUE)); /* there may be a buffer yet */
+	ck_assert_uint_eq(slot.shortages[QUEUE], 1);
 	rig_post_one(driver, RIG_DATA, LENGTH);
 	ck_assert_int_eq(send_one(), 0);
 	ck_assert(slot.guest.ops->offers(&slot.guest, QUEUE));
+	ck_assert_uint_eq(slot.shortages[QUEUE], 1);
 	close_ring();
 }
 END_TEST

@@ -3,7 +3,8 @@
  *
  * WRAP: control_add_vf control_remove_vf control_dynamic_sockets control_relay_read
  * WRAP: control_relay_rates control_rates_between control_add_sock control_remove_sock
- * WRAP: control_lanes_read control_worker_count control_worker_read control_cycles_per_s
+ * WRAP: control_lanes_read control_queues_read control_worker_count control_worker_read
+ * WRAP: control_cycles_per_s
  */
 #ifndef RPC_RIG_H
 #define RPC_RIG_H
@@ -138,6 +139,14 @@ unsigned __wrap_control_lanes_read(const struct control *control, unsigned relay
 	(void)control;
 	out[0] = (struct control_lane){.to_vm = true, .cpu = 2, .pkts = relay_id};
 	return relay_id % 2; /* odd ones have a lane */
+}
+
+unsigned __wrap_control_queues_read(const struct control *control, unsigned relay_id,
+                                    struct control_queue out[CONTROL_QUEUES_MAX])
+{
+	(void)control;
+	out[0] = (struct control_queue){.to_vm = true, .size = 256, .calls = relay_id};
+	return relay_id % 2; /* odd ones have a guest */
 }
 
 unsigned __wrap_control_worker_count(const struct control *control)

@@ -395,11 +395,26 @@ START_TEST(logs_that_are_none)
 }
 END_TEST
 
+/* Readers know a ring by its size, from when it is told until the front end leaves. */
+START_TEST(sizes_are_told)
+{
+	ck_assert_uint_eq(summary.sizes[3], 0);
+	rig_ring(MESSAGE_SET_VRING_NUM, 3, 32768);
+	ck_assert_uint_eq(summary.sizes[3], 32768);
+	rig_ring(MESSAGE_SET_VRING_NUM, 3, 1);
+	ck_assert_uint_eq(summary.sizes[3], 1);
+	rig_disconnect();
+	ck_assert_uint_eq(summary.sizes[3], 0);
+	rig_connect();
+}
+END_TEST
+
 /* --- faults --------------------------------------------------------------------------------- */
 
 START_TEST(a_guest_breaks_a_rule)
 {
 	struct message message = number_message(MESSAGE_SET_VRING_KICK, 0 | MESSAGE_NO_FD);
+	uint64_t refused = summary.refused[0]; /* by all sessions so far */
 	int err_fd;
 
 	rig_start(USUAL | BIT(VIRTIO_F_RING_PACKED), 2);
@@ -413,6 +428,7 @@ START_TEST(a_guest_breaks_a_rule)
 	ck_assert_uint_eq(fault_ring, 0);
 	ck_assert_int_eq(fault_seen, FAULT_ADDRESS);
 	ck_assert_uint_eq(eventfd_value(err_fd), 1);
+	ck_assert_uint_eq(summary.refused[0], refused + 1);
 	ck_assert_ptr_null(view_of(0));
 	ck_assert_ptr_nonnull(view_of(1));
 	ck_assert_uint_eq(summary.running, 3); /* it is there, and broken */
@@ -438,6 +454,7 @@ START_TEST(a_guest_breaks_a_rule)
 	expect_wait(&message, NULL, 0, 3);
 	ck_assert_uint_eq(session.reply.ring.number, 0x800c800c);
 	ck_assert_uint_eq(faults, 2);
+	ck_assert_uint_eq(summary.refused[0], refused + 2);
 	ck_assert_uint_eq(summary.running, 2);
 	close(err_fd);
 }
@@ -496,6 +513,7 @@ int main(void)
 	tcase_add_test(tcase, a_kick_again);
 	tcase_add_test(tcase, logging);
 	tcase_add_test(tcase, logs_that_are_none);
+	tcase_add_test(tcase, sizes_are_told);
 	tcase_add_test(tcase, a_guest_breaks_a_rule);
 	tcase_add_test(tcase, memory_that_is_lost);
 	tcase_add_test(tcase, swaps_without_end);
