@@ -180,15 +180,55 @@ def _queue_stopped(case):
                 _fact("vhost.queues", relay["guest"]["queues"]))
 
 
+def _queue_count(case, queue, name):
+    """A count of a guest's queue as a proof."""
+    direction, number = queue["direction"], queue["queue"]
+    return {
+        "name": f"guest_queue.{direction}.{number}.{name}",
+        "value": queue[name],
+        "recent": case.recent[direction]["queues"].get(number, {}).get(name, 0),
+    }
+
+
 def _ring_broken(case):
-    if _recent_drops(case, "vf_to_vm", "vm_ring_broken"):
-        known = cause("vf_to_vm", "vm_ring_broken")
+    """One finding a queue; without the daemon's word on queues, what was lost for them."""
+    known = cause("vf_to_vm", "vm_ring_broken")
+    stopped = [queue for queue in case.relay["guest_queues"] if queue["stopped"]]
+    for queue in stopped:
+        does = "receives" if queue["direction"] == "vf_to_vm" else "sends"
+        lost = [_drops(case, "vf_to_vm", "vm_ring_broken")] if does == "receives" else []
+        yield _finding(
+            "ring-broken", ERROR,
+            f"the guest's queue {queue['queue']}, on which it {does}, is stopped: {queue['stopped']}",
+            known.remedy, _queue_count(case, queue, "refused"), *lost)
+    if not stopped and _recent_drops(case, "vf_to_vm", "vm_ring_broken"):
         yield _finding("ring-broken", ERROR, known.what, known.remedy,
                        _drops(case, "vf_to_vm", "vm_ring_broken"))
 
 
+def _short_queues(case):
+    """Queues that the guest posts too few buffers on, if there are others that have enough."""
+    running = [queue for queue in case.relay["guest_queues"]
+               if queue["direction"] == "vf_to_vm" and queue["started"] and queue["enabled"]
+               and not queue["stopped"]]
+    short = [queue for queue in running if _queue_count(case, queue, "shortages")["recent"]]
+    return short if len(short) < len(running) else []
+
+
+def _queue_stalled(case):
+    for queue in _short_queues(case):
+        loses = _recent_drops(case, "vf_to_vm", "vm_no_buffers")
+        yield _finding(
+            "queue-stalled", WARNING if loses else NOTE,
+            f"frames wait for buffers on the guest's queue {queue['queue']}, and not on all of its queues",
+            "in the guest, see whether the CPU that serves this queue's interrupt is busy or hangs "
+            "(/proc/interrupts, top), and spread the flows over more queues (ethtool -L DEVICE combined N)",
+            _queue_count(case, queue, "shortages"), _queue_count(case, queue, "calls"),
+            _drops(case, "vf_to_vm", "vm_no_buffers"))
+
+
 def _guest_stalled(case):
-    if not _recent_drops(case, "vf_to_vm", "vm_no_buffers"):
+    if not _recent_drops(case, "vf_to_vm", "vm_no_buffers") or _short_queues(case):
         return
     known = cause("vf_to_vm", "vm_no_buffers")
     stands = not case.recent["vf_to_vm"]["packets"]
@@ -331,8 +371,8 @@ def _silence(case):
 
 
 DIAGNOSES = (
-    _no_vf, _vf_leaving, _link_down, _member_down, _no_guest, _queue_stopped, _ring_broken, _guest_stalled,
-    _vf_stalled, _mac_mismatch, _vlan_refused, _mtu, _vf_losses, _one_cause, _saturated, _wrong_node,
+    _no_vf, _vf_leaving, _link_down, _member_down, _no_guest, _queue_stopped, _ring_broken, _queue_stalled,
+    _guest_stalled, _vf_stalled, _mac_mismatch, _vlan_refused, _mtu, _vf_losses, _one_cause, _saturated, _wrong_node,
     _sharing, _silence,
 )
 

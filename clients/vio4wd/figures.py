@@ -12,6 +12,7 @@ _SUMS = {
 _ENDS = {"vf_to_vm": ("vf", "vm"), "vm_to_vf": ("vm", "vf")}
 _COUNTED_BY_VF = "by_vf"  # a sum without parts: the VF's own counters are its causes
 _VF_COUNTS = ("missed", "no_mbuf", "rx_errors", "tx_errors")
+QUEUE_COUNTS = ("calls", "refused", "shortages")
 _MEMBER_COUNTS = ("pkts_rx", "bytes_rx", "pkts_tx", "bytes_tx", *_VF_COUNTS)
 
 
@@ -93,6 +94,14 @@ def _lane(lane):
     }
 
 
+def _queue(relay, queue):
+    fields = {"direction": relay.Lane.Direction.Name(queue.direction).lower(), "queue": queue.queue}
+    for name in ("size", "packed", "enabled", "started", *QUEUE_COUNTS):
+        fields[name] = _given(queue, name)
+    fields["stopped"] = queue.stopped or None
+    return fields
+
+
 def relay_object(relay):
     """A RelayState as list --json has it."""
     socket = relay.vhost.vhost_socket_name
@@ -108,6 +117,8 @@ def relay_object(relay):
     for direction in DIRECTIONS:
         fields[direction] = _direction(relay, direction)
     fields["lanes"] = [_lane(lane) for lane in relay.lane]
+    # A daemon that tells of none may be older than this, or have its guests served by DPDK.
+    fields["guest_queues"] = [_queue(relay, queue) for queue in relay.guest_queues]
     return fields
 
 
@@ -137,17 +148,35 @@ def in_use(relay):
     )
 
 
+def _grown(before, after):
+    return after - before if after >= before else after
+
+
+def _queues_increase(before, after, direction):
+    """{queue: {count: increase}} of the guest's queues of a direction."""
+    old = {queue["queue"]: queue for queue in before["guest_queues"] if queue["direction"] == direction}
+    return {
+        queue["queue"]: {
+            name: _grown(old.get(queue["queue"], queue)[name] or 0, queue[name] or 0)
+            for name in QUEUE_COUNTS
+        }
+        for queue in after["guest_queues"]
+        if queue["direction"] == direction
+    }
+
+
 def increase(before, after):
     """What has been counted between two readings of one relay: {direction: {"received_packets", "packets",
-    "dropped", "drops": {cause: packets}}}. A daemon that was started anew in between counts from 0."""
+    "dropped", "drops": {cause: packets}, "queues": {queue: {count: increase}}}}. A daemon that was started
+    anew in between counts from 0."""
     found = {}
     for direction in DIRECTIONS:
         old, new = before[direction], after[direction]
-        grown = lambda a, b: b - a if b >= a else b  # noqa: E731
         found[direction] = {
-            name: grown(old[name], new[name]) for name in ("received_packets", "packets", "dropped")
+            name: _grown(old[name], new[name]) for name in ("received_packets", "packets", "dropped")
         }
         found[direction]["drops"] = {
-            cause: grown(old["drops"].get(cause, 0), count) for cause, count in new["drops"].items()
+            cause: _grown(old["drops"].get(cause, 0), count) for cause, count in new["drops"].items()
         }
+        found[direction]["queues"] = _queues_increase(before, after, direction)
     return found

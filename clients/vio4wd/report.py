@@ -60,6 +60,14 @@ def _direction_lines(name, direction):
             yield f"            {count} {cause}"
 
 
+def _queue_line(queue):
+    kind = "packed" if queue["packed"] else "split"
+    state = (coloured("stopped", "error") if queue["stopped"] else "not started" if not queue["started"]
+             else "runs" if queue["enabled"] else "disabled")
+    return (f"  queue {queue['direction']} {queue['queue']}: {kind}, {queue['size']} entries, {state}, "
+            f"{queue['calls']} interrupts")
+
+
 def relay_lines(relay, findings):
     """All about one relay."""
     yield f"relay {relay['id']}: {_state(relay)}, NUMA node {relay['numa_node']}"
@@ -78,6 +86,7 @@ def relay_lines(relay, findings):
         targets = ", ".join(map(str, lane["targets"])) or "-"
         yield (f"  lane {lane['direction']} {lane['queue']} -> {targets}: worker {lane['cpu']}, "
                f"load {percent(lane['load'])}")
+    yield from map(_queue_line, relay["guest_queues"])
     yield ""
     if not findings:
         yield coloured("nothing is wrong, as far as the statistics tell", "good")

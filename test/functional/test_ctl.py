@@ -15,7 +15,7 @@ import pytest
 import patience
 from daemon import ROOT, wait_for
 from legal_guest import LegalGuest
-from vhost_peer import FROM_GUEST, SET_VRING_ENABLE, Peer
+from vhost_peer import AVAILABLE, FROM_GUEST, PART, SET_VRING_ENABLE, Peer
 
 PROGRAM = os.path.join(ROOT, "clients", "vio4wdctl")
 with open(os.path.join(ROOT, "clients", "vio4wd", "schema.json"), encoding="utf-8") as schema_file:
@@ -391,6 +391,34 @@ def test_why_a_guest_stalls(running):
         finding = findings(running, 5)["guest-stalled"]
         assert finding["severity"] == "error" and "takes nothing at all" in finding["what"]
         assert proof(finding)["vf_to_vm.pkts_dropped_vm_no_buffers"]["recent"] > 0
+
+
+def test_why_a_ring_is_broken(daemon):
+    daemon.start("--guest-backend=own")
+    daemon.add_ring(3)
+    with Peer(daemon.socket_path(3)) as peer:
+        peer.fill(FROM_GUEST, 60)
+        struct.pack_into("<H", peer.memory, FROM_GUEST * PART + AVAILABLE + 4, peer.entries)
+        peer.start()
+        peer.make_available(FROM_GUEST, 1)
+        wait_for(lambda: any(queue.refused for queue in daemon.relay(3).guest_queues))
+        finding = findings(daemon, 3)["ring-broken"]
+        assert "queue 0, on which it sends, is stopped: an available entry names" in finding["what"]
+        assert proof(finding)["guest_queue.vm_to_vf.0.refused"]["value"] == 1
+        assert "queue vm_to_vf 0: split, 256 entries, stopped, 0 interrupts" in run(daemon, "show", "3").stdout
+
+
+def test_why_one_queue_stalls(daemon, guest):
+    daemon.start("--guest-backend=own", "--enable-mrgbuf", "--max-queues=1")
+    daemon.add_ring(3)
+    one = guest(daemon.socket_path(3), queues=4, flows=64, rate=8000)
+    one.wait_received(2000, 20)
+    one.command("stall 2")
+    wait_for(lambda: "queue-stalled" in findings(daemon, 3), 30)
+    found = findings(daemon, 3)
+    assert "the guest's queue 2, and" in found["queue-stalled"]["what"] and "guest-stalled" not in found
+    assert proof(found["queue-stalled"])["guest_queue.vf_to_vm.2.shortages"]["recent"] > 0
+    one.kill9()
 
 
 def test_why_a_queue_is_stopped(running):

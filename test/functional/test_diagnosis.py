@@ -179,6 +179,54 @@ def test_a_broken_ring(made):
     assert made.expect("ring-broken", "error")["vf_to_vm.pkts_dropped_vm_ring_broken"] == (3, 3)
 
 
+def add_queues(relay, **counts):
+    """Two pairs that run; counts: of the first one's vf_to_vm."""
+    for direction in ("VF_TO_VM", "VM_TO_VF"):
+        for pair in range(2):
+            queue = relay.guest_queues.add(direction=relay.Lane.Direction.Value(direction), queue=pair)
+            queue.size, queue.packed, queue.enabled, queue.started, queue.stopped = 256, False, True, True, ""
+            queue.calls = queue.refused = 0
+            if direction == "VF_TO_VM":
+                queue.shortages = 0
+    for name, value in counts.items():
+        setattr(relay.guest_queues[0], name, value)
+
+
+def test_broken_rings_of_which_is_told(made):
+    made.both(add_queues)
+    assert made.findings() == []
+    made.drop("vf_to_vm", "vm_ring_broken", 3)
+    for index in (1, 2):
+        queue = made.after.guest_queues[index]
+        queue.stopped, queue.refused = "it has done something", 1
+    found = [finding for finding in made.findings() if finding["id"] == "ring-broken"]
+    assert len(found) == 2 and all(finding["severity"] == "error" for finding in found)
+    assert "queue 1, on which it receives, is stopped: it has done something" in found[0]["what"]
+    assert "queue 0, on which it sends, is stopped" in found[1]["what"]
+    proof = {one["name"]: (one["value"], one["recent"]) for one in found[0]["proof"]}
+    assert proof == {"guest_queue.vf_to_vm.1.refused": (1, 1), "vf_to_vm.pkts_dropped_vm_ring_broken": (3, 3)}
+
+
+@pytest.mark.parametrize("lost, severity", [(5, "warning"), (0, "note")])
+def test_one_queue_stalls(made, lost, severity):
+    add_queues(made.before, shortages=10)
+    add_queues(made.after, shortages=30)
+    made.drop("vf_to_vm", "vm_no_buffers", lost)
+    proof = made.expect("queue-stalled", severity, "queue 0", "/proc/interrupts")
+    assert proof["guest_queue.vf_to_vm.0.shortages"] == (30, 20)
+    assert proof["guest_queue.vf_to_vm.0.calls"] == (0, 0)
+
+
+def test_all_queues_stall(made):
+    """Then it is the guest."""
+    add_queues(made.before)
+    add_queues(made.after, shortages=30)
+    made.after.guest_queues[1].shortages = 1
+    assert made.findings() == []  # nothing was lost
+    made.drop("vf_to_vm", "vm_no_buffers", 5)
+    made.expect("guest-stalled", "warning")
+
+
 @pytest.mark.parametrize("takes, severity", [(True, "warning"), (False, "error")])
 def test_a_guest_that_does_not_read(made, takes, severity):
     made.drop("vf_to_vm", "vm_no_buffers", 50)
