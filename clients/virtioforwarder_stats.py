@@ -47,6 +47,7 @@ Queues of the guest's, with --queues, as in relay_2.guest_queue.vf_to_vm.0.size=
   calls        interrupts for the guest
   refused      descriptors and indices of the guest's that broke a rule, each of which stopped the queue
   shortages    vf_to_vm: how often frames waited for buffers of the guest's
+  discarded    vm_to_vf: frames that the guest has sent while it had the queue disabled
 
 They are those of which the front end has told the size; their counts are of all guests that the relay
 has had. Kicks are not counted: guests are asked for none, and nobody reads those that come.
@@ -191,7 +192,8 @@ def flat_queues(relay, hide_zeros):
     """Likewise, of its guest's queues."""
     for queue in relay.guest_queues:
         prefix = f"guest_queue.{relay.Lane.Direction.Name(queue.direction).lower()}.{queue.queue}"
-        for name in ("size", "packed", "enabled", "started", "stopped", "calls", "refused", "shortages"):
+        for name in ("size", "packed", "enabled", "started", "stopped", "calls", "refused", "shortages",
+                     "discarded"):
             for _, value in present(queue, name):
                 if value == "" or (hide_zeros and value == 0 and not isinstance(value, bool)):
                     continue

@@ -149,6 +149,7 @@ unsigned control_queues_read(const struct control *control, unsigned relay_id,
 		        .calls = queues[i].calls,
 		        .refused = queues[i].refused,
 		        .shortages = queues[i].shortages,
+		        .discarded = queues[i].discarded,
 		};
 	return n;
 }

@@ -202,6 +202,9 @@ static void read_queue(const struct own_guest *slot, unsigned ring, struct guest
 	};
 	if (out->to_guest)
 		out->shortages = counter_read(&slot->shortages[pair]);
+	else
+		out->discarded =
+		        atomic_load_explicit(&summary->discarded[ring], memory_order_relaxed);
 }
 
 static unsigned own_read_queues(unsigned relay_id, struct guest_queue out[GUEST_RINGS_MAX])

@@ -54,6 +54,7 @@ struct guest_queue {
 	const char *stopped; /* why we have: what the guest has done; NULL = we have not. Static */
 	uint64_t calls; /* interrupts sent, or left out since the driver has named no descriptor */
 	uint64_t refused;   /* what has broken a rule; each has stopped the ring */
+	uint64_t discarded; /* !to_guest: frames sent while the queue was disabled */
 	uint64_t shortages; /* to_guest: looks at which frames waited for buffers of the guest's */
 };
 

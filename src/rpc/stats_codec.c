@@ -214,6 +214,8 @@ static void queue_encode(const struct control_queue *queue,
 	FIELD_SET(out, refused, queue->refused);
 	if (queue->to_vm)
 		FIELD_SET(out, shortages, queue->shortages);
+	else
+		FIELD_SET(out, discarded, queue->discarded);
 }
 
 void stats_codec_add_queues(struct stats_codec *codec, const struct control_queue *queues,

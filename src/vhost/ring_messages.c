@@ -226,9 +226,11 @@ enum session_verdict ring_enable_set(struct vhost_session *session)
 
 	if (told.index >= SESSION_RINGS)
 		return VERDICT_DONE;
-	if (told.number != 0)
+	if (told.number != 0) {
 		session->enabled |= ring_bit(told.index);
-	else
+		views_give_back(session, told.index);
+	} else {
 		session->enabled &= ~ring_bit(told.index);
+	}
 	return VERDICT_DONE;
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "vhost/disabled_rings.h"
 #include "vhost/listener.h"
 
 #define MESSAGES_A_TURN 32   /* of one front end, before others have theirs */
@@ -259,9 +260,12 @@ static void free_workers(struct server_slot *slot)
 static void look(struct server_slot *slot)
 {
 	free_workers(slot);
-	if (vhost_session_look(&slot->session) == SESSION_BREAKS)
+	if (vhost_session_look(&slot->session) == SESSION_BREAKS) {
 		end_for(slot, slot->session.err.text);
-	else if (vhost_session_retires(&slot->session))
+		return;
+	}
+	disabled_rings_look(&slot->session, clock_now_ms());
+	if (vhost_session_retires(&slot->session))
 		poller_wake(&slot->shared->poller);
 }
 

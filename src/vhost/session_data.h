@@ -34,14 +34,14 @@ struct session_config {
  * itself. */
 struct session_summary {
 	_Atomic uint64_t running;  /* bit r: ring r is started; it may pause, or be broken */
-	_Atomic uint64_t enabled;  /* bit r: it carries packets; one that does not is left
-	                            * alone */
+	_Atomic uint64_t enabled;  /* bit r: it carries packets; one that does not is no worker's */
 	_Atomic uint64_t features; /* negotiated, 0 = not yet */
 	_Atomic uint32_t generation[SESSION_RINGS]; /* starts of the ring so far */
 	_Atomic uint16_t sizes[SESSION_RINGS];      /* entries, 0 = not told */
 	/* What has broken a rule of virtio's: each has stopped the ring. By all front ends so far.
 	 */
 	_Atomic uint64_t refused[SESSION_RINGS];
+	_Atomic uint64_t discarded[SESSION_RINGS]; /* frames sent while it was disabled; likewise */
 	_Atomic uint64_t rarp; /* SESSION_RARP_PENDING and the address as the protocol has it;
 	                        * who sends it, exchanges it for 0 */
 	_Atomic uint16_t mtu;  /* bytes that the guest was told, 0 = none */
@@ -120,8 +120,14 @@ struct vhost_session {
 	struct virtqueue_view *views[SESSION_RINGS];         /* published, unless paused */
 	uint64_t running;                                    /* bit r: views[r] is there */
 	uint64_t paused;                                     /* bit r: it is not published */
-	bool unquiet;              /* since the last grace period a view was taken away */
-	bool restarted, told_rarp; /* what the summary's readers have not been told of */
+	/* Rings that nobody is to walk but this thread; see disabled_rings.h. */
+	uint64_t withheld;          /* bit r: of those that run */
+	uint64_t withheld_token;    /* when that is over no worker has them any more */
+	uint64_t disabled;          /* bit r: others that are disabled … */
+	uint64_t disabled_since_ms; /* … and have been, all of them, since then */
+	unsigned emptied;           /* the last ring that was */
+	bool unquiet;               /* since the last grace period a view was taken away */
+	bool restarted, told_rarp;  /* what the summary's readers have not been told of */
 	struct session_retired retired[SESSION_RETIRED_MAX];
 	unsigned n_retired;
 	/* The message under way. */

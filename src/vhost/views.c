@@ -17,7 +17,8 @@
 
 static void publish(struct vhost_session *session, unsigned ring, const struct virtqueue_view *view)
 {
-	virtqueue_publish(&session->host.virtqueues[ring], view);
+	virtqueue_publish(&session->host.virtqueues[ring],
+	                  (session->withheld & ring_bit(ring)) == 0 ? view : NULL);
 }
 
 static void retire(struct vhost_session *session, struct session_retired retired)
@@ -156,6 +157,23 @@ void views_resume(struct vhost_session *session)
 	session->paused = 0;
 }
 
+void views_withhold(struct vhost_session *session, uint64_t rings)
+{
+	session->withheld |= rings;
+	for (unsigned ring = 0; ring < SESSION_RINGS; ring++)
+		if ((rings & ring_bit(ring)) != 0)
+			publish(session, ring, NULL);
+}
+
+void views_give_back(struct vhost_session *session, unsigned ring)
+{
+	if ((session->withheld & ring_bit(ring)) == 0)
+		return;
+	session->withheld &= ~ring_bit(ring);
+	if ((session->running & ~session->paused & ring_bit(ring)) != 0)
+		publish(session, ring, session->views[ring]);
+}
+
 /* --- starting and stopping -------------------------------------------------------------------- */
 
 /* Of the memory that our end of a ring lies in. Asks about a page that was just written to. */
@@ -241,6 +259,7 @@ void views_stop(struct vhost_session *session, unsigned ring)
 	session->views[ring] = NULL;
 	session->running &= ~ring_bit(ring);
 	session->paused &= ~ring_bit(ring);
+	session->withheld &= ~ring_bit(ring);
 	session->started &= ~ring_bit(ring);
 	session->broken &= ~ring_bit(ring);
 }
@@ -253,6 +272,7 @@ void views_break(struct vhost_session *session, unsigned ring)
 	session->views[ring] = NULL;
 	session->running &= ~ring_bit(ring);
 	session->paused &= ~ring_bit(ring);
+	session->withheld &= ~ring_bit(ring);
 	session->broken |= ring_bit(ring);
 }
 

@@ -27,6 +27,11 @@ void views_swap(struct vhost_session *session, const struct views *views, struct
 void views_pause(struct vhost_session *session, uint64_t rings);
 void views_resume(struct vhost_session *session);
 
+/* Takes the views of those rings from the workers, whatever else publishes them, until they are
+ * stopped or given back: to be walked by this thread, after a grace period. */
+void views_withhold(struct vhost_session *session, uint64_t rings);
+void views_give_back(struct vhost_session *session, unsigned ring);
+
 /* All that pauses gets these instead, and goes on where it was. After a grace period. */
 void views_replace(struct vhost_session *session, const struct views *views);
 

@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 import patience
+import wire_client as wire
 from daemon import BINARY, wait_for
 from legal_guest import (
     GET_MAX_MEM_SLOTS,
@@ -20,7 +21,7 @@ from legal_guest import (
     frame,
     number_of,
 )
-from vhost_peer import Peer
+from vhost_peer import FROM_GUEST, SET_VRING_ENABLE, Peer
 
 RINGS = pytest.mark.parametrize("packed", [False, True], ids=["split", "packed"])
 SIZES = [1 << power for power in range(16)]
@@ -173,6 +174,32 @@ def test_num_buffers_of_mergeable_ones(served, packed):
     with LegalGuest(daemon.socket_path(1), packed=packed, mergeable=True) as guest:
         got = expect_all(guest, [frame(i, 60 + i) for i in range(100)])
         assert {one.num_buffers for one in got} == {1}
+
+
+@RINGS
+def test_what_is_sent_on_a_disabled_queue_is_discarded(served, packed, cannot):
+    """The guest gets its buffers back, and what was in them goes nowhere, then or later."""
+    cannot(dpdk="the library leaves such a ring alone")
+    daemon = served()
+    with LegalGuest(daemon.socket_path(1), packed=packed) as guest:
+
+        def discarded():
+            return next(queue.discarded for queue in daemon.relay(1).guest_queues
+                        if queue.direction == wire.LANE_VM_TO_VF)
+
+        def enable(yes):
+            guest.send(SET_VRING_ENABLE, struct.pack("<II", FROM_GUEST, yes))
+            wait_for(lambda: daemon.relay(1).vhost.queues == yes)
+
+        expect_all(guest, [frame(i, 60) for i in range(50)])
+        for times in range(1, 3):
+            enable(0)
+            for i in range(200):
+                assert guest.put(frame(1000 + i, 60)), "a buffer"
+            wait_for(lambda: discarded() == 200 * times, 10, "the frames are gone")  # noqa: B023
+            enable(1)
+            expect_all(guest, [frame(2000 + i, 60) for i in range(300)])
+        assert daemon.relay(1).vm_to_vf.pkts_rx_from_vm == 50 + 2 * 300
 
 
 # --- memory ----------------------------------------------------------------------------------------

@@ -187,6 +187,7 @@ GUEST_QUEUE = {
     9: ("calls", int),
     10: ("refused", int),
     11: ("shortages", int),
+    12: ("discarded", int),
 }
 
 MEMBER = {

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vhost/disabled_rings.h"
 #include "vhost/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -40,6 +41,7 @@ static struct {
 	struct virtqueue virtqueues[SESSION_RINGS];
 	int kinds[4]; /* two files of memory, one of them a log; an eventfd; a pipe */
 	uint64_t begun, over;
+	uint64_t now_ms;
 	const struct virtqueue_view *seen[SEEN_MAX]; /* by workers, since the last pass */
 	unsigned n_seen;
 } fuzz = {.kinds = {-1, -1, -1, -1}};
@@ -201,8 +203,12 @@ static void take(uint8_t events, uint8_t kinds, const struct message *message)
 		fds[i] = fcntl(fuzz.kinds[kinds >> (i < 4 ? 2 * i : 6) & 3], F_DUPFD_CLOEXEC, 0);
 	if ((events & EVENT_FAULT) != 0)
 		atomic_store(&fuzz.virtqueues[kinds & 3].fault, FAULT_ADDRESS);
-	if ((events & EVENT_LOOK) != 0)
+	if ((events & EVENT_LOOK) != 0) {
 		must(vhost_session_look(&fuzz.session) == SESSION_READS);
+		fuzz.now_ms +=
+		        DISABLED_RINGS_MS; /* at the second look, they have been so for long */
+		disabled_rings_look(&fuzz.session, fuzz.now_ms);
+	}
 	next = vhost_session_handle(&fuzz.session, message, fds, n_fds);
 	worker_look();
 	if ((events & EVENT_PASS) != 0)

@@ -89,6 +89,7 @@ START_TEST(rings_as_they_are)
 	atomic_store(&summary->enabled, UINT64_C(1) << 3);
 	atomic_store(&summary->running, UINT64_C(3) << 2);
 	atomic_store(&summary->refused[3], 9);
+	atomic_store(&summary->discarded[3], 4);
 	atomic_store(&virtqueues[3].fault, FAULT_CHAIN);
 	virtqueues[2].calls = 1000;
 	ck_assert_uint_eq(guest_read_queues(RELAY, queues), 2);
@@ -101,6 +102,7 @@ START_TEST(rings_as_they_are)
 	ck_assert(queues[1].is_packed && queues[1].enabled && queues[1].started);
 	ck_assert_str_eq(queues[1].stopped, virtqueue_fault_text(FAULT_CHAIN));
 	ck_assert_uint_eq(queues[1].refused, 9);
+	ck_assert_uint_eq(queues[1].discarded, 4);
 
 	/* The front end takes it back: its fault is of the past. */
 	atomic_store(&summary->running, 0);

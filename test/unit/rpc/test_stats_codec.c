@@ -267,7 +267,7 @@ START_TEST(stats_of_queues)
 	                                        .calls = UINT64_MAX,
 	                                        .refused = 1ULL << 40,
 	                                        .shortages = 7},
-	                                       {.size = 1, .is_packed = true}};
+	                                       {.size = 1, .is_packed = true, .discarded = 8}};
 	struct control_relay one = reading_make(1), two = reading_make(2);
 	struct control_rates rates = {0};
 	Virtioforwarder__StatsResponse *response;
@@ -291,11 +291,13 @@ START_TEST(stats_of_queues)
 	ck_assert_uint_eq(queue->calls, UINT64_MAX);
 	ck_assert_uint_eq(queue->refused, 1ULL << 40);
 	ck_assert_uint_eq(queue->shortages, 7);
+	ck_assert(!queue->has_discarded);
 	queue = response->relay[1]->guest_queues[1];
 	ck_assert_int_eq(queue->direction, VIRTIOFORWARDER__RELAY_STATE__LANE__DIRECTION__VM_TO_VF);
 	ck_assert(queue->packed && queue->has_enabled && !queue->enabled && !queue->started);
 	ck_assert_str_eq(queue->stopped, "");
 	ck_assert(queue->has_calls && queue->has_refused && !queue->has_shortages);
+	ck_assert_uint_eq(queue->discarded, 8);
 	virtioforwarder__stats_response__free_unpacked(response, NULL);
 }
 END_TEST
