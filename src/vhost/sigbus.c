@@ -4,6 +4,7 @@
  */
 #include "vhost/sigbus.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,13 +27,26 @@ struct slot {
 };
 
 /* slots: writers under the lock, the handler without; used: slots from there on have never been
- * used. previous: written once. */
+ * used. */
 static struct {
 	struct slot slots[SLOTS];
 	_Atomic unsigned used;
 	pthread_mutex_t lock;
-	struct sigaction previous;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Who else in the process wants the signal, as he believes to have it. call is what the handler
+ * goes by, one word: his function, and whether it takes three arguments. Of his mask and flags
+ * nothing else is heeded. */
+#define TAKES_INFO (UINT64_C(1) << 63) /* no function has such an address */
+
+_Static_assert(sizeof(uintptr_t) == 8, "an address has room for a flag");
+
+static struct {
+	_Atomic uintptr_t call;
+	struct sigaction told; /* under the lock, as the next */
+	bool is_ours;          /* the signal */
+	pthread_mutex_t lock;
+} others = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void slot_write(struct slot *slot, uintptr_t start, size_t length, _Atomic bool *lost)
 {
@@ -99,18 +113,40 @@ static bool mapping_replace(uintptr_t address)
 	return false;
 }
 
+/* --- the signal ------------------------------------------------------------------------------- */
+
+typedef int (*sigaction_fn)(int signal, const struct sigaction *action, struct sigaction *before);
+
+static int libc_sigaction(int signal, const struct sigaction *action, struct sigaction *before)
+{
+	static _Atomic(sigaction_fn) found;
+	sigaction_fn call = atomic_load(&found);
+
+	if (call == NULL) {
+		call = (sigaction_fn)(uintptr_t)dlsym(RTLD_NEXT, "sigaction");
+		atomic_store(&found, call);
+	}
+	if (call == NULL) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return call(signal, action, before);
+}
+
 /* What would have happened without us. */
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
-	if (table.previous.sa_flags & SA_SIGINFO) {
-		table.previous.sa_sigaction(signal, info, context);
-	} else if (table.previous.sa_handler != SIG_DFL && table.previous.sa_handler != SIG_IGN) {
-		table.previous.sa_handler(signal);
+	uintptr_t call = atomic_load(&others.call), function = call & ~TAKES_INFO;
+
+	if ((call & TAKES_INFO) != 0) {
+		((void (*)(int, siginfo_t *, void *))function)(signal, info, context);
+	} else if (function != (uintptr_t)SIG_DFL && function != (uintptr_t)SIG_IGN) {
+		((void (*)(int))function)(signal);
 	} else {
 		/* The access is made again, and ends the process as it would have. */
 		struct sigaction action = {.sa_handler = SIG_DFL};
 
-		sigaction(SIGBUS, &action, NULL);
+		libc_sigaction(SIGBUS, &action, NULL);
 		if (info->si_code <= 0) /* it was sent, and comes again only if it is */
 			raise(SIGBUS);
 	}
@@ -126,10 +162,49 @@ static void on_sigbus(int signal, siginfo_t *info, void *context)
 	errno = code;
 }
 
+static void others_set(const struct sigaction *action)
+{
+	bool takes_info = (action->sa_flags & SA_SIGINFO) != 0;
+	uintptr_t function =
+	        takes_info ? (uintptr_t)action->sa_sigaction : (uintptr_t)action->sa_handler;
+
+	others.told = *action;
+	atomic_store(&others.call, function | (takes_info ? TAKES_INFO : 0));
+}
+
+/* In place of libc's: DPDK has a handler of its own for SIGBUS while it allocates hugepages, as it
+ * does when a VF is added, and jumps out of that to where it was. It is called for what is not a
+ * guest's, and ours stays. */
+int sigaction(int signal, const struct sigaction *action, struct sigaction *before)
+{
+	struct sigaction told;
+
+	pthread_mutex_lock(&others.lock);
+	if (signal != SIGBUS || !others.is_ours) {
+		pthread_mutex_unlock(&others.lock);
+		return libc_sigaction(signal, action, before);
+	}
+	told = others.told;
+	if (action != NULL)
+		others_set(action);
+	if (before != NULL)
+		*before = told;
+	pthread_mutex_unlock(&others.lock);
+	return 0;
+}
+
 int sigbus_install(void)
 {
-	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO}, before;
+	int rc = 0;
 
 	sigemptyset(&action.sa_mask);
-	return sigaction(SIGBUS, &action, &table.previous) < 0 ? -errno : 0;
+	pthread_mutex_lock(&others.lock);
+	if (libc_sigaction(SIGBUS, &action, &before) < 0)
+		rc = -errno;
+	else if (before.sa_sigaction != on_sigbus)
+		others_set(&before);
+	others.is_ours = others.is_ours || rc == 0;
+	pthread_mutex_unlock(&others.lock);
+	return rc;
 }

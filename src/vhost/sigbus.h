@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Once, before anything is mapped and before there are other threads. What the handler that was
- * there before is responsible for is left to that. 0 or -errno. */
+/* Before anything is mapped. What is no guest's is left to the handler that was there before, and
+ * to those that others install from then on, by sigaction: ours stays, whatever they believe. 0 or
+ * -errno. */
 int sigbus_install(void);
 
 /* The mapping of length bytes at start is a front end's: *lost becomes true when a page of it is
