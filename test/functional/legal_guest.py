@@ -2,11 +2,11 @@
 guest end has to serve it. What it sends is told apart by a number; what it gets it can look at, header
 and all."""
 
-import ctypes
 import struct
 from typing import NamedTuple
 
 from daemon import wait_for
+from rings import GuestMemory, PackedRing, SplitRing
 from vhost_peer import (
     FROM_GUEST,
     MRG_RXBUF,
@@ -21,14 +21,13 @@ from vhost_peer import (
     SET_VRING_NUM,
     TO_GUEST,
     USER_ADDRESS,
-    WRITABLE,
     Peer,
 )
 
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES = 15, 16
 SEND_RARP, GET_MAX_MEM_SLOTS, ADD_MEM_REG = 19, 36, 37
 RARP, REPLY_ACK, MEM_SLOTS = 1 << 2, 1 << 3, 1 << 15  # protocol features
-RING_PACKED = 1 << 34
+RING_PACKED, IN_ORDER, EVENT_IDX, INDIRECT_DESC = 1 << 34, 1 << 35, 1 << 29, 1 << 28
 
 HEADER = 12  # bytes, with VERSION_1
 JUNK = 0xA5  # what memory holds before anybody writes into it
@@ -58,79 +57,14 @@ class Frame(NamedTuple):
         return struct.unpack_from("<H", self.header, 10)[0]
 
 
-class SplitRing:
-    """The driver's side of a split ring; each buffer is a descriptor, whose number it keeps."""
-
-    def __init__(self, memory, at, entries):
-        self.memory, self.at, self.entries = memory, at, entries
-        self.available = at + 16 * entries
-        self.used = (self.available + 6 + 2 * entries + 3) & ~3
-        self.size = self.used + 6 + 8 * entries - at
-        self.posted = self.seen = 0
-
-    def addresses(self):
-        """Descriptors, used, available, as SET_VRING_ADDR orders them."""
-        return self.at, self.used, self.available
-
-    def post(self, buffer, address, length, writable):
-        struct.pack_into("<QIHH", self.memory, self.at + 16 * buffer, address, length,
-                         WRITABLE if writable else 0, 0)
-        struct.pack_into("<H", self.memory, self.available + 4 + 2 * (self.posted % self.entries), buffer)
-        self.posted += 1
-        ctypes.c_uint16.from_buffer(self.memory, self.available + 2).value = self.posted & 0xFFFF
-
-    def reap(self):
-        """(buffer, bytes written) of each that has come back."""
-        done = ctypes.c_uint16.from_buffer(self.memory, self.used + 2).value
-        while self.seen & 0xFFFF != done:
-            at = self.used + 4 + 8 * (self.seen % self.entries)
-            self.seen += 1
-            yield struct.unpack_from("<II", self.memory, at)
-
-
-class PackedRing:
-    """The same of a packed one."""
-
-    AVAILABLE, USED = 1 << 7, 1 << 15
-
-    def __init__(self, memory, at, entries):
-        self.memory, self.at, self.entries = memory, at, entries
-        self.size = 16 * entries + 8
-        self.posted = self.seen = 0
-
-    def addresses(self):
-        return self.at, self.at + 16 * self.entries + 4, self.at + 16 * self.entries
-
-    def _place(self, count):
-        """Where a descriptor is, and whether this is an odd turn of the ring."""
-        return self.at + 16 * (count % self.entries), count // self.entries % 2 == 0
-
-    def post(self, buffer, address, length, writable):
-        at, wrap = self._place(self.posted)
-        struct.pack_into("<QIH", self.memory, at, address, length, buffer)
-        flags = (self.AVAILABLE if wrap else self.USED) | (WRITABLE if writable else 0)
-        ctypes.c_uint16.from_buffer(self.memory, at + 14).value = flags
-        self.posted += 1
-
-    def reap(self):
-        while self.seen < self.posted:
-            at, wrap = self._place(self.seen)
-            flags = ctypes.c_uint16.from_buffer(self.memory, at + 14).value
-            if bool(flags & self.AVAILABLE) != wrap or bool(flags & self.USED) != wrap:
-                return
-            length, buffer = struct.unpack_from("<IH", self.memory, at + 8)
-            self.seen += 1
-            yield buffer, length
-
-
 class LegalGuest(Peer):
     """One pair of queues of `entries`, `buffers` of them posted for what comes (each of buffer_len bytes,
     header included) and `to_send` for what is sent; 256 at most. Its memory is in `regions` pieces of one size, one
     behind the other, whose last has the rings and the buffers."""
 
     def __init__(self, path, entries=256, buffers=None, to_send=None, buffer_len=HEADER + 1514,
-                 packed=False, mergeable=False, regions=1, protocol=0, start=True):
-        features = (RING_PACKED if packed else 0) | (MRG_RXBUF if mergeable else 0)
+                 packed=False, mergeable=False, regions=1, protocol=0, start=True, features=0):
+        features |= (RING_PACKED if packed else 0) | (MRG_RXBUF if mergeable else 0)
         self.buffers, self.to_send = buffers or min(entries, 256), to_send or min(entries, 256)
         self.buffer_len = buffer_len
         self.slot = -(-max(buffer_len, HEADER + 9014) // 64) * 64  # of memory for a buffer
@@ -141,9 +75,10 @@ class LegalGuest(Peer):
         super().__init__(path, megabytes=self.region_size * regions >> 20, features=features,
                          entries=entries)
         at = self.region_size * (regions - 1)
-        self.rings = []
+        self.rings, self.plain = [], self.new_memory()
         for _ in (TO_GUEST, FROM_GUEST):
-            self.rings.append((PackedRing if packed else SplitRing)(self.memory, at, entries))
+            self.rings.append((PackedRing if packed else SplitRing)(
+                self.plain, at, entries, in_order=bool(features & IN_ORDER), event_idx=bool(features & EVENT_IDX)))
             at = (at + self.rings[-1].size + PAGE) & -PAGE
         self.data = at
         self.free = list(range(self.to_send))  # of those to send with
@@ -151,6 +86,10 @@ class LegalGuest(Peer):
             self.agree(protocol)
         if start:
             self.start()
+
+    def new_memory(self):
+        """How the driver writes into it."""
+        return GuestMemory(self.memory)
 
     # --- the protocol ------------------------------------------------------------------------
 
@@ -220,7 +159,7 @@ class LegalGuest(Peer):
 
     def _post_to_fill(self, buffer):
         at = self._place(TO_GUEST, buffer)
-        self.memory[at : at + self.buffer_len] = bytes([JUNK]) * self.buffer_len
+        self.plain.write(at, bytes([JUNK]) * self.buffer_len)
         self.rings[TO_GUEST].post(buffer, at, self.buffer_len, True)
 
     def put(self, data):
@@ -231,7 +170,7 @@ class LegalGuest(Peer):
             return False
         buffer = self.free.pop(0)
         at = self._place(FROM_GUEST, buffer)
-        self.memory[at : at + HEADER + len(data)] = bytes(HEADER) + data
+        self.plain.write(at, bytes(HEADER) + data)
         ring.post(buffer, at, HEADER + len(data), False)
         return True
 
@@ -243,9 +182,10 @@ class LegalGuest(Peer):
             self._post_to_fill(buffer)
             yield Frame(got[:HEADER], got[HEADER:])
 
-    def exchange(self, frames, seconds=10, expected=None):
-        """Sends frames as fast as that goes without losses, and returns what comes: so many as are expected, all if that
-        is not said, or those that have come when nothing more does for that long."""
+    def exchange(self, frames, seconds=10, expected=None, ahead=AHEAD):
+        """Sends frames as fast as that goes without losses, with so many on their way at most, and returns what
+        comes: so many as are expected, all if that is not said, or those that have come when nothing more does
+        for that long."""
         frames, got, sent = list(frames), [], 0
         expected = len(frames) if expected is None else expected
         while len(got) < expected:
@@ -253,7 +193,7 @@ class LegalGuest(Peer):
 
             def moved():
                 nonlocal sent
-                while sent < len(frames) and sent - len(got) < AHEAD and self.put(frames[sent]):
+                while sent < len(frames) and sent - len(got) < ahead and self.put(frames[sent]):
                     sent += 1
                 got.extend(self.take())
                 return (len(got), sent) != before  # noqa: B023
@@ -265,5 +205,5 @@ class LegalGuest(Peer):
         return got
 
     def __exit__(self, *args):
-        self.rings = None
+        self.rings = self.plain = None
         super().__exit__(*args)
