@@ -32,13 +32,14 @@ RING_PACKED, IN_ORDER, EVENT_IDX, INDIRECT_DESC = 1 << 34, 1 << 35, 1 << 29, 1 <
 HEADER = 12  # bytes, with VERSION_1
 JUNK = 0xA5  # what memory holds before anybody writes into it
 ETHERNET = bytes.fromhex("02000000000102000000000288b5")
+ALL_BYTES = bytes(range(256)) * 2
 PAGE = 4096
 AHEAD = 256  # frames that may be on their way: a lane holds back so many, whatever buffers there are
 
 
 def frame(number, length):
     """An Ethernet frame of `length` bytes, 18 at least, that is told by its number."""
-    pattern = bytes((number + i) & 0xFF for i in range(251)) * (length // 251 + 1)
+    pattern = ALL_BYTES[number & 0xFF :][:251] * (length // 251 + 1)
     return (ETHERNET + struct.pack("<I", number) + pattern)[:length]
 
 
@@ -140,11 +141,12 @@ class LegalGuest(Peer):
             self._post_to_fill(buffer)
         return self
 
-    def start_rings(self):
+    def start_rings(self, bases=None):
+        """At these places, for the far end; as new if there are none."""
         self.share_memory()
         for queue, ring in enumerate(self.rings):
             self.send(SET_VRING_NUM, struct.pack("<II", queue, self.entries))
-            base = 0x8000 if isinstance(ring, PackedRing) else 0
+            base = bases[queue] if bases else 0x8000 if isinstance(ring, PackedRing) else 0
             self.send(SET_VRING_BASE, struct.pack("<II", queue, base))
             areas = [USER_ADDRESS + address for address in ring.addresses()]
             self.send(SET_VRING_ADDR, struct.pack("<IIQQQQ", queue, 0, *areas, 0))

@@ -135,13 +135,19 @@ class SplitRing(Ring):
     def _release(self, head):
         self.free.extend(self.offered.pop(head, ()))
 
-    def call(self, wanted):
-        """Whether to be called for what is used next. With event indices nobody can say no: it is said of
-        what was used before."""
+    def begin(self, index):
+        """As after so many entries, before it is told to anybody."""
+        self.posted = self.seen = index
+        self.memory.store(self.available + 2, index & 0xFFFF)
+        self.memory.store(self.used + 2, index & 0xFFFF)
+
+    def call(self, wanted, after=0):
+        """Whether to be called for what is used next, with event indices after so many more. With those
+        nobody can say no: it is said of what was used before."""
         if not self.event_idx:
             self.memory.store(self.available, 0 if wanted else NO_INTERRUPT)
         elif wanted:
-            self.memory.store(self.available + 4 + 2 * self.entries, self.seen & 0xFFFF)
+            self.memory.store(self.available + 4 + 2 * self.entries, self.seen + after & 0xFFFF)
         fence()
 
 
@@ -207,10 +213,10 @@ class PackedRing(Ring):
             self.free.append(buffer)
         self.seen += self.offered.pop(buffer, 1)
 
-    def call(self, wanted):
+    def call(self, wanted, after=0):
         flags = DESCRIPTOR if self.event_idx else ENABLE
         if wanted and self.event_idx:
-            wrap = self._place(self.seen)[1]
-            self.memory.store(self.driver_event, self.seen % self.entries | wrap << 15)
+            count = self.seen + after
+            self.memory.store(self.driver_event, count % self.entries | self._place(count)[1] << 15)
         self.memory.store(self.driver_event + 2, flags if wanted else DISABLE)
         fence()

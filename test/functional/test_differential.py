@@ -1,9 +1,7 @@
 """The same legal traffic for each kind of guest end: the same frames come out, of the same buffers, with the same
 said of them. Two kinds that share no code, and of which one serves guests everywhere, are each other's measure."""
 
-import contextlib
 import random
-import struct
 
 import pytest
 
@@ -11,7 +9,7 @@ from chain_guest import ChainGuest
 from conftest import quick_or_all
 from daemon import wait_for
 from legal_guest import AHEAD, HEADER, IN_ORDER, RING_PACKED, frame
-from test_legal_guests import kinds
+from test_legal_guests import kinds, next_guest
 from vhost_peer import MRG_RXBUF
 
 SHORTEST, LONGEST, JUMBO = 60, 1518, 9014
@@ -27,27 +25,14 @@ def frames(seed, count):
     return [frame(i, length) for i, length in enumerate(lengths)]
 
 
-def connect(daemon, *args, **options):
-    """As soon as the front end before is gone for the daemon."""
-    came = []
-    daemon.wait_states(1, "DPDK_ADDED", "VIRTIO_UNINIT")
-
-    def let_in():
-        with contextlib.suppress(struct.error, OSError):
-            came.append(ChainGuest(daemon.socket_path(1), *args, **options))
-        return came
-
-    wait_for(let_in, 5, "a front end is let in", interval=0.1)
-    return came[0]
-
-
 class Seen:
     """What a guest has seen of a kind."""
 
     def __init__(self, daemon, sent, features, chains, ahead):
         mergeable, packed = bool(features & MRG_RXBUF), bool(features & RING_PACKED)
         room = (1200, 2100) if mergeable else (HEADER + JUMBO, HEADER + JUMBO + 100)
-        with connect(daemon, features, room, chains, entries=ENTRIES, packed=packed, features=features) as guest:
+        with next_guest(daemon, features, room, chains, new=ChainGuest, entries=ENTRIES, packed=packed,
+                        features=features) as guest:
             got = guest.exchange(sent, ahead=ahead)
             self.frames = [one.data for one in got]
             # Without mergeable buffers the library leaves num_buffers as it was.

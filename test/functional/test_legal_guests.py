@@ -68,7 +68,7 @@ def expect_all(guest, frames, **options):
     return got
 
 
-def next_guest(daemon, *args, **options):
+def next_guest(daemon, *args, new=LegalGuest, **options):
     """Once the front end before it is gone for the daemon, too: until then it is turned away. (Its lanes have
     to be gone as well, or they would send for the new guest before anybody receives for it.)"""
     came = []
@@ -76,7 +76,7 @@ def next_guest(daemon, *args, **options):
 
     def let_in():
         try:
-            came.append(LegalGuest(daemon.socket_path(1), *args, **options))
+            came.append(new(daemon.socket_path(1), *args, **options))
         except (struct.error, OSError):
             return False
         return True

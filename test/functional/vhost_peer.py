@@ -40,9 +40,9 @@ class Peer:
         self.socket.settimeout(60)  # a limit for what never comes
         self.socket.connect(path)
         self.send(GET_FEATURES)
-        offered = struct.unpack("<Q", self.receive())[0]
+        self.offered = struct.unpack("<Q", self.receive())[0]
         self.send(SET_OWNER)
-        self.send(SET_FEATURES, struct.pack("<Q", offered & self.features))
+        self.send(SET_FEATURES, struct.pack("<Q", self.offered & self.features))
 
     def __enter__(self):
         return self
