@@ -148,11 +148,15 @@ class LegalGuest(Peer):
             self.send(SET_VRING_NUM, struct.pack("<II", queue, self.entries))
             base = bases[queue] if bases else 0x8000 if isinstance(ring, PackedRing) else 0
             self.send(SET_VRING_BASE, struct.pack("<II", queue, base))
-            areas = [USER_ADDRESS + address for address in ring.addresses()]
-            self.send(SET_VRING_ADDR, struct.pack("<IIQQQQ", queue, 0, *areas, 0))
+            self.tell_addresses(queue)
             self.send(SET_VRING_CALL, struct.pack("<Q", queue), [self.events[2 * queue]])
             self.send(SET_VRING_KICK, struct.pack("<Q", queue), [self.events[2 * queue + 1]])
             self.send(SET_VRING_ENABLE, struct.pack("<II", queue, 1))
+
+    def tell_addresses(self, queue, logged=False):
+        areas = self.rings[queue].addresses()
+        self.send(SET_VRING_ADDR, struct.pack("<IIQQQQ", queue, 1 if logged else 0,
+                                              *(USER_ADDRESS + address for address in areas), areas[1]))
 
     # --- frames ------------------------------------------------------------------------------
 
