@@ -179,8 +179,10 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *befo
 {
 	struct sigaction told;
 
+	if (signal != SIGBUS) /* may be called where no lock may be taken */
+		return libc_sigaction(signal, action, before);
 	pthread_mutex_lock(&others.lock);
-	if (signal != SIGBUS || !others.is_ours) {
+	if (!others.is_ours) {
 		pthread_mutex_unlock(&others.lock);
 		return libc_sigaction(signal, action, before);
 	}
