@@ -229,6 +229,7 @@ struct server *server_create(const struct server_user *user, struct error *err)
 	if (rc == 0) {
 		server->shared.user = *user;
 		grace_init(&server->shared.grace, &user->grace);
+		LIST_INIT(&server->shared.busy);
 		STAILQ_INIT(&server->commands);
 		pthread_mutex_init(&server->lock, NULL);
 		pthread_cond_init(&server->finished, NULL);

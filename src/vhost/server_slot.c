@@ -92,7 +92,7 @@ static void over(struct server_slot *slot)
 /* Newcomers wait in the listener's queue until the workers have left what was the last one's. */
 static void end(struct server_slot *slot)
 {
-	loop_timer_stop(&slot->look);
+	LIST_REMOVE(slot, link);
 	loop_timer_stop(&slot->stall);
 	loop_timer_stop(&slot->resume);
 	loop_remove_fd(slot->shared->loop, slot->connection.fd);
@@ -254,27 +254,39 @@ static void on_ready(void *context)
 /* Workers that one of the front end's descriptors holds up. */
 static void free_workers(struct server_slot *slot)
 {
-	unblock_look(&slot->unblock, slot->host.virtqueues, SESSION_RINGS, clock_now_ms());
+	uint64_t now_ms = clock_now_ms();
+
+	if (unblock_is_due(&slot->unblock, now_ms))
+		unblock_look(&slot->unblock, slot->host.virtqueues,
+		             vhost_session_callers(&slot->session), now_ms);
 }
 
 static void look(struct server_slot *slot)
 {
-	free_workers(slot);
+	uint64_t now_ms = clock_now_ms();
+
 	if (vhost_session_look(&slot->session) == SESSION_BREAKS) {
 		end_for(slot, slot->session.err.text);
 		return;
 	}
-	disabled_rings_look(&slot->session, clock_now_ms());
+	unblock_look(&slot->unblock, slot->host.virtqueues, slot->session.calling, now_ms);
+	disabled_rings_look(&slot->session, now_ms);
 	if (vhost_session_retires(&slot->session))
 		poller_wake(&slot->shared->poller);
 }
 
+/* At all who are connected, so that the thread wakes for it once, however many they are. */
 static void on_look(void *context)
 {
-	struct server_slot *slot = context;
+	struct server_shared *shared = context;
+	struct server_slot *slot, *next;
 
-	loop_timer_start(slot->shared->loop, &slot->look, LOOK_MS, on_look, slot);
-	look(slot);
+	for (slot = LIST_FIRST(&shared->busy); slot != NULL; slot = next) {
+		next = LIST_NEXT(slot, link); /* it may leave, and no other */
+		look(slot);
+	}
+	if (!LIST_EMPTY(&shared->busy))
+		loop_timer_start(shared->loop, &shared->look, LOOK_MS, on_look, shared);
 }
 
 bool server_slot_poll(struct server_slot *slot)
@@ -313,7 +325,10 @@ static void begin(struct server_slot *slot, int fd)
 	}
 	slot->phase = SLOT_BUSY;
 	backoff_well(&slot->backoff, clock_now_ms());
-	loop_timer_start(slot->shared->loop, &slot->look, LOOK_MS, on_look, slot);
+	LIST_INSERT_HEAD(&slot->shared->busy, slot, link);
+	if (!slot->shared->look.running)
+		loop_timer_start(slot->shared->loop, &slot->shared->look, LOOK_MS, on_look,
+		                 slot->shared);
 	set_front_end(slot, true);
 }
 

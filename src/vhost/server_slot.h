@@ -4,6 +4,8 @@
 #ifndef VHOST_SERVER_SLOT_H
 #define VHOST_SERVER_SLOT_H
 
+#include <sys/queue.h>
+
 #include "base/log.h"
 #include "event/backoff.h"
 #include "event/loop.h"
@@ -20,6 +22,8 @@ struct server_shared {
 	struct grace grace;
 	struct poller poller;
 	struct server_user user;
+	LIST_HEAD(, server_slot) busy; /* those that are SLOT_BUSY … */
+	struct loop_timer look;        /* … for what they have broken, or taken away */
 };
 
 enum server_slot_phase {
@@ -31,6 +35,7 @@ enum server_slot_phase {
 
 struct server_slot {
 	struct server_shared *shared;
+	LIST_ENTRY(server_slot) link;
 	unsigned relay_id;
 	enum server_slot_phase phase;
 	bool refusing; /* nobody is let in any more */
@@ -43,7 +48,6 @@ struct server_slot {
 	struct vhost_session session;
 	uint64_t features_read_ms; /* it has read them then, and not chosen yet; 0 = not so */
 	struct unblock_watch unblock;
-	struct loop_timer look;   /* for what it has broken, or taken away */
 	struct loop_timer stall;  /* half a message, or half an answer, lasts */
 	struct loop_timer resume; /* rings pause, and no message has them go on */
 	struct loop_timer retry;  /* the next connection is tried */

@@ -327,28 +327,56 @@ void vhost_session_resume(struct vhost_session *session)
 		views_resume(session);
 }
 
-static bool has_blocked(const struct vhost_session *session)
+uint64_t vhost_session_callers(const struct vhost_session *session)
 {
-	for (unsigned ring = 0; ring < SESSION_RINGS; ring++)
-		if ((session->running & ring_bit(ring)) != 0 &&
-		    atomic_load_explicit(&session->host.virtqueues[ring].blocked,
-		                         memory_order_relaxed))
-			return true;
-	return false;
+	uint64_t calling = 0;
+
+	for (uint64_t left = session->started; left != 0; left &= left - 1) {
+		unsigned ring = (unsigned)__builtin_ctzll(left);
+
+		if (atomic_load_explicit(&session->host.virtqueues[ring].caller,
+		                         memory_order_relaxed) != 0)
+			calling |= ring_bit(ring);
+	}
+	return calling;
+}
+
+/* What workers have left for us at the rings, bit r: ring r. */
+struct found {
+	uint64_t blocked, faulty;
+};
+
+/* All that is to be known of a ring stands in one cache line, which is its worker's: hence one
+ * walk, over those in use. One that we have stopped may still have somebody in it. */
+static struct found find(struct vhost_session *session)
+{
+	struct found found = {0};
+
+	session->calling = 0;
+	for (uint64_t left = session->started; left != 0; left &= left - 1) {
+		unsigned ring = (unsigned)__builtin_ctzll(left);
+		const struct virtqueue *virtqueue = &session->host.virtqueues[ring];
+
+		if (atomic_load_explicit(&virtqueue->caller, memory_order_relaxed) != 0)
+			session->calling |= ring_bit(ring);
+		if (atomic_load_explicit(&virtqueue->blocked, memory_order_relaxed))
+			found.blocked |= ring_bit(ring);
+		if (atomic_load_explicit(&virtqueue->fault, memory_order_relaxed) != FAULT_NONE)
+			found.faulty |= ring_bit(ring);
+	}
+	found.blocked &= session->running;
+	found.faulty &= session->running;
+	return found;
 }
 
 /* Faults are the workers' to find, and ours to act upon. */
-static void look_for_faults(struct vhost_session *session)
+static void stop_faulty(struct vhost_session *session, uint64_t faulty)
 {
-	for (unsigned ring = 0; ring < SESSION_RINGS; ring++) {
-		uint8_t fault;
+	for (; faulty != 0; faulty &= faulty - 1) {
+		unsigned ring = (unsigned)__builtin_ctzll(faulty);
+		uint8_t fault = atomic_load_explicit(&session->host.virtqueues[ring].fault,
+		                                     memory_order_relaxed);
 
-		if ((session->running & ring_bit(ring)) == 0)
-			continue;
-		fault = atomic_load_explicit(&session->host.virtqueues[ring].fault,
-		                             memory_order_relaxed);
-		if (fault == FAULT_NONE)
-			continue;
 		views_break(session, ring);
 		atomic_fetch_add_explicit(&session->host.summary->refused[ring], 1,
 		                          memory_order_relaxed);
@@ -359,8 +387,11 @@ static void look_for_faults(struct vhost_session *session)
 
 enum session_next vhost_session_look(struct vhost_session *session)
 {
+	struct found found;
+
 	if (session->phase == SESSION_PHASE_OVER || session->phase == SESSION_PHASE_ENDING)
 		return SESSION_READS;
+	found = find(session);
 	if (atomic_load(&session->memory_lost)) {
 		error_set(
 		        &session->err, EFAULT,
@@ -368,7 +399,7 @@ enum session_next vhost_session_look(struct vhost_session *session)
 		        "a hole, or there are too few hugepages)");
 		return SESSION_BREAKS;
 	}
-	if (has_blocked(session)) {
+	if (found.blocked != 0) {
 		error_set(&session->err, EWOULDBLOCK, "let an interrupt for its guest block");
 		return SESSION_BREAKS;
 	}
@@ -376,7 +407,7 @@ enum session_next vhost_session_look(struct vhost_session *session)
 	if (session->phase != SESSION_PHASE_READY)
 		return SESSION_READS;
 	if (session->n_retired + SESSION_RETIRED_ROOM <= SESSION_RETIRED_MAX)
-		look_for_faults(session);
+		stop_faulty(session, found.faulty);
 	views_summarise(session);
 	return SESSION_READS;
 }

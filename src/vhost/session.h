@@ -48,6 +48,10 @@ void vhost_session_resume(struct vhost_session *session);
  * session can do. */
 enum session_next vhost_session_look(struct vhost_session *session);
 
+/* Bit r: a worker is sending an interrupt for ring r; session->calling is what the last look has
+ * found of that. Of any session, one that ends too. */
+uint64_t vhost_session_callers(const struct vhost_session *session);
+
 /* Whether looks are worth being made soon, for what is to be freed, or said, after a grace period.
  */
 static inline bool vhost_session_retires(const struct vhost_session *session)

@@ -126,6 +126,7 @@ struct vhost_session {
 	uint64_t disabled;          /* bit r: others that are disabled … */
 	uint64_t disabled_since_ms; /* … and have been, all of them, since then */
 	unsigned emptied;           /* the last ring that was */
+	uint64_t calling;           /* bit r: somebody was sending an interrupt at the last look */
 	bool unquiet;               /* since the last grace period a view was taken away */
 	bool restarted, told_rarp;  /* what the summary's readers have not been told of */
 	struct session_retired retired[SESSION_RETIRED_MAX];

@@ -31,15 +31,16 @@ int unblock_install(void)
 }
 
 /* A signal that comes just before the write is lost on it; the next look sends another. */
-void unblock_look(struct unblock_watch *watch, const struct virtqueue *virtqueues, unsigned n,
+void unblock_look(struct unblock_watch *watch, const struct virtqueue *virtqueues, uint64_t rings,
                   uint64_t now_ms)
 {
 	uint64_t calling = 0;
 
-	if (now_ms - watch->looked_ms < UNBLOCK_LOOK_MS)
+	if (!unblock_is_due(watch, now_ms))
 		return;
 	watch->looked_ms = now_ms;
-	for (unsigned ring = 0; ring < n; ring++) {
+	for (; rings != 0; rings &= rings - 1) {
+		unsigned ring = (unsigned)__builtin_ctzll(rings);
 		int caller = atomic_load_explicit(&virtqueues[ring].caller, memory_order_relaxed);
 		uint64_t calls = __atomic_load_n(&virtqueues[ring].calls, __ATOMIC_RELAXED);
 

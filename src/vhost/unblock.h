@@ -22,12 +22,19 @@ struct unblock_watch {
 	uint64_t looked_ms;
 };
 
-/* Looks at the n <= 64 rings, at most every UNBLOCK_LOOK_MS. Whoever was at the same interrupt the
- * last time is sent the signal: it may be stuck, or have had no CPU since, when that does nothing.
- * What has come of it, virtqueue->blocked tells. */
+/* Looks at the rings in the mask, for which interrupts are being sent, at most every
+ * UNBLOCK_LOOK_MS. Whoever was at the same interrupt the last time is sent the signal: it may be
+ * stuck, or have had no CPU since, when that does nothing. What has come of it, virtqueue->blocked
+ * tells. */
 #define UNBLOCK_LOOK_MS 20
-void unblock_look(struct unblock_watch *watch, const struct virtqueue *virtqueues, unsigned n,
+void unblock_look(struct unblock_watch *watch, const struct virtqueue *virtqueues, uint64_t rings,
                   uint64_t now_ms);
+
+/* Whether that would do something. */
+static inline bool unblock_is_due(const struct unblock_watch *watch, uint64_t now_ms)
+{
+	return now_ms - watch->looked_ms >= UNBLOCK_LOOK_MS;
+}
 
 /* Around a write of the calling thread's own: it is freed after UNBLOCK_LOOK_MS. One thread of the
  * process. begin returns false if that cannot be seen to; then there is no end. */

@@ -16,6 +16,7 @@
 #include "vhost/unblock.h"
 
 #define RINGS 3
+#define ALL   ((UINT64_C(1) << RINGS) - 1)
 
 static struct virtqueue virtqueues[RINGS];
 static struct unblock_watch watch;
@@ -56,7 +57,7 @@ START_TEST(a_writer_is_freed)
 	/* A signal that comes before the write does nothing: there is another. */
 	while (atomic_load(&result) == 0) {
 		now += UNBLOCK_LOOK_MS;
-		unblock_look(&watch, virtqueues, RINGS, now);
+		unblock_look(&watch, virtqueues, ALL, now);
 		usleep(1000);
 	}
 	pthread_join(thread, NULL);
@@ -84,16 +85,16 @@ START_TEST(who_goes_on_is_left_alone)
 	atomic_store(&virtqueues[0].caller, (int)syscall(SYS_gettid));
 	for (int i = 0; i < 10; i++) {
 		now += UNBLOCK_LOOK_MS;
-		unblock_look(&watch, virtqueues, RINGS, now);
+		unblock_look(&watch, virtqueues, ALL, now);
 		virtqueues[0].calls++;
-		unblock_look(&watch, virtqueues, RINGS, now + 1); /* too soon */
+		unblock_look(&watch, virtqueues, ALL, now + 1); /* too soon */
 	}
 	atomic_store(&virtqueues[0].caller, 0);
-	unblock_look(&watch, virtqueues, RINGS, now + UNBLOCK_LOOK_MS);
+	unblock_look(&watch, virtqueues, ALL, now + UNBLOCK_LOOK_MS);
 	atomic_store(&virtqueues[0].caller, (int)syscall(SYS_gettid));
-	unblock_look(&watch, virtqueues, RINGS, now + 2 * UNBLOCK_LOOK_MS);
+	unblock_look(&watch, virtqueues, ALL, now + 2 * UNBLOCK_LOOK_MS);
 	ck_assert_uint_eq(atomic_load(&signals), 0);
-	unblock_look(&watch, virtqueues, RINGS, now + 3 * UNBLOCK_LOOK_MS);
+	unblock_look(&watch, virtqueues, ALL, now + 3 * UNBLOCK_LOOK_MS);
 	ck_assert_uint_eq(atomic_load(&signals), 1);
 }
 END_TEST
