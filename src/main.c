@@ -217,7 +217,7 @@ static int start(struct error *err)
 	umask(0007);
 	if (start_dpdk(err) < 0)
 		return -err->code;
-	daemon_state.loop = loop_create();
+	daemon_state.loop = loop_create("control");
 	if (daemon_state.loop == NULL || loop_add_fd(daemon_state.loop, daemon_state.signal_fd,
 	                                             LOOP_READABLE, on_signal, NULL) < 0)
 		return error_set(err, ENOMEM, "out of memory");

@@ -48,6 +48,7 @@ struct loop {
 	int fds_size;
 	uint32_t generation; /* the last one that was given */
 	bool quit;
+	const char *thread; /* whose it is */
 	struct loop_turn turn;
 	struct log_limit slow_log;
 	LIST_HEAD(, loop_timer) timers;              /* earliest first */
@@ -56,7 +57,7 @@ struct loop {
 	bool at_tasks; /* this turn has come to its tasks */
 };
 
-struct loop *loop_create(void)
+struct loop *loop_create(const char *thread)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 
@@ -70,6 +71,7 @@ struct loop *loop_create(void)
 		errno = rc;
 		return NULL;
 	}
+	loop->thread = thread;
 	loop->items[0] = (zmq_pollitem_t){.fd = loop->epoll_fd, .events = ZMQ_POLLIN};
 	loop->n_items = 1;
 	loop->slow_log = (struct log_limit)LOG_LIMIT(SLOW_LOG_MS, 1);
@@ -298,9 +300,9 @@ static void turn_end(struct loop *loop)
 	if (took_ms <= LOOP_SLOW_MS)
 		return;
 	log_write_limited(&loop->slow_log, LOG_WARNING,
-	                  "the control thread was held up for %llu ms, %llu ms of them on its CPU, "
+	                  "the %s thread was held up for %llu ms, %llu ms of them on its CPU, "
 	                  "and answered nobody meanwhile; longest, %llu ms, by %s",
-	                  (unsigned long long)took_ms,
+	                  loop->thread, (unsigned long long)took_ms,
 	                  (unsigned long long)(clock_thread_ms() - turn->start_cpu_ms),
 	                  (unsigned long long)turn->longest_ms,
 	                  turn->longest_name != NULL ? turn->longest_name : "nothing of note");

@@ -1,9 +1,9 @@
-/* The control thread's event loop: ZeroMQ's sockets, file descriptors, timers and tasks. It sleeps
- * in one zmq_poll, of the sockets and of one epoll descriptor that stands for all file descriptors,
- * so that the number of these is bounded by the process's limit only. All of it belongs to the
- * control thread; callbacks may add, change and remove sources, their own included: what has been
- * removed hears nothing any more, not even when its descriptor's number has come back with a new
- * source in the same turn.
+/* A thread's event loop, the control thread's above all: ZeroMQ's sockets, file descriptors, timers
+ * and tasks. It sleeps in one zmq_poll, of the sockets and of one epoll descriptor that stands for
+ * all file descriptors, so that the number of these is bounded by the process's limit only. All of
+ * it belongs to the thread that runs it; callbacks may add, change and remove sources, their own
+ * included: what has been removed hears nothing any more, not even when its descriptor's number has
+ * come back with a new source in the same turn.
  *
  * A turn runs the timers that are due, then the descriptors' callbacks, then the sockets', then the
  * tasks. Clients wait for what a callback does too long, so a turn that takes longer than
@@ -49,7 +49,8 @@ struct loop_task {
 	bool raised;
 };
 
-struct loop *loop_create(void); /* NULL + errno */
+/* thread: whose it is, for the log ("control"); a literal. NULL + errno. */
+struct loop *loop_create(const char *thread);
 void loop_destroy(struct loop *loop);
 
 /* --- file descriptors ------------------------------------------------------------------------- */

@@ -192,7 +192,7 @@ static int server_start(struct server *server)
 	server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (server->wake_fd < 0)
 		return -errno;
-	server->shared.loop = loop_create();
+	server->shared.loop = loop_create("protocol");
 	if (server->shared.loop == NULL) {
 		rc = -errno;
 		goto fail_wake;

@@ -245,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct config config; /* all defaults */
 	struct control *control = (struct control *)&config;
 	struct config_service config_context = {.config = &config, .control = control};
-	struct loop *loop = loop_create();
+	struct loop *loop = loop_create("control");
 	struct stats *stats = stats_create(control, loop);
 	const struct {
 		const struct endpoint_service *service;

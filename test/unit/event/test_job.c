@@ -34,7 +34,7 @@ static atomic_bool gate_open, at_gate;
 
 static void set_up(void)
 {
-	loop = loop_create();
+	loop = loop_create("control");
 	ck_assert_ptr_nonnull(loop);
 	helper = job_thread_create("unit-test", loop);
 	ck_assert_ptr_nonnull(helper);

@@ -372,7 +372,7 @@ START_TEST(warns_of_a_slow_turn)
 	ck_assert_uint_eq(n_warnings, 1);
 	ck_assert_msg(strstr(warning, "by on_sleep_and_free (test/unit/event/test_loop.c)") != NULL,
 	              "%s", warning);
-	ck_assert_ptr_nonnull(strstr(warning, "held up for "));
+	ck_assert_ptr_nonnull(strstr(warning, "the test's thread was held up for "));
 
 	raise_fd(0);
 	ck_assert_int_eq(loop_add_fd(loop, fds[0], LOOP_READABLE, on_sleepy_fd, NULL), 0);

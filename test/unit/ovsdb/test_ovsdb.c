@@ -261,7 +261,7 @@ static void set_up(void)
 	tree_create();
 	memset(&fake, 0, sizeof(fake));
 	listen_fd = peer_fd = -1;
-	loop = loop_create();
+	loop = loop_create("control");
 	snprintf(path, sizeof(path), "%s", tree_path("db.sock"));
 	ovsdb = ovsdb_start(path, false, NULL, loop, &err);
 	ck_assert_ptr_nonnull(ovsdb);

@@ -33,7 +33,7 @@ static inline void note(char what)
 
 static inline void set_up(void)
 {
-	loop = loop_create();
+	loop = loop_create("test's");
 	ck_assert_ptr_nonnull(loop);
 	for (unsigned i = 0; i < FDS; i++) {
 		fds[i] = eventfd(0, EFD_NONBLOCK);

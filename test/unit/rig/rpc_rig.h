@@ -199,7 +199,7 @@ void rig_up(void)
 	snprintf(rig.stats_ep, sizeof(rig.stats_ep), "ipc://%s/run/stats", rig.directory);
 	rig.config.zmq_port_control_ep = rig.port_control_ep;
 	rig.config.zmq_stats_ep = rig.stats_ep;
-	rig.loop = loop_create();
+	rig.loop = loop_create("control");
 	rig.rpc = rpc_start(&rig.config, NULL, rig.loop, &err);
 	ck_assert_msg(rig.rpc != NULL, "%s", err.text);
 	rig.zmq = zmq_ctx_new();

@@ -71,7 +71,7 @@ static void set_up(void)
 
 	memset(&rig, 0, sizeof(rig));
 	log_open(LOG_TO_STDOUT, LOG_EMERG, "test");
-	rig.loop = loop_create();
+	rig.loop = loop_create("control");
 	rig.connections = 1;
 	memory_guard_start(&rig.guard, rig.loop, &ops, NULL);
 }
