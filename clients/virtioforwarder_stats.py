@@ -44,6 +44,7 @@ Queues of the guest's, with --queues, as in relay_2.guest_queue.vf_to_vm.0.size=
                what the front end has asked for
   stopped      why the daemon does not serve it, though it is started: the rule that the guest has
                broken; absent while it has broken none
+  starts       how often a driver has set the queue up
   calls        interrupts for the guest
   refused      descriptors and indices of the guest's that broke a rule, each of which stopped the queue
   shortages    vf_to_vm: how often frames waited for buffers of the guest's
@@ -192,8 +193,8 @@ def flat_queues(relay, hide_zeros):
     """Likewise, of its guest's queues."""
     for queue in relay.guest_queues:
         prefix = f"guest_queue.{relay.Lane.Direction.Name(queue.direction).lower()}.{queue.queue}"
-        for name in ("size", "packed", "enabled", "started", "stopped", "calls", "refused", "shortages",
-                     "discarded"):
+        for name in ("size", "packed", "enabled", "started", "stopped", "starts", "calls", "refused",
+                     "shortages", "discarded"):
             for _, value in present(queue, name):
                 if value == "" or (hide_zeros and value == 0 and not isinstance(value, bool)):
                     continue

@@ -12,7 +12,7 @@ _SUMS = {
 _ENDS = {"vf_to_vm": ("vf", "vm"), "vm_to_vf": ("vm", "vf")}
 _COUNTED_BY_VF = "by_vf"  # a sum without parts: the VF's own counters are its causes
 _VF_COUNTS = ("missed", "no_mbuf", "rx_errors", "tx_errors")
-QUEUE_COUNTS = ("calls", "refused", "shortages", "discarded")
+QUEUE_COUNTS = ("starts", "calls", "refused", "shortages", "discarded")
 _MEMBER_COUNTS = ("pkts_rx", "bytes_rx", "pkts_tx", "bytes_tx", *_VF_COUNTS)
 
 

@@ -111,7 +111,7 @@ struct control_queue { /* a ring of the guest's; see guest/kind.h */
 	unsigned size;  /* entries */
 	bool is_packed, enabled, started;
 	const char *stopped; /* why we have stopped it, NULL = we have not; static */
-	uint64_t calls, refused, shortages, discarded;
+	uint64_t starts, calls, refused, shortages, discarded;
 };
 
 #define CONTROL_QUEUES_MAX (2 * GUEST_QUEUES_MAX)

@@ -197,6 +197,7 @@ static void read_queue(const struct own_guest *slot, unsigned ring, struct guest
 	        .stopped = started && fault != FAULT_NONE
 	                           ? virtqueue_fault_text((enum virtqueue_fault)fault)
 	                           : NULL,
+	        .starts = atomic_load_explicit(&summary->starts[ring], memory_order_relaxed),
 	        .calls = counter_read(&virtqueue->calls),
 	        .refused = atomic_load_explicit(&summary->refused[ring], memory_order_relaxed),
 	};

@@ -52,6 +52,7 @@ struct guest_queue {
 	bool enabled;        /* by the front end */
 	bool started;        /* by the front end; one that we have stopped is still started */
 	const char *stopped; /* why we have: what the guest has done; NULL = we have not. Static */
+	uint64_t starts;     /* by front ends */
 	uint64_t calls; /* interrupts sent, or left out since the driver has named no descriptor */
 	uint64_t refused;   /* what has broken a rule; each has stopped the ring */
 	uint64_t discarded; /* !to_guest: frames sent while the queue was disabled */

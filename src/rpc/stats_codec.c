@@ -210,6 +210,7 @@ static void queue_encode(const struct control_queue *queue,
 	FIELD_SET(out, enabled, queue->enabled);
 	FIELD_SET(out, started, queue->started);
 	out->stopped = (char *)(uintptr_t)(queue->stopped != NULL ? queue->stopped : "");
+	FIELD_SET(out, starts, queue->starts);
 	FIELD_SET(out, calls, queue->calls);
 	FIELD_SET(out, refused, queue->refused);
 	if (queue->to_vm)

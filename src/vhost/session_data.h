@@ -36,8 +36,8 @@ struct session_summary {
 	_Atomic uint64_t running;  /* bit r: ring r is started; it may pause, or be broken */
 	_Atomic uint64_t enabled;  /* bit r: it carries packets; one that does not is no worker's */
 	_Atomic uint64_t features; /* negotiated, 0 = not yet */
-	_Atomic uint32_t generation[SESSION_RINGS]; /* starts of the ring so far */
-	_Atomic uint16_t sizes[SESSION_RINGS];      /* entries, 0 = not told */
+	_Atomic uint64_t starts[SESSION_RINGS]; /* of the ring, by all front ends so far */
+	_Atomic uint16_t sizes[SESSION_RINGS];  /* entries, 0 = not told */
 	/* What has broken a rule of virtio's: each has stopped the ring. By all front ends so far.
 	 */
 	_Atomic uint64_t refused[SESSION_RINGS];

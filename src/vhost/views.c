@@ -235,8 +235,7 @@ int views_start(struct vhost_session *session, unsigned ring)
 	session->started |= ring_bit(ring);
 	session->broken &= ~ring_bit(ring);
 	session->restarted = true;
-	atomic_fetch_add_explicit(&session->host.summary->generation[ring], 1,
-	                          memory_order_relaxed);
+	atomic_fetch_add_explicit(&session->host.summary->starts[ring], 1, memory_order_relaxed);
 	note_numa_node(session, view);
 	return 0;
 }

@@ -146,6 +146,7 @@ def test_queues_of_a_guest(daemon, guest, packed):
     for (direction, _), queue in queues.items():
         assert queue.size == 256 and queue.packed is packed
         assert queue.enabled and queue.started and queue.stopped == "" and queue.refused == 0
+        assert queue.starts == 1
         assert (queue.shortages is None) == (direction == wire.LANE_VM_TO_VF)
         assert (queue.discarded is None) == (direction == wire.LANE_VF_TO_VM)
     assert all(queue.calls > 0 for (_, pair), queue in queues.items() if pair == 0)
@@ -153,7 +154,7 @@ def test_queues_of_a_guest(daemon, guest, packed):
     told = daemon.script("virtioforwarder_stats.py", f"--stats-ep={running.stats_ep}", "--queues")
     values = dict(line.split("=") for line in told.stdout.splitlines())
     kept = {key: value for key, value in values.items() if ".guest_queue." in key}
-    assert list(values)[-len(kept):] == list(kept) and len(kept) == 4 * 7
+    assert list(values)[-len(kept):] == list(kept) and len(kept) == 4 * 8
     assert kept["relay_3.guest_queue.vm_to_vf.1.packed"] == str(packed)
     assert kept["relay_3.guest_queue.vf_to_vm.0.size"] == "256"
     assert not [key for key in daemon.stats(3) if "queue." in key]

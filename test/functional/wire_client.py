@@ -188,6 +188,7 @@ GUEST_QUEUE = {
     10: ("refused", int),
     11: ("shortages", int),
     12: ("discarded", int),
+    13: ("starts", int),
 }
 
 MEMBER = {

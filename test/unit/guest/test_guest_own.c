@@ -88,6 +88,7 @@ START_TEST(rings_as_they_are)
 	atomic_store(&summary->features, UINT64_C(1) << VIRTIO_F_RING_PACKED);
 	atomic_store(&summary->enabled, UINT64_C(1) << 3);
 	atomic_store(&summary->running, UINT64_C(3) << 2);
+	atomic_store(&summary->starts[3], 2);
 	atomic_store(&summary->refused[3], 9);
 	atomic_store(&summary->discarded[3], 4);
 	atomic_store(&virtqueues[3].fault, FAULT_CHAIN);
@@ -101,6 +102,7 @@ START_TEST(rings_as_they_are)
 	ck_assert(!queues[1].to_guest && queues[1].pair == 1 && queues[1].size == 1024);
 	ck_assert(queues[1].is_packed && queues[1].enabled && queues[1].started);
 	ck_assert_str_eq(queues[1].stopped, virtqueue_fault_text(FAULT_CHAIN));
+	ck_assert_uint_eq(queues[1].starts, 2);
 	ck_assert_uint_eq(queues[1].refused, 9);
 	ck_assert_uint_eq(queues[1].discarded, 4);
 

@@ -264,6 +264,7 @@ START_TEST(stats_of_queues)
 	                                        .enabled = true,
 	                                        .started = true,
 	                                        .stopped = "it has done something",
+	                                        .starts = 3,
 	                                        .calls = UINT64_MAX,
 	                                        .refused = 1ULL << 40,
 	                                        .shortages = 7},
@@ -288,6 +289,7 @@ START_TEST(stats_of_queues)
 	ck_assert_uint_eq(queue->size, 32768);
 	ck_assert(queue->has_packed && !queue->packed && queue->enabled && queue->started);
 	ck_assert_str_eq(queue->stopped, "it has done something");
+	ck_assert_uint_eq(queue->starts, 3);
 	ck_assert_uint_eq(queue->calls, UINT64_MAX);
 	ck_assert_uint_eq(queue->refused, 1ULL << 40);
 	ck_assert_uint_eq(queue->shortages, 7);

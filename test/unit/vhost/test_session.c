@@ -216,7 +216,7 @@ START_TEST(changes_are_told)
 	/* Started anew it is another ring. */
 	close(rig_fd_message(MESSAGE_SET_VRING_KICK, 0));
 	ck_assert_uint_eq(changes, before + 3);
-	ck_assert_uint_eq(summary.generation[0], 2);
+	ck_assert_uint_eq(summary.starts[0], 2);
 }
 END_TEST
 

@@ -319,7 +319,7 @@ START_TEST(a_kick_again)
 	expect_wait(&message, NULL, 0, 1);
 	ck_assert_ptr_nonnull(view_of(0));
 	ck_assert_uint_eq(virtqueues[0].at.index, 5);
-	ck_assert_uint_eq(summary.generation[0], 2);
+	ck_assert_uint_eq(summary.starts[0], 2);
 }
 END_TEST
 
