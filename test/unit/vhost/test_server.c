@@ -3,13 +3,20 @@
  */
 #include "server_rig.h"
 
-START_TEST(a_front_end)
+/* A relay that serves, and its front end. */
+static int meet(unsigned relay_id)
 {
 	struct error err;
+
+	ck_assert_int_eq(rig_open(relay_id, false, &err), 0);
+	return fe_connect(relay_id);
+}
+
+START_TEST(a_front_end)
+{
 	int fd;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	ck_assert_uint_eq(fe_ask(fd, MESSAGE_GET_FEATURES), USUAL | BIT(VIRTIO_F_RING_PACKED));
 	ck_assert(summaries[0].front_end);
 	fe_start(fd, 4);
@@ -32,11 +39,9 @@ END_TEST
 
 START_TEST(a_second_one_is_turned_away)
 {
-	struct error err;
 	int fd, second;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	fe_ask(fd, MESSAGE_GET_FEATURES);
 	second = fe_connect(0);
 	fe_is_dropped(second);
@@ -62,11 +67,9 @@ END_TEST
 
 START_TEST(a_crowd)
 {
-	struct error err;
 	int fd;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	fe_start(fd, 1);
 	for (unsigned i = 0; i < 1000; i++)
 		close(fe_connect(0));
@@ -120,13 +123,10 @@ END_TEST
 
 START_TEST(a_grace_period_is_waited_for_by_its_session_only)
 {
-	struct error err;
 	int fd, other;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	ck_assert_int_eq(rig_open(1, false, &err), 0);
-	fd = fe_connect(0);
-	other = fe_connect(1);
+	fd = meet(0);
+	other = meet(1);
 	fe_start(fd, 2);
 	fe_start(other, 2);
 	grace_held = true;
@@ -148,11 +148,9 @@ END_TEST
 
 START_TEST(it_leaves_while_its_session_waits)
 {
-	struct error err;
 	int fd;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	fe_start(fd, 2);
 	grace_held = true;
 	fe_ring(fd, MESSAGE_GET_VRING_BASE, 0, 0);
@@ -173,13 +171,10 @@ END_TEST
 START_TEST(half_a_message)
 {
 	struct message message = fe_memory();
-	struct error err;
 	int fd, other;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	ck_assert_int_eq(rig_open(1, false, &err), 0);
-	fd = fe_connect(0);
-	other = fe_connect(1);
+	fd = meet(0);
+	other = meet(1);
 	fe_ask(fd, MESSAGE_GET_FEATURES);
 	fe_ask(other, MESSAGE_GET_FEATURES);
 	fe_send_bytes(fd, &message, 1, memory_fd);
@@ -201,13 +196,10 @@ START_TEST(answers_that_are_not_read)
 {
 	struct message message = fe_message(MESSAGE_GET_FEATURES, 0);
 	struct pollfd writable;
-	struct error err;
 	int fd, other;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	ck_assert_int_eq(rig_open(1, false, &err), 0);
-	fd = fe_connect(0);
-	other = fe_connect(1);
+	fd = meet(0);
+	other = meet(1);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	writable = (struct pollfd){.fd = fd, .events = POLLOUT};
 	while (poll(&writable, 1, 200) == 1)
@@ -295,8 +287,7 @@ START_TEST(cut_after_each_byte)
 
 	write_script(&script, event);
 	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	ck_assert_int_eq(rig_open(1, false, &err), 0);
-	bystander = fe_connect(1);
+	bystander = meet(1);
 	fe_start(bystander, 2);
 	fds = count_fds();
 	for (size_t cut = 0; cut <= script.size; cut++) {
@@ -321,11 +312,9 @@ END_TEST
 
 START_TEST(a_guest_breaks_a_rule)
 {
-	struct error err;
 	int fd, event = eventfd(0, EFD_CLOEXEC);
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	fe_start(fd, 2);
 	fe_number(fd, MESSAGE_SET_VRING_ERR, 1, event);
 	fe_ask(fd, MESSAGE_GET_FEATURES);
@@ -346,11 +335,9 @@ static volatile uint8_t touched;
 START_TEST(memory_is_taken_away)
 {
 	const struct virtqueue_view *view;
-	struct error err;
 	int fd;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	fe_start(fd, 1);
 	view = atomic_load(&virtqueues[0][0].view);
 	grace_held = true; /* as long as we are a worker in it */
@@ -385,11 +372,9 @@ END_TEST
 
 START_TEST(refused)
 {
-	struct error err;
 	int fd;
 
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	fe_start(fd, 2);
 	server_refuse(server, 0);
 	server_refuse(server, 1); /* which is not open */
@@ -398,8 +383,7 @@ START_TEST(refused)
 	server_close(server, 0);
 	server_close(server, 0);
 	unlink(paths[0]);
-	ck_assert_int_eq(rig_open(0, false, &err), 0);
-	fd = fe_connect(0);
+	fd = meet(0);
 	fe_ask(fd, MESSAGE_GET_FEATURES);
 	close(fd);
 }
