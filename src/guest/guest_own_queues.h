@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "datapath/end.h"
 #include "vhost/session_data.h"
@@ -19,12 +20,15 @@ struct own_guest {
 	 * one are not, since lanes of the guest before may still be there, one way and not the
 	 * other. Control: wo, workers: ro. */
 	_Atomic uint32_t admitted;
+	struct session_summary summary;             /* of its front end's session; see there */
+	struct virtqueue virtqueues[SESSION_RINGS]; /* likewise */
 	/* [pair]: looks at which frames waited and the guest had too few buffers for them. The
 	 * worker that sends there: wo, others: ro (relaxed) */
 	uint64_t shortages[GUEST_QUEUES_MAX];
-	struct session_summary summary;             /* of its front end's session; see there */
-	struct virtqueue virtqueues[SESSION_RINGS]; /* likewise */
 };
+
+_Static_assert(offsetof(struct own_guest, summary.sizes) <= VIRTQUEUE_ALIGNMENT,
+               "what is looked at in each burst is one cache line, and the rings have others");
 
 extern const struct guest_ops guest_own_ops; /* for a guest that is an own_guest's */
 

@@ -33,23 +33,25 @@ struct session_config {
 /* For whoever uses the rings: session: wo, others: ro, but for rarp. Relaxed; each word is right by
  * itself. */
 struct session_summary {
+	/* What workers look at in each burst goes first: it is one cache line with who has it. */
 	_Atomic uint64_t running;  /* bit r: ring r is started; it may pause, or be broken */
 	_Atomic uint64_t enabled;  /* bit r: it carries packets; one that does not is no worker's */
 	_Atomic uint64_t features; /* negotiated, 0 = not yet */
-	_Atomic uint64_t starts[SESSION_RINGS]; /* of the ring, by all front ends so far */
-	_Atomic uint16_t sizes[SESSION_RINGS];  /* entries, 0 = not told */
-	/* What has broken a rule of virtio's: each has stopped the ring. By all front ends so far.
-	 */
-	_Atomic uint64_t refused[SESSION_RINGS];
-	_Atomic uint64_t discarded[SESSION_RINGS]; /* frames sent while it was disabled; likewise */
-	_Atomic uint64_t rarp; /* SESSION_RARP_PENDING and the address as the protocol has it;
-	                        * who sends it, exchanges it for 0 */
-	_Atomic uint16_t mtu;  /* bytes that the guest was told, 0 = none */
+	_Atomic uint64_t rarp;     /* SESSION_RARP_PENDING and the address as the protocol has it;
+	                            * who sends it, exchanges it for 0 */
 	/* How often a ring was started while none was: who goes by another number does not know
 	 * this guest yet. Counted before the ring's view is published. */
 	_Atomic uint32_t sessions;
+	_Atomic uint16_t mtu;   /* bytes that the guest was told, 0 = none */
 	_Atomic bool front_end; /* somebody is connected; written by who has the connection */
 	_Atomic int numa_node;  /* of the guest's rings, -1 = not known */
+
+	_Atomic uint16_t sizes[SESSION_RINGS]; /* entries, 0 = not told */
+	/* Counts are of all front ends so far. */
+	_Atomic uint64_t starts[SESSION_RINGS]; /* of the ring */
+	/* What has broken a rule of virtio's: each has stopped the ring. */
+	_Atomic uint64_t refused[SESSION_RINGS];
+	_Atomic uint64_t discarded[SESSION_RINGS]; /* frames sent while it was disabled */
 };
 
 /* What the session needs of those around it. Callbacks run on its thread, and return at once. */
