@@ -45,7 +45,7 @@ class ChainGuest(LegalGuest):
     SLOTS = 64
 
     def __init__(self, path, seed, room, chains=True, **options):
-        self.most = [PIECES if chains else 1, PIECES]
+        self.chains, self.most = chains, [PIECES if chains else 1, PIECES]
         self.draws = [random.Random(f"{seed} {queue}") for queue in (TO_GUEST, FROM_GUEST)]
         self.room = room
         self.given = [{}, {}]  # of each queue, what it has of ours, by id
@@ -55,6 +55,10 @@ class ChainGuest(LegalGuest):
         options["features"] = options.get("features", 0) | INDIRECT_DESC
         super().__init__(path, buffers=self.SLOTS, to_send=self.SLOTS, buffer_len=2 * HEADER + 9014 + 16 * 16,
                          **options)
+
+    def toggle_chains(self):
+        """For what comes, if there are any."""
+        self.most[TO_GUEST] = 1 if self.most[TO_GUEST] > 1 or not self.chains else PIECES
 
     # --- buffers -----------------------------------------------------------------------------
 

@@ -182,8 +182,10 @@ class MigratingGuest(ChainGuest):
     # --- frames ------------------------------------------------------------------------------
 
     def send_all(self, frames):
-        for one in frames:
-            wait_for(lambda: self.put(one), 10, "a buffer to send with", interval=0.001)  # noqa: B023
+        """As a burst."""
+        with self.rings[FROM_GUEST].at_once():
+            for one in frames:
+                wait_for(lambda: self.put(one), 10, "a buffer to send with", interval=0.001)  # noqa: B023
 
     def receive_until(self, last):
         """What comes, up to that frame."""

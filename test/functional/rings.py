@@ -2,6 +2,7 @@
 read, what has come back, and when the driver wants to be called. Buffers of one descriptor each, whose
 number the caller chooses (post), or any chains (offer); a ring has one sort of them."""
 
+import contextlib
 import ctypes
 import struct
 import threading
@@ -56,6 +57,16 @@ class Ring:
         self.posted = self.seen = 0
         self.free = deque(range(entries))  # descriptors of a split ring, ids of a packed one
         self.offered = {}  # what was: of a chain's id its descriptors, oldest first
+        self.held_from = None  # what is available is shown up to there, all if None
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """What is made available meanwhile is shown at the end."""
+        self.held_from = self.posted
+        yield
+        if self.posted != self.held_from:
+            self._show()
+        self.held_from = None
 
     def _table(self, table, pieces, flags):
         """An indirect one, in memory of the caller's; its length."""
@@ -103,6 +114,10 @@ class SplitRing(Ring):
     def _make_available(self, head):
         self.memory.write(self.available + 4 + 2 * (self.posted % self.entries), struct.pack("<H", head))
         self.posted += 1
+        if self.held_from is None:
+            self._show()
+
+    def _show(self):
         self.memory.store(self.available + 2, self.posted & 0xFFFF)
 
     def post(self, buffer, address, length, writable):
@@ -159,6 +174,7 @@ class PackedRing(Ring):
     def __init__(self, memory, at, entries, **options):
         super().__init__(memory, at, entries, **options)
         self.driver_event = at + 16 * entries
+        self.held = None  # where the first flags belong that are not shown yet, and what they are
         self.size = 16 * entries + 8
 
     def addresses(self):
@@ -177,7 +193,14 @@ class PackedRing(Ring):
 
     def _make_available(self, count, flags):
         at, wrap = self._place(count)
-        self.memory.store(at + 14, flags | (self.AVAILABLE if wrap else self.USED))
+        flags |= self.AVAILABLE if wrap else self.USED
+        if count == self.held_from:
+            self.held = at + 14, flags
+        else:
+            self.memory.store(at + 14, flags)
+
+    def _show(self):
+        self.memory.store(*self.held)
 
     def post(self, buffer, address, length, writable):
         self._describe(self.posted, address, length, buffer)
