@@ -15,21 +15,21 @@ struct dirty_log {
 };
 
 /* Marks the pages of `size` bytes (at least one) from guest_address on. Goes after the data was
- * written and before the guest can know of it. What the log has no bit for is left out: such memory
- * was not there when it was made. The test before saves the bus a locked access for each frame of a
- * page that is marked already. */
+ * written. What the log has no bit for is left out: such memory was not there when it was made.
+ *
+ * A bit that is there already is set all the same. Who only looked at it might look while the data
+ * is still in the CPU's store buffer: the front end would take the bit, copy the old page, and
+ * never hear of the data. A locked access waits until what was stored before is there for all to
+ * see. */
 static inline void dirty_log_mark(const struct dirty_log *log, uint64_t guest_address,
                                   uint64_t size)
 {
 	uint64_t page = guest_address / DIRTY_PAGE_BYTES;
 	uint64_t last = (guest_address + (size - 1)) / DIRTY_PAGE_BYTES;
 
-	for (; page <= last && page / 8 < log->size; page++) {
-		uint8_t *bits = &log->bits[page / 8], bit = (uint8_t)(1U << page % 8);
-
-		if ((__atomic_load_n(bits, __ATOMIC_RELAXED) & bit) == 0)
-			__atomic_fetch_or(bits, bit, __ATOMIC_RELAXED);
-	}
+	for (; page <= last && page / 8 < log->size; page++)
+		__atomic_fetch_or(&log->bits[page / 8], (uint8_t)(1U << page % 8),
+		                  __ATOMIC_SEQ_CST);
 }
 
 #endif
