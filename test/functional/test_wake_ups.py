@@ -1,6 +1,5 @@
 """A guest that sleeps until it is called, after every few packets: no call that it has asked for is missing.
-(The driver says that it wants one and looks at the ring again; the guest end shows what it has done and looks
-at what the driver wants. Who looks too early sleeps for ever.)
+(Two CPUs that look at the same moment are test/unit/virtqueue/test_races.c's.)
 
 WAKE_UPS in the environment says how often, for those who have the time."""
 
@@ -17,7 +16,7 @@ from test_legal_guests import kinds, next_guest
 from vhost_peer import FROM_GUEST, TO_GUEST
 
 ENTRIES, MOST = 64, 8
-ROUNDS = [10**4, int(os.environ.get("WAKE_UPS", 10**6))]
+ROUNDS = [2500, int(os.environ.get("WAKE_UPS", 10**6))]  # of each kind of ring
 
 
 class Sleeper(LegalGuest):
