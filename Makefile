@@ -182,7 +182,7 @@ help:
 #: make bench        ratios to dpdk-testpmd and OVS-DPDK, measured in turns (root, 2 MB hugepages)
 #: make bench-scale  what a packet costs, and whom, with one relay on 1, 2 and 4 workers
 #: make bench-instructions  what the packet path executes for a burst, counted by callgrind
-#: make prove        checks the models of test/prove exhaustively, with SPIN
+#: make prove        checks the models of test/prove exhaustively, with SPIN, and the walk of rings, with CBMC
 #: make fuzz         each fuzz target for FUZZ_SECONDS (30), with clang; FUZZ_ONLY=config names one
 #: make install      to $(DESTDIR)$(PREFIX)
 #: make rpm          build/rpm/*.rpm
@@ -436,7 +436,7 @@ $(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(wildcard test/fuzz/*.h) $(ARCHIVE)
 	$(Q)$(CC) $(CPPFLAGS_OURS) -I. -Itest/unit/rig $(CFLAGS_OURS) -fsanitize=fuzzer $< -o $@ \
 		$(call wraps,$<) $(LDFLAGS_OURS) $(ARCHIVE) $(PKG_LIBS) -lrte_net_bond
 
-# What sampling cannot show: each interleaving of a model. Minutes.
+# What sampling cannot show: each interleaving of a model, each value that a guest can write. Minutes.
 .PHONY: prove
 prove:
 	@scripts/install-build-deps --check --prove >/dev/null 2>&1 || scripts/install-build-deps --prove
