@@ -68,7 +68,7 @@ static inline uint32_t rig_put_ipv4(const struct rig_spec *spec, uint8_t *ip, ui
 	rig_put_32(ip + 12, 0x0a010203);
 	rig_put_32(ip + 16, 0x0a040506);
 	memset(ip + 20, 1, spec->ip_options); /* no operation */
-	rig_put_16(ip + 10, 65535 - naive_sum(ip, header));
+	rig_put_16(ip + 10, (65535 - naive_sum(ip, header)) % 65535);
 	return header;
 }
 
