@@ -79,8 +79,7 @@ static bool is_joinable(const struct arrival *arrival, unsigned versions)
 	if (layers->ip == LAYERS_IPV4 && layers->l3_len != sizeof(struct rte_ipv4_hdr))
 		return false;
 	return (flags & ~(LAST_FLAGS | RTE_TCP_ECE_FLAG)) == RTE_TCP_ACK_FLAG &&
-	       (tcp_of(arrival)->data_off & 0x0f) == 0 && arrival->payload > 0 &&
-	       layers->ip_says == arrival->pkt->pkt_len;
+	       arrival->payload > 0 && layers->ip_says == arrival->pkt->pkt_len;
 }
 
 static enum kind find_kind(struct rte_mbuf *pkt, unsigned versions, struct arrival *arrival)
