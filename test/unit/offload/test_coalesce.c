@@ -293,6 +293,25 @@ START_TEST(the_nic_s_word)
 }
 END_TEST
 
+/* What pads a short frame is no payload, whatever the NIC says of the checksum. */
+START_TEST(short_frames_are_padded)
+{
+	for (uint32_t padding = 0; padding <= 6; padding += 3) {
+		struct rig_spec specs[2] = {segment(&tcp4, 0), segment(&tcp4, 1)};
+		struct rte_mbuf *pkts[2] = {receive(&specs[0], GOOD)};
+
+		specs[1].payload = 4;
+		uint32_t length = rig_put_frame(&specs[1], bytes, NULL);
+		memset(bytes + length, 0, padding);
+		pkts[1] = rig_mbufs(pool, bytes, length + padding, 2048, 2048);
+		pkts[1]->ol_flags = GOOD;
+		unsigned kept = coalesce_burst(pkts, 2, BOTH);
+		ck_assert_uint_eq(kept, padding == 0 ? 1 : 2);
+		expect_all_back(pkts, kept);
+	}
+}
+END_TEST
+
 /* Of so many segments of a stream, with such a change to one of them; returns how many come out. */
 static unsigned count(const struct rig_spec *specs, unsigned n, unsigned versions)
 {
@@ -423,6 +442,7 @@ int main(void)
 	tcase_add_test(tcase, any_burst);
 	tcase_add_test(tcase, every_bit_of_the_headers);
 	tcase_add_test(tcase, the_nic_s_word);
+	tcase_add_test(tcase, short_frames_are_padded);
 	tcase_add_test(tcase, what_is_alone);
 	tcase_add_test(tcase, longest_frame);
 	tcase_add_test(tcase, many_streams);
