@@ -10,14 +10,6 @@
 
 #define FEATURE(bit) (UINT64_C(1) << (bit))
 
-/* "One level of checksums" is validated: where there are several, the outermost is what the guest
- * takes it for, and a NIC that looks into tunnels may have meant the inner one. */
-static bool is_known_good(const struct rte_mbuf *pkt)
-{
-	return (pkt->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
-	       (pkt->packet_type & RTE_PTYPE_TUNNEL_MASK) == 0;
-}
-
 static bool may_be_joined(const struct rte_mbuf *pkt, uint64_t features)
 {
 	uint64_t needed =
@@ -65,8 +57,8 @@ bool to_guest_describe(const struct rte_mbuf *pkt, uint64_t features, struct vir
 {
 	memset(header, 0, sizeof(*header));
 	if (likely((pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)) {
-		if ((features & FEATURE(VIRTIO_NET_F_GUEST_CSUM)) != 0 && is_known_good(pkt))
-			header->flags = VIRTIO_NET_HDR_F_DATA_VALID;
+		if ((features & FEATURE(VIRTIO_NET_F_GUEST_CSUM)) != 0)
+			header->flags = to_guest_flags(pkt);
 		return true;
 	}
 	if (!may_be_joined(pkt, features)) {

@@ -9,9 +9,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_mbuf.h>
+
 #include "offload/header.h"
 
-struct rte_mbuf;
+/* The header's flags of a frame that has not been joined, for a guest that has negotiated
+ * VIRTIO_NET_F_GUEST_CSUM; all else of the header is 0. "One level of checksums" is validated:
+ * where there are several, the outermost is what the guest takes it for, and a NIC that looks into
+ * tunnels may have meant the inner one. */
+static inline uint8_t to_guest_flags(const struct rte_mbuf *pkt)
+{
+	bool good = (pkt->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+	            (pkt->packet_type & RTE_PTYPE_TUNNEL_MASK) == 0;
+
+	return good ? VIRTIO_NET_HDR_F_DATA_VALID : 0;
+}
 
 /* Whether the guest may be sent the frame as it is: then *header is what goes before it, in the
  * layout of virtio (num_buffers is not ours to say). Else it has not negotiated what the frame

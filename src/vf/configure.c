@@ -136,6 +136,18 @@ static void choose_max_frame(struct vf *vf, struct setup *setup)
 	vf->max_frame = (uint16_t)frame;
 }
 
+/* Checksums that the NIC checks, so that guests need not. Not those of bonds and of stand-ins, for
+ * the reasons below: what is checked in software here, the guest checks as well there. */
+static void choose_rx_offloads(const struct vf *vf, struct setup *setup)
+{
+	const uint64_t wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+	                        RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+
+	if (vf->n_members > 0 || !vf->spec.is_pci || setup->quirks.leaves_checksums)
+		return;
+	setup->conf.rxmode.offloads |= wanted & setup->info.rx_offload_capa;
+}
+
 /* Checksums and segmentation that the NIC does for guests who ask for it. Not those of bonds, whose
  * members may differ, nor of stand-ins, whose drivers do them in software too, and not all of them
  * rightly. */
@@ -186,6 +198,7 @@ static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
 	setup->conf.rxmode.offloads = 0;
 	setup->conf.txmode.offloads = 0;
 	choose_vlans(vf, setup);
+	choose_rx_offloads(vf, setup);
 	choose_mtu(vf, &ordinary, setup);
 	choose_max_frame(vf, setup);
 	setup->conf.txmode.offloads |= vf->tx_offloads;
@@ -347,6 +360,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 	choose_vlans(vf, &setup);
 	choose_mtu(vf, params, &setup);
 	choose_max_frame(vf, &setup);
+	choose_rx_offloads(vf, &setup);
 	choose_tx_offloads(vf, params, &setup);
 	if (configure_mtu(vf, &setup, err) < 0)
 		return -1;

@@ -70,8 +70,9 @@ static const struct {
         /* What one end sends by a queue comes by the same queue of the other. */
         {"net_ring", {.spreads_by_itself = true}},
         /* The device spreads flows by itself (virtio specification, "Automatic receive steering
-         * in multiqueue mode"). */
-        {"net_virtio", {.spreads_by_itself = true}},
+         * in multiqueue mode"). With VIRTIO_NET_F_GUEST_CSUM it may leave checksums to whoever
+         * receives (likewise, "Processing of Incoming Packets"), and its driver asks for that. */
+        {"net_virtio", {.spreads_by_itself = true, .leaves_checksums = true}},
         /* It makes packets of any length that it was asked for, whatever the buffers hold. */
         {"net_null", {.makes_any_size = true}},
         {"net_bonding", {.many_pfs = true}},

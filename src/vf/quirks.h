@@ -16,6 +16,8 @@ struct vf_quirks {
 	bool no_rss;            /* offers RSS, but only by flow rules */
 	bool spreads_by_itself; /* flows come by several queues without RSS: the kernel, or whoever
 	                           is at the other end, sees to that */
+	bool leaves_checksums;  /* asked to check them, it hands on frames of its host's with
+	                           checksums  that nobody has completed */
 	bool counts_refusals;   /* among its errors: packets that it did not take yet, and is given
 	                           again */
 	bool dies_of_resets; /* when a bond lets it go: unless it runs then, as it is not reset */

@@ -67,6 +67,8 @@ static void view_set_terms(struct virtqueue_view *view, const struct ring_terms 
 	view->indirect = has(features, VIRTIO_RING_F_INDIRECT_DESC);
 	view->event_idx = has(features, VIRTIO_RING_F_EVENT_IDX);
 	view->headers = has(features, VIRTIO_NET_F_CSUM); /* whatever else they ask for needs it */
+	view->vouched = has(features, VIRTIO_NET_F_GUEST_CSUM);
+	view->features = features;
 	view->header_size = view->is_packed || view->mergeable || has(features, VIRTIO_F_VERSION_1)
 	                            ? VIRTQUEUE_HEADER_LONG
 	                            : VIRTQUEUE_HEADER_SHORT;

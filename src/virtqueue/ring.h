@@ -82,6 +82,7 @@ struct virtqueue_view {
 	bool mergeable, indirect, event_idx; /* as negotiated */
 	bool headers; /* the guest's headers may ask for something: receive keeps them, see header.h
 	               */
+	bool vouched; /* a frame's checksum may be vouched for to the guest (GUEST_CSUM) */
 	int call_fd;  /* eventfd, -1 = the driver polls */
 	const struct memory *memory;
 	struct dirty_log log;
@@ -91,6 +92,7 @@ struct virtqueue_view {
 	virtqueue_send_fn send;
 	virtqueue_receive_fn receive;
 	struct journal *journal; /* of a packed ring; NULL = its place is kept nowhere */
+	uint64_t features;       /* negotiated; what each frame asks for is above */
 };
 
 /* Where a walk stands. Entries are used in the order in which they were made available, so one

@@ -8,9 +8,12 @@
  */
 #include "virtqueue/to_guest.h"
 
+#include <linux/virtio_net.h>
+
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
+#include "offload/to_guest.h"
 #include "virtqueue/walk.h"
 
 /* Offset of num_buffers in the long header. */
@@ -27,13 +30,16 @@ struct run {
 	bool ends_in_other; /* the buffer behind it needs the slow way, or its frame does */
 };
 
-/* All is zero: no checksum is left to do, no segments. But num_buffers, which is 1 even where
- * nobody has negotiated mergeable buffers (virtio 1.2, 5.1.6.4.1). */
-static inline void write_header(uint8_t *to, bool is_long)
+/* Before a frame of one mbuf, which has not been joined: no checksum is left to do, no segments.
+ * num_buffers is 1 even where nobody has negotiated mergeable buffers (virtio 1.2, 5.1.6.4.1). */
+static __rte_always_inline void write_header(uint8_t *to, const struct rte_mbuf *pkt, bool is_long,
+                                             const bool headers)
 {
 	static const uint8_t header[VIRTQUEUE_HEADER_LONG] = {[NUM_BUFFERS_AT] = 1};
 
 	memcpy(to, header, VIRTQUEUE_HEADER_SHORT);
+	if (headers)
+		*to = to_guest_flags(pkt);
 	if (is_long)
 		memcpy(to + NUM_BUFFERS_AT, header + NUM_BUFFERS_AT, 2);
 }
@@ -83,12 +89,12 @@ static __rte_always_inline uint16_t resolve_run(struct walk *walk, struct run *r
 
 static __rte_always_inline void copy_run(struct walk *walk, const struct run *run,
                                          struct rte_mbuf **pkts, uint16_t n, const bool packed,
-                                         const bool logged)
+                                         const bool logged, const bool headers)
 {
 	uint8_t header_size = walk->view->header_size;
 
 	for (uint16_t i = 0; i < n; i++) {
-		write_header(run->to[i], header_size == VIRTQUEUE_HEADER_LONG);
+		write_header(run->to[i], pkts[i], header_size == VIRTQUEUE_HEADER_LONG, headers);
 		copy_frame(run->to[i] + header_size, rte_pktmbuf_mtod(pkts[i], const void *),
 		           run->written[i] - header_size);
 		if (logged)
@@ -169,16 +175,16 @@ struct source {
 	uint32_t left;   /* bytes, the header's too */
 	uint8_t header_left;
 	uint8_t header_size;
+	uint8_t header[VIRTQUEUE_HEADER_LONG];
 	struct span num_buffers[2]; /* where its bytes went, a byte each; a short header has none */
 };
 
 static uint32_t write_header_part(struct source *source, const struct span *span)
 {
-	static const uint8_t header[VIRTQUEUE_HEADER_LONG] = {[NUM_BUFFERS_AT] = 1};
 	uint32_t from = source->header_size - source->header_left;
 	uint32_t n = RTE_MIN(span->length, source->header_left);
 
-	memcpy(span->data, header + from, n);
+	memcpy(span->data, source->header + from, n);
 	for (uint32_t i = 0; i < n; i++)
 		if (from + i >= NUM_BUFFERS_AT)
 			source->num_buffers[from + i - NUM_BUFFERS_AT] =
@@ -257,18 +263,20 @@ static void unfill(struct walk *walk, const struct walk *before)
 
 /* Where there was room before: a guest that has changed its mind meanwhile gets no more, however
  * many empty buffers it puts in our way. */
-static bool fill(struct walk *walk, const struct rte_mbuf *pkt)
+static bool fill(struct walk *walk, const struct rte_mbuf *pkt, const struct virtio_net_hdr *header)
 {
 	const struct virtqueue_view *view = walk->view;
 	struct source source = {.segment = pkt,
 	                        .left = view->header_size + pkt->pkt_len,
 	                        .header_left = view->header_size,
-	                        .header_size = view->header_size};
+	                        .header_size = view->header_size,
+	                        .header[NUM_BUFFERS_AT] = 1};
 	struct walk before = *walk;
 	uint32_t n_buffers = 0, descriptors = 0;
 	struct descriptor head;
 	uint16_t id;
 
+	memcpy(source.header, header, sizeof(*header));
 	do {
 		if (n_buffers == view->size || descriptors > VIRTQUEUE_SIZE_MAX ||
 		    !walk_peek(walk, &head, &id, view->is_packed)) {
@@ -288,13 +296,20 @@ static bool fill(struct walk *walk, const struct rte_mbuf *pkt)
 	return true;
 }
 
-/* One frame in any buffers. false: it was not taken. */
+/* One frame in any buffers. false: it was not taken. What this guest may not be given as it is
+ * (joined for it, before its driver was another one) fits in none. */
 static __rte_noinline bool send_one(struct walk *walk, const struct rte_mbuf *pkt, bool *never)
 {
+	struct virtio_net_hdr header;
+	struct offload offload;
+
+	*never = !to_guest_describe(pkt, walk->view->features, &header, &offload);
+	if (*never)
+		return false;
 	enum room room = find_room(walk, pkt->pkt_len + walk->view->header_size);
 
 	*never = room == ROOM_NEVER;
-	return room == ROOM_ENOUGH && fill(walk, pkt);
+	return room == ROOM_ENOUGH && fill(walk, pkt, &header);
 }
 
 /* --- the walk ----------------------------------------------------------------------------------
@@ -303,7 +318,8 @@ static __rte_noinline bool send_one(struct walk *walk, const struct rte_mbuf *pk
 static __rte_always_inline uint16_t send_burst(struct virtqueue *virtqueue,
                                                const struct virtqueue_view *view,
                                                struct rte_mbuf **pkts, uint16_t n, bool *call,
-                                               const bool packed, const bool logged)
+                                               const bool packed, const bool logged,
+                                               const bool headers)
 {
 	struct walk walk;
 	struct run run;
@@ -315,7 +331,7 @@ static __rte_always_inline uint16_t send_burst(struct virtqueue *virtqueue,
 		const struct stretch stretch = walk_stretch(&walk, n - sent, packed);
 		uint16_t in_run = resolve_run(&walk, &run, &stretch, pkts + sent, packed, logged);
 
-		copy_run(&walk, &run, pkts + sent, in_run, packed, logged);
+		copy_run(&walk, &run, pkts + sent, in_run, packed, logged, headers);
 		sent = (uint16_t)(sent + in_run);
 		if (packed && in_run == stretch.n)
 			continue; /* perhaps from the ring's beginning */
@@ -329,33 +345,27 @@ static __rte_always_inline uint16_t send_burst(struct virtqueue *virtqueue,
 	return sent;
 }
 
-static uint16_t send_split(struct virtqueue *virtqueue, const struct virtqueue_view *view,
-                           struct rte_mbuf **pkts, uint16_t n, bool *call)
-{
-	return send_burst(virtqueue, view, pkts, n, call, false, false);
-}
+#define SEND(name, packed, logged, headers)                                                  \
+	static uint16_t name(struct virtqueue *virtqueue, const struct virtqueue_view *view, \
+	                     struct rte_mbuf **pkts, uint16_t n, bool *call)                 \
+	{                                                                                    \
+		return send_burst(virtqueue, view, pkts, n, call, packed, logged, headers);  \
+	}
+SEND(send_split, false, false, false)
+SEND(send_split_headers, false, false, true)
+SEND(send_split_logged, false, true, false)
+SEND(send_split_logged_headers, false, true, true)
+SEND(send_packed, true, false, false)
+SEND(send_packed_headers, true, false, true)
+SEND(send_packed_logged, true, true, false)
+SEND(send_packed_logged_headers, true, true, true)
 
-static uint16_t send_split_logged(struct virtqueue *virtqueue, const struct virtqueue_view *view,
-                                  struct rte_mbuf **pkts, uint16_t n, bool *call)
+virtqueue_send_fn to_guest_choose(bool packed, bool logged, bool headers)
 {
-	return send_burst(virtqueue, view, pkts, n, call, false, true);
-}
+	static const virtqueue_send_fn table[2][2][2] = {
+	        {{send_split, send_split_headers}, {send_split_logged, send_split_logged_headers}},
+	        {{send_packed, send_packed_headers},
+	         {send_packed_logged, send_packed_logged_headers}}};
 
-static uint16_t send_packed(struct virtqueue *virtqueue, const struct virtqueue_view *view,
-                            struct rte_mbuf **pkts, uint16_t n, bool *call)
-{
-	return send_burst(virtqueue, view, pkts, n, call, true, false);
-}
-
-static uint16_t send_packed_logged(struct virtqueue *virtqueue, const struct virtqueue_view *view,
-                                   struct rte_mbuf **pkts, uint16_t n, bool *call)
-{
-	return send_burst(virtqueue, view, pkts, n, call, true, true);
-}
-
-virtqueue_send_fn to_guest_choose(bool packed, bool logged)
-{
-	if (packed)
-		return logged ? send_packed_logged : send_packed;
-	return logged ? send_split_logged : send_split;
+	return table[packed][logged][headers];
 }

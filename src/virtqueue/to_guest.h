@@ -4,6 +4,6 @@
 
 #include "virtqueue/ring.h"
 
-virtqueue_send_fn to_guest_choose(bool packed, bool logged);
+virtqueue_send_fn to_guest_choose(bool packed, bool logged, bool headers);
 
 #endif

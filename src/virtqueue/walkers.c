@@ -10,6 +10,6 @@ void walkers_choose(struct virtqueue_view *view)
 {
 	bool logged = view->log.bits != NULL;
 
-	view->send = to_guest_choose(view->is_packed, logged);
+	view->send = to_guest_choose(view->is_packed, logged, view->vouched);
 	view->receive = from_guest_choose(view->is_packed, logged, view->headers);
 }

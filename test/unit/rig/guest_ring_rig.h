@@ -9,6 +9,8 @@
 #ifndef GUEST_RING_RIG_H
 #define GUEST_RING_RIG_H
 
+#include <linux/virtio_net.h>
+
 #include "guest_memory_rig.h"
 #include "virtqueue/descriptor.h"
 #include "virtqueue/ring.h"
@@ -26,6 +28,7 @@ struct rig_ring_config {
 	bool logged;
 	uint32_t data_size; /* bytes of each of both regions with buffers; 0 = 64 KB */
 	uint16_t begin;     /* index; with wrap counter 1 */
+	uint64_t features;  /* offloads; what else there is follows from the fields above */
 };
 
 struct rig_piece {
@@ -117,14 +120,17 @@ static inline struct rig_driver *rig_driver_open(const struct rig_ring_config *c
 	rig_expect(driver != NULL);
 	memset(driver, 0, sizeof(*driver));
 	driver->to_guest = config->to_guest;
-	driver->view = (struct virtqueue_view){.size = (uint16_t)config->size,
-	                                       .header_size = config->short_header ? 10 : 12,
-	                                       .is_packed = config->packed,
-	                                       .mergeable = config->mergeable,
-	                                       .indirect = !config->no_indirect,
-	                                       .event_idx = config->event_idx,
-	                                       .call_fd = -1,
-	                                       .memory = &driver->memory};
+	driver->view = (struct virtqueue_view){
+	        .size = (uint16_t)config->size,
+	        .header_size = config->short_header ? 10 : 12,
+	        .is_packed = config->packed,
+	        .mergeable = config->mergeable,
+	        .indirect = !config->no_indirect,
+	        .event_idx = config->event_idx,
+	        .vouched = (config->features >> VIRTIO_NET_F_GUEST_CSUM & 1) != 0,
+	        .features = config->features,
+	        .call_fd = -1,
+	        .memory = &driver->memory};
 	/* The upper one first, so that it is the lower one in our memory. */
 	rig_region_add(&driver->memory, RIG_DATA + data_size, data_size);
 	rig_region_add(&driver->memory, RIG_DATA, data_size);

@@ -15,6 +15,7 @@
 #include "eal_rig.h"
 #include "fake_failures.h"
 #include "vf/attach.h"
+#include "vf/configure.h"
 #include "vf/events.h"
 #include "vf/health.h"
 #include "vf/rss.h"
@@ -220,6 +221,38 @@ START_TEST(jumbo_frames_are_scattered)
 	attach_ok("net_null0", &params);
 	ck_assert_uint_eq(vf.mtu, POOL_DATA_ROOM - 26);
 	ck_assert_uint_le(vf.max_frame, POOL_DATA_ROOM);
+	detach_ok();
+}
+END_TEST
+
+static uint64_t rx_checksums(void)
+{
+	struct rte_eth_conf conf;
+
+	ck_assert_int_eq(rte_eth_dev_conf_get(vf.port_id, &conf), 0);
+	return conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+}
+
+/* A stand-in's driver would check them in software. */
+START_TEST(has_a_nic_check_checksums)
+{
+	struct vf_params params = usual;
+	struct rte_mempool *first;
+
+	if (!has_netns || access("/dev/net/tun", R_OK | W_OK) != 0)
+		return;
+	attach_ok("net_tap0,iface=unit0", &params);
+	ck_assert_uint_eq(rx_checksums(), 0);
+
+	/* A NIC with the same abilities. */
+	first = vf.pool;
+	ck_assert_int_eq(rte_eth_dev_stop(vf.port_id), 0);
+	vf.spec.is_pci = true;
+	ck_assert_int_eq(vf_configure(&vf, &params, &err), 0);
+	ck_assert_uint_eq(rx_checksums(), RTE_ETH_RX_OFFLOAD_CHECKSUM);
+	vf.spec.is_pci = false;
+	ck_assert_int_eq(rte_eth_dev_start(vf.port_id), 0);
+	pool_retire(first);
 	detach_ok();
 }
 END_TEST
@@ -486,6 +519,7 @@ int main(void)
 	tcase_add_test(tcase, flows_are_spread_over_the_guests_queues);
 	tcase_add_test(tcase, jumbo_frames_are_scattered);
 	tcase_add_test(tcase, knows_what_the_kernels_devices_can);
+	tcase_add_test(tcase, has_a_nic_check_checksums);
 	tcase_add_test(tcase, knows_what_memif_can);
 	tcase_add_test(tcase, refuses_what_is_there_or_is_not);
 	tcase_add_test(tcase, counts_ports);

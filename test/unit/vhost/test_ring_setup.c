@@ -79,6 +79,30 @@ START_TEST(header_sizes)
 }
 END_TEST
 
+START_TEST(offloads)
+{
+	const uint64_t all = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_CSUM) |
+	                     BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4);
+	virtqueue_send_fn vouching;
+	virtqueue_receive_fn with_headers;
+
+	terms.features = all;
+	ck_assert_int_eq(make(), 0);
+	ck_assert(view.headers && view.vouched);
+	ck_assert_uint_eq(view.features, all);
+	vouching = view.send;
+	with_headers = view.receive;
+	terms.features = all & ~BIT(VIRTIO_NET_F_GUEST_CSUM);
+	ck_assert_int_eq(make(), 0);
+	ck_assert(view.headers && !view.vouched && view.send != vouching);
+	ck_assert(view.receive == with_headers);
+	terms.features = all & ~BIT(VIRTIO_NET_F_CSUM);
+	ck_assert_int_eq(make(), 0);
+	ck_assert(!view.headers && view.vouched && view.send == vouching);
+	ck_assert(view.receive != with_headers);
+}
+END_TEST
+
 START_TEST(what_is_missing)
 {
 	ring.num = 0;
@@ -256,6 +280,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, a_split_ring);
 	tcase_add_test(tcase, header_sizes);
+	tcase_add_test(tcase, offloads);
 	tcase_add_test(tcase, what_is_missing);
 	tcase_add_test(tcase, sizes);
 	tcase_add_test(tcase, areas_of_split_rings);

@@ -232,6 +232,142 @@ START_TEST(merged_header_in_pieces)
 }
 END_TEST
 
+/* --- what stands before a frame ----------------------------------------------------------------
+ */
+
+#define BIT(n) (UINT64_C(1) << (n))
+#define GUEST_ALL \
+	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6))
+
+static struct rig_driver *open_headers(unsigned i, uint64_t features)
+{
+	struct rig_ring_config config = {.packed = (i & 1) != 0,
+	                                 .to_guest = true,
+	                                 .size = 8,
+	                                 .logged = (i & 2) != 0,
+	                                 .short_header = (i & 4) != 0 && (i & 1) == 0,
+	                                 .mergeable = true,
+	                                 .features = features};
+
+	return rig_driver_open(&config);
+}
+
+/* The header of the next frame, which came in one buffer. */
+static void collect_header(struct rig_driver *driver, struct virtio_net_hdr *header)
+{
+	uint32_t written;
+	const struct rig_posted *posted = rig_collect(driver, &written);
+
+	rig_expect(posted != NULL);
+	rig_expect(rig_posted_read(driver, posted, header, sizeof(*header)) == sizeof(*header));
+}
+
+/* In buffers of one piece and of several, in mbufs likewise: each has a way of its own. */
+START_TEST(vouched_for_where_negotiated)
+{
+	static const uint64_t says[] = {RTE_MBUF_F_RX_L4_CKSUM_GOOD, 0, RTE_MBUF_F_RX_L4_CKSUM_BAD,
+	                                RTE_MBUF_F_RX_L4_CKSUM_NONE};
+	static const uint64_t features[] = {GUEST_ALL, 0, BIT(VIRTIO_NET_F_GUEST_CSUM)};
+
+	for (unsigned i = 0; i < 8 * RTE_DIM(features); i++) {
+		struct rig_driver *driver = open_headers(i, features[i / 8]);
+		struct rig_pool *pool = rig_pool_open(POOL, DATA_ROOM);
+
+		for (uint32_t k = 0; k < 4 * RTE_DIM(says); k++) {
+			struct rte_mbuf *pkt =
+			        rig_frame_new(pool, k, 100, k & 1 ? 60 : DATA_ROOM, false);
+			struct rig_piece pieces[2] = {{RIG_DATA + k * 200UL, 7},
+			                              {RIG_DATA + 0x8000 + k * 200UL, 193}};
+			struct virtio_net_hdr header, expected = {0};
+			bool call;
+
+			pkt->ol_flags = says[k / 4];
+			if (k & 2)
+				rig_post(driver, pieces, 2);
+			else
+				rig_post_one(driver, RIG_DATA + k * 200UL, 200);
+			rig_expect(rig_send(driver, &pkt, 1, &call) == 1);
+			collect_header(driver, &header);
+			if (k < 4 && features[i / 8] != 0)
+				expected.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+			rig_expect(memcmp(&header, &expected, sizeof(header)) == 0);
+		}
+		rig_pool_close(pool);
+		rig_driver_close(driver);
+	}
+}
+END_TEST
+
+static struct rte_mbuf *joined_frame(struct rig_pool *pool, uint64_t version)
+{
+	struct rte_mbuf *pkt = rig_frame_new(pool, 1, 3000, 1500, false);
+
+	pkt->ol_flags = RTE_MBUF_F_TX_TCP_SEG | version;
+	pkt->l2_len = 18;
+	pkt->l3_len = version == RTE_MBUF_F_TX_IPV4 ? 20 : 40;
+	pkt->l4_len = 32;
+	pkt->tso_segsz = 1400;
+	return pkt;
+}
+
+START_TEST(joined_frames_say_so)
+{
+	static const uint64_t versions[] = {RTE_MBUF_F_TX_IPV4, RTE_MBUF_F_TX_IPV6};
+
+	for (unsigned i = 0; i < 16; i++) {
+		struct rig_driver *driver = open_headers(i % 8, GUEST_ALL);
+		struct rig_pool *pool = rig_pool_open(POOL, DATA_ROOM);
+		struct rte_mbuf *pkt = joined_frame(pool, versions[i / 8]);
+		struct virtio_net_hdr header;
+		struct virtio_net_hdr expected = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		                                  .gso_type = i < 8 ? VIRTIO_NET_HDR_GSO_TCPV4
+		                                                    : VIRTIO_NET_HDR_GSO_TCPV6,
+		                                  .hdr_len = i < 8 ? 70 : 90,
+		                                  .gso_size = 1400,
+		                                  .csum_start = i < 8 ? 38 : 58,
+		                                  .csum_offset = 16};
+		bool call;
+
+		rig_post_one(driver, RIG_DATA, 4000);
+		rig_expect(rig_send(driver, &pkt, 1, &call) == 1);
+		collect_header(driver, &header);
+		rig_expect(memcmp(&header, &expected, sizeof(header)) == 0);
+		rig_pool_close(pool);
+		rig_driver_close(driver);
+	}
+}
+END_TEST
+
+/* A guest whose driver is another one by now, without what the frame was joined for: it never gets
+ * it, and the next frame comes. */
+START_TEST(joined_frames_not_for_others)
+{
+	static const uint64_t features[] = {0, BIT(VIRTIO_NET_F_GUEST_CSUM),
+	                                    GUEST_ALL & ~BIT(VIRTIO_NET_F_GUEST_CSUM),
+	                                    GUEST_ALL & ~BIT(VIRTIO_NET_F_GUEST_TSO4)};
+
+	for (unsigned i = 0; i < 8 * RTE_DIM(features); i++) {
+		struct rig_driver *driver = open_headers(i % 8, features[i / 8]);
+		struct rig_pool *pool = rig_pool_open(POOL, DATA_ROOM);
+		struct rte_mbuf *pkts[2] = {joined_frame(pool, RTE_MBUF_F_TX_IPV4),
+		                            rig_frame_new(pool, 2, 60, DATA_ROOM, false)};
+		uint32_t written;
+		bool call;
+
+		rig_post_one(driver, RIG_DATA, 4000);
+		rig_expect(rig_send(driver, pkts, 2, &call) == 0);
+		rig_expect(driver->virtqueue.refused && rig_fault(driver) == FAULT_NONE && !call);
+		rig_expect(rig_collect(driver, &written) == NULL);
+		rte_pktmbuf_free(pkts[0]);
+		rig_expect(rig_send(driver, pkts + 1, 1, &call) == 1);
+		rig_expect(!driver->virtqueue.refused);
+		rig_expect(rig_collect(driver, &written) != NULL);
+		rig_pool_close(pool);
+		rig_driver_close(driver);
+	}
+}
+END_TEST
+
 /* --- frames that are not taken ----------------------------------------------------------------
  */
 
@@ -450,5 +586,8 @@ int main(void)
 	tcase_add_test(tcase, rounds);
 	tcase_add_test(tcase, full);
 	tcase_add_test(tcase, log_around_the_end);
+	tcase_add_test(tcase, vouched_for_where_negotiated);
+	tcase_add_test(tcase, joined_frames_say_so);
+	tcase_add_test(tcase, joined_frames_not_for_others);
 	return suite_main("to_guest", tcase);
 }
