@@ -52,6 +52,7 @@ struct config {
 	struct cpu_pin pins[RELAYS_MAX];
 	size_t n_pins;
 	bool jumbo, mrgbuf, tso;
+	bool gro; /* what VFs receive is joined for guests that take it */
 	struct static_vf static_vfs[RELAYS_MAX];
 	size_t n_static_vfs;
 	char *vfio_vf_token; /* a UUID, or NULL: off */

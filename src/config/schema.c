@@ -151,6 +151,15 @@ const struct schema_row schema[] = {
          .offset = AT(tso),
          .help = "Offer TCP segmentation (VIRTIO_NET_F_HOST_TSO4 and TSO6) to the guests: done by the VF's NIC where "
                  "it can, else in software. Checksums are offered always."},
+        {.option = "gro",
+         .variable = "VIRTIOFWD_GRO",
+         .type = SCHEMA_FLAG,
+         .group = GROUP_DEVICES,
+         .offset = AT(gro),
+         .help = "Join TCP segments that VFs receive in one burst into frames of up to 64 KB, for guests "
+                 "that have negotiated them (VIRTIO_NET_F_GUEST_TSO4 and TSO6). Off, since a guest that "
+                 "routes or bridges what it receives, or has switched rx-gro-hw off, which we are not told, "
+                 "gets them all the same."},
         {.option = "zero-copy",
          .letter = '0',
          .variable = "VIRTIOFWD_ZERO_COPY",

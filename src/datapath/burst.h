@@ -10,7 +10,12 @@
  * turn, and returns how many packets it moved or dropped. */
 unsigned burst_vf_to_vm(const struct lane_work *work);
 unsigned burst_vf_to_vm_spread(const struct lane_work *work); /* over several guest queues */
-unsigned burst_vf_to_nobody(const struct lane_work *work);    /* no guest: read, count, drop */
+/* The same with the segments of a burst joined: work->join. */
+unsigned burst_vf_to_vm_joined(const struct lane_work *work);
+unsigned burst_vf_to_vm_spread_joined(const struct lane_work *work);
+/* work->join for a guest that has negotiated these features of virtio's; 0: none of the two. */
+uint32_t burst_join(uint64_t features);
+unsigned burst_vf_to_nobody(const struct lane_work *work); /* no guest: read, count, drop */
 unsigned burst_vm_to_vf(const struct lane_work *work);
 /* The same where somebody wants to know which VLANs the guest uses: work->vlans. */
 unsigned burst_vm_to_vf_vlans(const struct lane_work *work);

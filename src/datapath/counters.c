@@ -130,6 +130,11 @@ const struct lane_counter lane_counter_table[] = {
          .wire = {"pkts_segmented_by_software", "pkts_segmented_by_software"},
          .help = "Frames from the guest that were cut into segments on a worker; what was handed to the VF "
                  "counts these segments."},
+        {.offset = AT(coalesced),
+         .unit = COUNTER_PACKETS,
+         .wire = {"pkts_coalesced", "pkts_coalesced"},
+         .help = "Segments that went to the guest as a part of the frame that came before them (--gro): of so "
+                 "many packets more it has got the data than were handed to it."},
 };
 
 _Static_assert(sizeof(lane_counter_table) == LANE_COUNTERS * sizeof(lane_counter_table[0]),

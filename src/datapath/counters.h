@@ -47,6 +47,7 @@ struct lane_counters {
 	/* Work that frames came with. */
 	uint64_t checksummed_by_vf, checksummed_by_software;
 	uint64_t segmented_by_vf, segmented_by_software;
+	uint64_t coalesced; /* packets that went to the guest as part of another one */
 };
 
 #define LANE_COUNTERS (sizeof(struct lane_counters) / sizeof(uint64_t))

@@ -30,7 +30,7 @@ bool lane_work_equal(const struct lane_work *a, const struct lane_work *b)
 	       a->to_vf == b->to_vf && a->port_id == b->port_id && a->vf_queue == b->vf_queue &&
 	       a->guest_queue == b->guest_queue && a->max_frame == b->max_frame &&
 	       a->stall_cycles == b->stall_cycles && a->guest_queues == b->guest_queues &&
-	       a->vlans == b->vlans && a->loss == b->loss &&
+	       a->join == b->join && a->vlans == b->vlans && a->loss == b->loss &&
 	       a->terms.features == b->terms.features &&
 	       a->terms.capabilities == b->terms.capabilities &&
 	       a->terms.max_frame == b->terms.max_frame && a->terms.max_mbufs == b->terms.max_mbufs;

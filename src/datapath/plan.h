@@ -34,6 +34,7 @@ struct lane_work {
 
 	uint64_t stall_cycles; /* LANE_STALL_MS in cycles */
 	uint32_t guest_queues; /* bit q: a vf_to_vm lane sends to guest queue q; else 0 */
+	uint32_t join;         /* COALESCE_*: whose segments a vf_to_vm lane joins; else 0 */
 	/* Where a vm_to_vf lane notes the VLANs of the guest's frames, NULL = nobody asks:
 	 * datapath: adds; it outlives the plan */
 	struct vlan_set *vlans;

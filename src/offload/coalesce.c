@@ -6,7 +6,8 @@
  */
 #include "offload/coalesce.h"
 
-#include <stdbool.h>
+#include <linux/virtio_net.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
@@ -68,7 +69,8 @@ static inline struct rte_ipv6_hdr *ipv6_of(const struct arrival *arrival)
 }
 
 /* Acknowledgements of a segment each, and what is urgent or reduces a window, are more than data.
- * So are options of IPv4, and the padding of a short frame. */
+ * So are options of IPv4, and the padding of a short frame. That no mbuf is empty behind the data
+ * tells where a segment ends that has become part of a frame. */
 static bool is_joinable(const struct arrival *arrival, unsigned versions)
 {
 	const struct layers *layers = &arrival->layers;
@@ -79,7 +81,8 @@ static bool is_joinable(const struct arrival *arrival, unsigned versions)
 	if (layers->ip == LAYERS_IPV4 && layers->l3_len != sizeof(struct rte_ipv4_hdr))
 		return false;
 	return (flags & ~(LAST_FLAGS | RTE_TCP_ECE_FLAG)) == RTE_TCP_ACK_FLAG &&
-	       arrival->payload > 0 && layers->ip_says == arrival->pkt->pkt_len;
+	       arrival->payload > 0 && layers->ip_says == arrival->pkt->pkt_len &&
+	       rte_pktmbuf_lastseg(arrival->pkt)->data_len > 0;
 }
 
 static enum kind find_kind(struct rte_mbuf *pkt, unsigned versions, struct arrival *arrival)
@@ -245,27 +248,34 @@ static void join(struct stream *stream, const struct arrival *arrival)
 	whole->pkt_len += pkt->pkt_len;
 }
 
+/* Headers of a frame as long as its mbufs are; of TCP's checksum the part that is the pseudo
+ * header's. */
+static void write_lengths(const struct arrival *arrival)
+{
+	uint32_t length = arrival->pkt->pkt_len - arrival->layers.l2_len;
+
+	if (arrival->layers.ip == LAYERS_IPV4) {
+		struct rte_ipv4_hdr *ip = ipv4_of(arrival);
+
+		ip->total_length = rte_cpu_to_be_16((uint16_t)length);
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, sizeof(*ip));
+	} else {
+		ipv6_of(arrival)->payload_len =
+		        rte_cpu_to_be_16((uint16_t)(length - sizeof(struct rte_ipv6_hdr)));
+	}
+	tcp_of(arrival)->cksum = sum_pseudo(arrival);
+}
+
 /* The headers of what has been joined, and what its mbuf has to say of it. */
 static void describe(const struct stream *stream)
 {
 	const struct arrival *first = &stream->first;
 	const struct layers *layers = &first->layers;
 	struct rte_mbuf *pkt = first->pkt;
-	uint32_t length = pkt->pkt_len - layers->l2_len;
-	struct rte_tcp_hdr *tcp = tcp_of(first);
 
-	if (layers->ip == LAYERS_IPV4) {
-		struct rte_ipv4_hdr *ip = ipv4_of(first);
-
-		ip->total_length = rte_cpu_to_be_16((uint16_t)length);
-		ip->hdr_checksum = 0;
-		ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, sizeof(*ip));
-	} else {
-		ipv6_of(first)->payload_len =
-		        rte_cpu_to_be_16((uint16_t)(length - sizeof(struct rte_ipv6_hdr)));
-	}
-	tcp->tcp_flags |= stream->last_flags;
-	tcp->cksum = sum_pseudo(first);
+	write_lengths(first);
+	tcp_of(first)->tcp_flags |= stream->last_flags;
 	pkt->ol_flags |= RTE_MBUF_F_TX_TCP_SEG |
 	                 (layers->ip == LAYERS_IPV4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 	pkt->tx_offload = 0;
@@ -331,4 +341,76 @@ uint16_t coalesce_burst(struct rte_mbuf **pkts, uint16_t n, unsigned versions)
 			pkts[kept++] = pkts[i];
 	close_all(&streams);
 	return kept;
+}
+
+unsigned coalesce_versions(uint64_t features)
+{
+	if ((features >> VIRTIO_NET_F_GUEST_CSUM & 1) == 0)
+		return 0;
+	return ((features >> VIRTIO_NET_F_GUEST_TSO4 & 1) != 0 ? COALESCE_IPV4 : 0) |
+	       ((features >> VIRTIO_NET_F_GUEST_TSO6 & 1) != 0 ? COALESCE_IPV6 : 0);
+}
+
+/* --- taking apart ------------------------------------------------------------------------------
+ */
+
+/* Ends a segment of so many mbufs. Returns the one behind it. */
+static struct rte_mbuf *cut_behind(struct rte_mbuf *pkt, uint16_t mbufs)
+{
+	struct rte_mbuf *next;
+
+	while (--mbufs > 0)
+		pkt = pkt->next;
+	next = pkt->next;
+	pkt->next = NULL;
+	return next;
+}
+
+/* Those joined to it have kept their own numbers of mbufs; the first one's has been overwritten. */
+static struct rte_mbuf *cut_first(struct rte_mbuf *pkt, uint32_t length)
+{
+	const struct rte_mbuf *at = pkt;
+	uint32_t found = at->data_len;
+
+	for (pkt->nb_segs = 1; found < length; pkt->nb_segs++) {
+		at = at->next;
+		found += at->data_len;
+	}
+	pkt->pkt_len = length;
+	return cut_behind(pkt, pkt->nb_segs);
+}
+
+/* Its headers as they came: a segment behind which others were joined was not the last one. */
+static void restore_first(const struct arrival *first)
+{
+	struct rte_mbuf *pkt = first->pkt;
+
+	write_lengths(first);
+	tcp_of(first)->tcp_flags &= (uint8_t)~LAST_FLAGS;
+	(void)checksum_complete(pkt, (uint32_t)first->layers.l2_len + first->layers.l3_len,
+	                        offsetof(struct rte_tcp_hdr, cksum));
+	pkt->ol_flags &= ~(RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
+	pkt->tx_offload = 0;
+}
+
+uint16_t coalesce_undo(struct rte_mbuf *pkt, struct rte_mbuf **segments)
+{
+	bool ipv4 = (pkt->ol_flags & RTE_MBUF_F_TX_IPV4) != 0;
+	const struct arrival first = {.pkt = pkt,
+	                              .layers = {.l2_len = (uint16_t)pkt->l2_len,
+	                                         .l3_len = (uint16_t)pkt->l3_len,
+	                                         .ip = ipv4 ? LAYERS_IPV4 : LAYERS_IPV6}};
+	uint16_t headers = (uint16_t)(pkt->l2_len + pkt->l3_len + pkt->l4_len), n = 1;
+	struct rte_mbuf *next = cut_first(pkt, (uint32_t)headers + pkt->tso_segsz);
+
+	restore_first(&first);
+	segments[0] = pkt;
+	while (next != NULL) {
+		struct rte_mbuf *segment = next;
+
+		next = cut_behind(segment, segment->nb_segs);
+		(void)rte_pktmbuf_prepend(segment, headers);
+		segments[n++] = segment;
+	}
+	return n;
 }

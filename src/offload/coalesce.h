@@ -9,9 +9,10 @@
 #ifndef OFFLOAD_COALESCE_H
 #define OFFLOAD_COALESCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-struct rte_mbuf;
+#include <rte_mbuf.h>
 
 /* Streams that are followed at once in a burst; the segments of others stay as they are. */
 #define COALESCE_STREAMS 8U
@@ -19,7 +20,7 @@ struct rte_mbuf;
 /* Mbufs of a joined frame: 64 KB of 1448 bytes each, or of several in 1.5 KB buffers. */
 #define COALESCE_MBUFS 64U
 
-enum { /* `versions` */
+enum { /* `versions`: whose segments are joined */
        COALESCE_IPV4 = 1,
        COALESCE_IPV6 = 2,
 };
@@ -30,5 +31,17 @@ enum { /* `versions` */
  * the sum of the pseudo header for a checksum, and its mbuf asks for TSO (RTE_MBUF_F_TX_TCP_SEG,
  * the lengths of its headers, tso_segsz): to_guest.h makes the guest's header of that. */
 uint16_t coalesce_burst(struct rte_mbuf **pkts, uint16_t n, unsigned versions);
+
+/* Which versions may be joined for a guest that has negotiated these features of virtio's. */
+unsigned coalesce_versions(uint64_t features);
+
+static inline bool coalesce_has_joined(const struct rte_mbuf *pkt)
+{
+	return (pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+}
+
+/* Takes a frame apart that coalesce_burst has joined, into the segments that it was made of, each
+ * as it was received. segments: room for COALESCE_MBUFS; returns how many there are. */
+uint16_t coalesce_undo(struct rte_mbuf *pkt, struct rte_mbuf **segments);
 
 #endif

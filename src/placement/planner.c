@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "datapath/burst.h"
 #include "dpdk/pool.h"
 #include "placement/placing.h"
@@ -135,6 +136,13 @@ static void lose(struct lane_work *work, enum lane_absence why)
 	work->loss = &work->lane->counters.absent[why];
 }
 
+static unsigned (*work_to_vm(bool spread, bool join))(const struct lane_work *)
+{
+	if (spread)
+		return join ? burst_vf_to_vm_spread_joined : burst_vf_to_vm_spread;
+	return join ? burst_vf_to_vm_joined : burst_vf_to_vm;
+}
+
 static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 {
 	uint16_t to[GUEST_QUEUES_MAX];
@@ -156,7 +164,9 @@ static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 			     relay->guest_end.guest.front_end ? ABSENT_NOT_READY : ABSENT_NOBODY);
 			continue;
 		}
-		work->run = __builtin_popcount(share) == 1 ? burst_vf_to_vm : burst_vf_to_vm_spread;
+		if (planner->relays->config->gro)
+			work->join = burst_join(relay->guest_end.guest.features);
+		work->run = work_to_vm(__builtin_popcount(share) > 1, work->join != 0);
 		work->guest = guest_get(relay->id);
 		work->to_guest = work->guest->ops->send;
 		work->guest_queue = (uint16_t)first;
@@ -260,7 +270,7 @@ static int reserve_memory(struct planner *planner)
 	for (unsigned i = 0; i < planner->n_lanes; i++) {
 		const struct lane_work *work = &planner->wanted[i];
 
-		if (work->run == burst_vf_to_vm_spread &&
+		if (__builtin_popcount(work->guest_queues) > 1 &&
 		    lane_reserve(work->lane, work->guest_queues) < 0)
 			return -ENOMEM;
 		if (work->terms.features != 0 && lane_reserve_cutting(work->lane) < 0)

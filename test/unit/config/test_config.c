@@ -94,6 +94,7 @@ static const struct value_case cases[] = {
         {"enable-jumbo", "y", yes, NULL},
         {"enable-mrgbuf", "y", yes, NULL},
         {"enable-tso", "y", yes, NULL},
+        {"gro", "y", yes, NULL},
         {"zero-copy", "y", yes, NULL},
         {"sync-mac", "y", yes, NULL},
         {"vlans", "5", "0:5 63:5", NULL},
@@ -450,13 +451,13 @@ START_TEST(has_the_contracts_names)
 	        "VIO4WD_CORE_SCHED_ENABLE VIO4WD_CORE_SCHED_SENSITIVITY "
 	        "VIO4WD_CORE_SCHED_LOG_LEVEL "
 	        "VIO4WD_CORE_SCHED_POLL_INTERVAL VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT "
-	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_SYNC_MAC "
+	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_GRO VIRTIOFWD_SYNC_MAC "
 	        "VIRTIOFWD_VLANS "
 	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND "
 	        "VIRTIOFWD_OVSDB_IDS VIRTIOFWD_IDLE_SLEEP VIRTIOFWD_IDLE_GRACE_US "
 	        "VIRTIOFWD_IDLE_TIMED_MAX_US VIRTIOFWD_IDLE_AWAKE ";
 	static const char ours[] =
-	        "config no-huge eal max-queues sync-mac vlans check json bind unbind "
+	        "config no-huge eal max-queues gro sync-mac vlans check json bind unbind "
 	        "zmq-group zmq-curve-dir guest-backend core-sched-sensitivity "
 	        "core-sched-poll-interval core-sched-loglevel "
 	        "core-sched-global-numa-opt ovsdb-ids idle-sleep idle-grace-us "
@@ -505,7 +506,7 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert(!cfg->foreground && !cfg->jumbo && !cfg->mrgbuf && !cfg->tso && !cfg->no_huge);
 	ck_assert_str_eq(cfg->ovsdb_ids, "relay");
 	ck_assert(!cfg->vhost_client && !cfg->zero_copy && !cfg->dynamic_sockets);
-	ck_assert(!cfg->same_numa && !cfg->sync_mac && !cfg->ipc_port_control);
+	ck_assert(!cfg->same_numa && !cfg->sync_mac && !cfg->gro && !cfg->ipc_port_control);
 	ck_assert(!cfg->core_sched_enable && !cfg->core_sched_global_numa_opt);
 	ck_assert_uint_eq(cfg->max_queues, 0);
 	ck_assert_str_eq(cfg->idle_sleep, "yes");

@@ -31,13 +31,19 @@ static struct rig_spec segment(const struct rig_spec *stream, unsigned number)
 	return spec;
 }
 
-static struct rte_mbuf *receive(const struct rig_spec *spec, uint64_t flags)
+static struct rte_mbuf *receive_in(const struct rig_spec *spec, uint64_t flags, uint32_t first,
+                                   uint32_t others)
 {
 	uint32_t length = rig_put_frame(spec, bytes, NULL);
-	struct rte_mbuf *pkt = rig_mbufs(pool, bytes, length, 2048, 2048);
+	struct rte_mbuf *pkt = rig_mbufs(pool, bytes, length, first, others);
 
 	pkt->ol_flags = flags;
 	return pkt;
+}
+
+static struct rte_mbuf *receive(const struct rig_spec *spec, uint64_t flags)
+{
+	return receive_in(spec, flags, 2048, 2048);
 }
 
 static void expect_all_back(struct rte_mbuf **pkts, unsigned n)
@@ -120,6 +126,31 @@ static void expect_cut(struct rte_mbuf *pkt, unsigned n)
 	}
 }
 
+/* Taken apart it is what it was, each segment in its own mbufs. */
+static void expect_undone(struct rte_mbuf *pkt, unsigned n)
+{
+	struct rte_mbuf *segments[COALESCE_MBUFS];
+	unsigned mbufs = pkt->nb_segs, found;
+
+	expect_joined(pkt);
+	ck_assert(coalesce_has_joined(pkt));
+	found = coalesce_undo(pkt, segments);
+	ck_assert_uint_gt(found, 1);
+	for (unsigned i = 0; i < found; i++) {
+		uint32_t length = 0;
+
+		ck_assert(!coalesce_has_joined(segments[i]));
+		ck_assert_uint_eq(segments[i]->ol_flags & ~GOOD, 0);
+		mbufs -= segments[i]->nb_segs;
+		for (const struct rte_mbuf *at = segments[i]; at != NULL; at = at->next)
+			length += at->data_len;
+		ck_assert_uint_eq(length, segments[i]->pkt_len);
+		expect_next(segments[i], n);
+		rte_pktmbuf_free(segments[i]);
+	}
+	ck_assert_uint_eq(mbufs, 0);
+}
+
 /* Anything that a burst of a few streams may have in it. */
 static struct rig_spec any_segment(uint64_t *random, struct rig_spec *streams, unsigned *sent)
 {
@@ -168,7 +199,9 @@ START_TEST(any_burst)
 		for (unsigned p = 0; p < n; p++) {
 			struct rig_spec spec = any_segment(&random, streams, sent);
 
-			pkts[p] = receive(&spec, rig_random(&random) % 2 == 0 ? GOOD : 0);
+			pkts[p] = receive_in(&spec, rig_random(&random) % 2 == 0 ? GOOD : 0,
+			                     i % 4 < 2 ? 2048 : 200 + rig_random(&random) % 600,
+			                     300 + rig_random(&random) % 600);
 			frames[p].length = rig_bytes(pkts[p], frames[p].bytes);
 			frames[p].port = (uint16_t)(40000 + spec.port);
 			frames[p].seen = false;
@@ -177,8 +210,10 @@ START_TEST(any_burst)
 		ck_assert_uint_le(kept, n);
 		n_joined += n - kept;
 		for (unsigned p = 0; p < kept; p++) {
-			if ((pkts[p]->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0) {
+			if (coalesce_has_joined(pkts[p]) && i % 2 == 0) {
 				expect_cut(pkts[p], n);
+			} else if (coalesce_has_joined(pkts[p])) {
+				expect_undone(pkts[p], n);
 			} else {
 				expect_next(pkts[p], n);
 				rte_pktmbuf_free(pkts[p]);
@@ -312,6 +347,21 @@ START_TEST(short_frames_are_padded)
 }
 END_TEST
 
+START_TEST(versions_by_what_is_negotiated)
+{
+	const uint64_t csum = UINT64_C(1) << VIRTIO_NET_F_GUEST_CSUM;
+	const uint64_t tso4 = UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4;
+	const uint64_t tso6 = UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6;
+
+	ck_assert_uint_eq(coalesce_versions(0), 0);
+	ck_assert_uint_eq(coalesce_versions(~csum), 0);
+	ck_assert_uint_eq(coalesce_versions(csum), 0);
+	ck_assert_uint_eq(coalesce_versions(csum | tso4), COALESCE_IPV4);
+	ck_assert_uint_eq(coalesce_versions(csum | tso6), COALESCE_IPV6);
+	ck_assert_uint_eq(coalesce_versions(UINT64_MAX), BOTH);
+}
+END_TEST
+
 /* Of so many segments of a stream, with such a change to one of them; returns how many come out. */
 static unsigned count(const struct rig_spec *specs, unsigned n, unsigned versions)
 {
@@ -440,6 +490,7 @@ int main(void)
 	pool = rig_pool_open(POOL_MBUFS, 2048);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, any_burst);
+	tcase_add_test(tcase, versions_by_what_is_negotiated);
 	tcase_add_test(tcase, every_bit_of_the_headers);
 	tcase_add_test(tcase, the_nic_s_word);
 	tcase_add_test(tcase, short_frames_are_padded);

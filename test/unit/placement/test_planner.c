@@ -81,6 +81,34 @@ START_TEST(guests_that_may_ask_for_offloads)
 }
 END_TEST
 
+/* What comes is joined if the configuration says so, for guests that may be sent such. */
+START_TEST(guests_that_may_be_sent_joined_frames)
+{
+	const uint64_t csum = UINT64_C(1) << VIRTIO_NET_F_GUEST_CSUM;
+	const uint64_t tso4 = UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4;
+	struct relay *relay = &rig->relays.relay[5];
+	unsigned worker;
+
+	attach(5, 1);
+	guest_comes(5, 1, 1);
+	relay->guest_end.guest.features = csum | tso4;
+	apply();
+	ck_assert(rig_find(&relay->lanes.vf_to_vm[0], &worker)->run == burst_vf_to_vm);
+	rig_config.gro = true;
+	apply();
+	ck_assert(rig_find(&relay->lanes.vf_to_vm[0], &worker)->run == burst_vf_to_vm_joined);
+	ck_assert_uint_eq(rig_find(&relay->lanes.vf_to_vm[0], &worker)->join, COALESCE_IPV4);
+	relay->guest_end.guest.rx_queues = 3;
+	apply();
+	ck_assert(rig_find(&relay->lanes.vf_to_vm[0], &worker)->run ==
+	          burst_vf_to_vm_spread_joined);
+	ck_assert_ptr_nonnull(relay->lanes.vf_to_vm[0].spread);
+	relay->guest_end.guest.features = csum; /* another guest */
+	apply();
+	ck_assert(rig_find(&relay->lanes.vf_to_vm[0], &worker)->run == burst_vf_to_vm_spread);
+}
+END_TEST
+
 START_TEST(as_many_vf_queues_as_guest_queues_or_more)
 {
 	unsigned worker;
@@ -319,6 +347,7 @@ int main(void)
 	tcase_add_test(tcase, a_vf_alone);
 	tcase_add_test(tcase, a_guest_alone);
 	tcase_add_test(tcase, guests_that_may_ask_for_offloads);
+	tcase_add_test(tcase, guests_that_may_be_sent_joined_frames);
 	tcase_add_test(tcase, as_many_vf_queues_as_guest_queues_or_more);
 	tcase_add_test(tcase, fewer_vf_queues_than_guest_queues);
 	tcase_add_test(tcase, guest_queues_with_gaps);

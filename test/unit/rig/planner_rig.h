@@ -12,6 +12,7 @@
 
 #include "control_rig.h"
 #include "datapath/plan.h"
+#include "offload/coalesce.h"
 
 /* --- what the workers may see -------------------------------------------------------------------
  */
@@ -166,6 +167,15 @@ static inline uint32_t expected_share(const struct relay *relay, unsigned queue)
 	return share;
 }
 
+static inline unsigned (*expected_run_to_vm(const struct lane_work *work))(const struct lane_work *)
+{
+	bool spread = __builtin_popcount(work->guest_queues) > 1;
+
+	if (work->join == 0)
+		return spread ? burst_vf_to_vm_spread : burst_vf_to_vm;
+	return spread ? burst_vf_to_vm_spread_joined : burst_vf_to_vm_joined;
+}
+
 static inline void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 {
 	const struct lane *lane = &relay->lanes.vf_to_vm[queue];
@@ -189,8 +199,9 @@ static inline void expect_vf_to_vm(const struct relay *relay, unsigned queue)
 		return;
 	}
 	fake_expect(work->guest_queues == expected_share(relay, queue));
-	fake_expect(work->run == (__builtin_popcount(work->guest_queues) > 1 ? burst_vf_to_vm_spread
-	                                                                     : burst_vf_to_vm));
+	fake_expect(work->join ==
+	            (rig_config.gro ? coalesce_versions(relay->guest_end.guest.features) : 0));
+	fake_expect(work->run == expected_run_to_vm(work));
 	fake_expect(work->guest == &rig_guests[relay->id].guest);
 }
 
