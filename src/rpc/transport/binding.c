@@ -163,32 +163,6 @@ static int listen_anew(struct binding *binding, void *socket, bool in_use, struc
 	return 0;
 }
 
-static void tell(const struct binding *binding, enum socket_name_state state, const char *why)
-{
-	const char *path = binding->ipc.path;
-
-	switch (state) {
-	case SOCKET_NAME_MENDED:
-		log_warn(
-		        "endpoint ipc://%s: somebody removed it; it is there again, and whoever is "
-		        "connected stays so",
-		        path);
-		break;
-	case SOCKET_NAME_TAKEN:
-		log_warn("endpoint ipc://%s: what is there now is somebody else's, and no client "
-		         "comes by it; move that away, and the endpoint is made anew",
-		         path);
-		break;
-	case SOCKET_NAME_FAILED:
-		log_warn("endpoint ipc://%s: somebody removed it, and it cannot be made anew: %s; "
-		         "tried again every second",
-		         path, why);
-		break;
-	default:
-		log_notice("endpoint ipc://%s: it is there again", path);
-	}
-}
-
 void binding_look(struct binding *binding, void *socket, bool in_use)
 {
 	struct error err = {0};
@@ -200,10 +174,7 @@ void binding_look(struct binding *binding, void *socket, bool in_use)
 	if (state == SOCKET_NAME_LOST)
 		state = listen_anew(binding, socket, in_use, &err) < 0 ? SOCKET_NAME_FAILED
 		                                                       : SOCKET_NAME_MENDED;
-	if (state != binding->told || err.code != binding->told_code)
-		tell(binding, state, err.text);
-	binding->told = state == SOCKET_NAME_MENDED ? SOCKET_NAME_WELL : state;
-	binding->told_code = err.code;
+	ipc_path_tell(&binding->ipc, IPC_PREFIX, state, &err);
 }
 
 void binding_release(struct binding *binding)

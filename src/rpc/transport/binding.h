@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "rpc/transport/ipc_path.h"
+#include "sys/ipc_path.h"
 
 /* Who may come in. */
 struct endpoint_access {
@@ -29,8 +29,6 @@ struct binding {
 	struct ipc_path ipc;
 	int listening[BINDING_LISTENING_MAX]; /* ZeroMQ's descriptors; [n_listening] */
 	unsigned n_listening;
-	enum socket_name_state told; /* what was said last about the ipc path … */
-	int told_code;               /* … and of SOCKET_NAME_FAILED, why */
 };
 
 /* address is "ipc://<absolute path>" or "tcp://<address>:<port>". 0, or -errno with err; then

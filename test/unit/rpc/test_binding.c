@@ -133,7 +133,7 @@ START_TEST(what_is_somebody_elses_stays)
 	tree_file("d/endpoint", "precious");
 	binding_look(&binding, server, true);
 	binding_look(&binding, server, true);
-	ck_assert_int_eq(binding.told, SOCKET_NAME_TAKEN);
+	ck_assert_int_eq(binding.ipc.told, SOCKET_NAME_TAKEN);
 	ck_assert_uint_eq(binding.n_listening, 1);
 	ck_assert(talks(old, 10000));
 	binding_release(&binding);
@@ -150,10 +150,10 @@ START_TEST(what_fails_is_tried_again)
 	ck_assert(unlink(path) == 0 && unlink(lock) == 0 && rmdir(tree_path("d")) == 0);
 	tree_file("d", "in the way");
 	binding_look(&binding, server, true);
-	ck_assert_int_eq(binding.told, SOCKET_NAME_FAILED);
+	ck_assert_int_eq(binding.ipc.told, SOCKET_NAME_FAILED);
 	ck_assert_int_eq(unlink(tree_path("d")), 0);
 	binding_look(&binding, server, true);
-	ck_assert_int_eq(binding.told, SOCKET_NAME_WELL);
+	ck_assert_int_eq(binding.ipc.told, SOCKET_NAME_WELL);
 	ck_assert(talks(old, 10000) && new_client_talks());
 }
 END_TEST

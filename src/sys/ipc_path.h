@@ -1,10 +1,10 @@
-/* The path of an ipc endpoint, from the right to use it to its removal. libzmq alone would take a
- * path from under another process that serves it, without a word, and would leave its permissions
- * to the umask; so the listening socket is made here and handed to libzmq ready.
+/* The path of an endpoint's unix socket, from the right to use it to its removal. libzmq alone
+ * would take a path from under another process that serves it, without a word, and would leave its
+ * permissions to the umask; so the listening socket is made here and handed over ready.
  * A struct ipc_path belongs to the endpoint that claimed it.
  */
-#ifndef RPC_TRANSPORT_IPC_PATH_H
-#define RPC_TRANSPORT_IPC_PATH_H
+#ifndef SYS_IPC_PATH_H
+#define SYS_IPC_PATH_H
 
 #include <sys/types.h>
 #include <sys/un.h>
@@ -21,7 +21,9 @@ struct ipc_path {
 	int lock_rc; /* how the lock file was when it was looked at last, as pid_file_keep says */
 	struct socket_name name;
 	bool has_group;
-	gid_t group; /* who may use the path, besides its owner */
+	gid_t group;                 /* who may use the path, besides its owner */
+	enum socket_name_state told; /* what was said last about the path … */
+	int told_code;               /* … and of SOCKET_NAME_FAILED, why */
 };
 
 /* Makes the parent directory if it is missing, locks the path against other instances, replaces
@@ -36,6 +38,11 @@ enum socket_name_state ipc_path_look(struct ipc_path *ipc, struct error *err);
 /* When that has found the path SOCKET_NAME_LOST: a new listening socket at it, or -errno with err.
  * The one before it serves whoever is connected. */
 int ipc_path_listen_anew(struct ipc_path *ipc, struct error *err);
+
+/* Warns of what a look has found, unless that was said last time. scheme is what stands before the
+ * path in the endpoint's address; err is read with SOCKET_NAME_FAILED. */
+void ipc_path_tell(struct ipc_path *ipc, const char *scheme, enum socket_name_state state,
+                   const struct error *err);
 
 /* Removes the path, then gives up the claim. Harmless when nothing is claimed. */
 void ipc_path_release(struct ipc_path *ipc);

@@ -1,5 +1,5 @@
-/* The path of an ipc endpoint: claim, listening socket, removal. See ipc_path.h for the rules. */
-#include "rpc/transport/ipc_path.h"
+/* The path of an endpoint: claim, listening socket, removal. See ipc_path.h for the rules. */
+#include "sys/ipc_path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -143,6 +143,39 @@ int ipc_path_listen_anew(struct ipc_path *ipc, struct error *err)
 	socket_name_remove(&ipc->name);
 	(void)socket_name_hold(&ipc->name, ipc->path, true);
 	return fd;
+}
+
+static void tell(const struct ipc_path *ipc, const char *scheme, enum socket_name_state state,
+                 const char *why)
+{
+	switch (state) {
+	case SOCKET_NAME_MENDED:
+		log_warn("endpoint %s%s: somebody removed it; it is there again, and whoever is "
+		         "connected stays so",
+		         scheme, ipc->path);
+		break;
+	case SOCKET_NAME_TAKEN:
+		log_warn("endpoint %s%s: what is there now is somebody else's, and no client "
+		         "comes by it; move that away, and the endpoint is made anew",
+		         scheme, ipc->path);
+		break;
+	case SOCKET_NAME_FAILED:
+		log_warn("endpoint %s%s: somebody removed it, and it cannot be made anew: %s; "
+		         "tried again every second",
+		         scheme, ipc->path, why);
+		break;
+	default:
+		log_notice("endpoint %s%s: it is there again", scheme, ipc->path);
+	}
+}
+
+void ipc_path_tell(struct ipc_path *ipc, const char *scheme, enum socket_name_state state,
+                   const struct error *err)
+{
+	if (state != ipc->told || err->code != ipc->told_code)
+		tell(ipc, scheme, state, err->text);
+	ipc->told = state == SOCKET_NAME_MENDED ? SOCKET_NAME_WELL : state;
+	ipc->told_code = err->code;
 }
 
 void ipc_path_release(struct ipc_path *ipc)
