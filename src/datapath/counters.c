@@ -59,60 +59,74 @@ const struct lane_counter lane_counter_table[] = {
         {.offset = AT(no_room.pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_no_buffers", "pkts_dropped_vf_stalled"},
+         .part_of = {AT(dropped_full_pkts), AT(dropped_full_pkts)},
          .help = "The guest had posted no buffers, and the " HELD " packets that a lane holds "
                  "back were there already; or the VF accepted nothing for " STALL
                  " ms (its link is down, or the NIC hangs). Until then the guest's packets wait "
                  "in its own ring."},
         {.offset = AT(no_room.bytes),
          .unit = COUNTER_BYTES,
-         .wire = {"bytes_dropped_vm_no_buffers", "bytes_dropped_vf_stalled"}},
+         .wire = {"bytes_dropped_vm_no_buffers", "bytes_dropped_vf_stalled"},
+         .part_of = {AT(dropped_full_bytes), AT(dropped_full_bytes)}},
         {.offset = AT(too_long.pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_too_long", "pkts_dropped_too_long"},
+         .part_of = {AT(dropped_full_pkts), AT(dropped_invalid_pkts)},
          .help = "A frame longer than the buffers that the guest has posted, without mergeable "
                  "ones; or one from the guest that is longer than the VF's MTU allows."},
         {.offset = AT(too_long.bytes),
          .unit = COUNTER_BYTES,
-         .wire = {"bytes_dropped_vm_too_long", "bytes_dropped_too_long"}},
+         .wire = {"bytes_dropped_vm_too_long", "bytes_dropped_too_long"},
+         .part_of = {AT(dropped_full_bytes), AT(dropped_invalid_bytes)}},
         {.offset = AT(malformed.pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_ring_broken", "pkts_dropped_runt"},
+         .part_of = {AT(dropped_full_pkts), AT(dropped_invalid_pkts)},
          .help = "The guest's ring offered more buffers than it has, which a working driver never "
                  "does; or a frame from the guest was shorter than an Ethernet header."},
         {.offset = AT(malformed.bytes),
          .unit = COUNTER_BYTES,
-         .wire = {"bytes_dropped_vm_ring_broken", "bytes_dropped_runt"}},
+         .wire = {"bytes_dropped_vm_ring_broken", "bytes_dropped_runt"},
+         .part_of = {AT(dropped_full_bytes), AT(dropped_invalid_bytes)}},
         {.offset = AT(bad_header.pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_invalid_header", "pkts_dropped_invalid_header"},
+         .part_of = {AT(dropped_invalid_pkts), AT(dropped_invalid_pkts)},
          .help = "The header before a frame from the guest asked for a checksum or for segmentation that was "
                  "not negotiated, or that the frame is not fit for; a working driver never does."},
         {.offset = AT(bad_header.bytes),
          .unit = COUNTER_BYTES,
-         .wire = {"bytes_dropped_invalid_header", "bytes_dropped_invalid_header"}},
+         .wire = {"bytes_dropped_invalid_header", "bytes_dropped_invalid_header"},
+         .part_of = {AT(dropped_invalid_bytes), AT(dropped_invalid_bytes)}},
         {.offset = AT(absent[ABSENT_NOBODY].pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_no_front_end", "pkts_dropped_vf_none"},
+         .part_of = {AT(dropped_absent_pkts), AT(dropped_absent_pkts)},
          .help = "Nobody was connected to the relay's socket; or the relay had no VF."},
         {.offset = AT(absent[ABSENT_NOBODY].bytes),
          .unit = COUNTER_BYTES,
-         .wire = {"bytes_dropped_vm_no_front_end", "bytes_dropped_vf_none"}},
+         .wire = {"bytes_dropped_vm_no_front_end", "bytes_dropped_vf_none"},
+         .part_of = {AT(dropped_absent_bytes), AT(dropped_absent_bytes)}},
         {.offset = AT(absent[ABSENT_NOT_READY].pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_no_driver", "pkts_dropped_vf_not_ready"},
+         .part_of = {AT(dropped_absent_pkts), AT(dropped_absent_pkts)},
          .help = "A front end was connected, but the guest had no driver running that receives "
                  "(it boots, say); or the relay's VF was being attached, had been lost and was "
                  "not back yet, or was on its way out."},
         {.offset = AT(absent[ABSENT_NOT_READY].bytes),
          .unit = COUNTER_BYTES,
-         .wire = {"bytes_dropped_vm_no_driver", "bytes_dropped_vf_not_ready"}},
+         .wire = {"bytes_dropped_vm_no_driver", "bytes_dropped_vf_not_ready"},
+         .part_of = {AT(dropped_absent_bytes), AT(dropped_absent_bytes)}},
         {.offset = AT(absent[ABSENT_LEFT].pkts),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_dropped_vm_left", "pkts_dropped_vf_left"},
+         .part_of = {AT(dropped_absent_pkts), AT(dropped_absent_pkts)},
          .help = "The guest, or the VF, left while packets were on their way to it."},
         {.offset = AT(absent[ABSENT_LEFT].bytes),
          .unit = COUNTER_BYTES,
-         .wire = {"bytes_dropped_vm_left", "bytes_dropped_vf_left"}},
+         .wire = {"bytes_dropped_vm_left", "bytes_dropped_vf_left"},
+         .part_of = {AT(dropped_absent_bytes), AT(dropped_absent_bytes)}},
         {.offset = AT(checksummed_by_vf),
          .unit = COUNTER_PACKETS,
          .wire = {"pkts_checksummed_by_vf", "pkts_checksummed_by_vf"},
@@ -139,6 +153,24 @@ const struct lane_counter lane_counter_table[] = {
 
 _Static_assert(sizeof(lane_counter_table) == LANE_COUNTERS * sizeof(lane_counter_table[0]),
                "each counter has a row");
+
+const struct lane_counter *lane_counter_sum(const struct lane_counter *row,
+                                            enum lane_direction direction)
+{
+	for (size_t i = 0; row->part_of[direction] != 0 && i < LANE_COUNTERS; i++)
+		if (lane_counter_table[i].offset == row->part_of[direction])
+			return &lane_counter_table[i];
+	return NULL;
+}
+
+bool lane_counter_is_sum(const struct lane_counter *row)
+{
+	for (size_t i = 0; i < LANE_COUNTERS; i++)
+		for (unsigned d = 0; d < LANE_DIRECTIONS; d++)
+			if (lane_counter_sum(&lane_counter_table[i], d) == row)
+				return true;
+	return false;
+}
 
 void lane_counters_add(struct lane_counters *sum, const struct lane_counters *counters)
 {

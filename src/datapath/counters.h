@@ -8,6 +8,7 @@
 #ifndef DATAPATH_COUNTERS_H
 #define DATAPATH_COUNTERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,8 @@ struct lane_counter {
 	size_t offset; /* in struct lane_counters */
 	enum counter_unit unit;
 	const char *wire[LANE_DIRECTIONS]; /* [enum lane_direction]: the field of the message */
+	/* [enum lane_direction]: the offset of the sum that counts it too; 0: none does. */
+	size_t part_of[LANE_DIRECTIONS];
 	const char *help; /* what it counts, of either direction; NULL: as the row above it */
 };
 
@@ -73,6 +76,12 @@ static inline uint64_t counter_read(const uint64_t *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
+
+/* The row of the sum that counts what a row does in one direction too; NULL when none does. */
+const struct lane_counter *lane_counter_sum(const struct lane_counter *row,
+                                            enum lane_direction direction);
+/* Whether a row is such a sum, of either direction. */
+bool lane_counter_is_sum(const struct lane_counter *row);
 
 /* The counter of a row. */
 static inline const uint64_t *lane_counter_of(const struct lane_counters *counters,
