@@ -20,7 +20,7 @@ unitdir ?= $(PREFIX)/lib/systemd/system
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
-PACKAGES := libdpdk libzmq libprotobuf-c jansson numa libsystemd
+PACKAGES := libdpdk libzmq libprotobuf-c jansson numa libsystemd libmicrohttpd
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
 	-Wformat=2 -Wundef -Wpointer-arith
 OPTIMISE := $(if $(or $(DEBUG),$(SANITIZE)),-O1 -fno-omit-frame-pointer,-O3)
@@ -214,14 +214,14 @@ check:
 
 # What CI runs besides: clang-tidy over everything, and the tests that take longest.
 check-more:
-	@scripts/install-build-deps --check --build --test >/dev/null 2>&1 || \
-		scripts/install-build-deps --build --test
+	@scripts/install-build-deps --check --build --test --monitoring >/dev/null 2>&1 || \
+		scripts/install-build-deps --build --test --monitoring
 	@$(parallel_make) all tools
 	@test/run-checks --more
 
 check-full:
-	@scripts/install-build-deps --check --build --test >/dev/null 2>&1 || \
-		scripts/install-build-deps --build --test
+	@scripts/install-build-deps --check --build --test --monitoring >/dev/null 2>&1 || \
+		scripts/install-build-deps --build --test --monitoring
 	@$(parallel_make) all tools
 	@test/run-checks --full
 
@@ -364,6 +364,7 @@ install: all
 	test -e $(DESTDIR)/etc/default/virtioforwarder || \
 		install -D -m 644 conf/virtioforwarder $(DESTDIR)/etc/default/virtioforwarder
 	$(call install_files,$(docdir),644,README.md LICENSE CHANGELOG.md $(wildcard doc/*.md))
+	$(call install_files,$(datadir)/monitoring,644,$(wildcard doc/monitoring/*))
 
 # --- packages ---------------------------------------------------------------------------------
 

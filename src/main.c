@@ -20,6 +20,7 @@
 #include "control/control.h"
 #include "dpdk/env.h"
 #include "event/loop.h"
+#include "metrics/metrics.h"
 #include "ovsdb/ovsdb.h"
 #include "preflight/bind.h"
 #include "preflight/preflight.h"
@@ -44,8 +45,9 @@ static struct {
 	struct loop *loop;
 	struct control *control;
 	struct rpc *rpc;
-	struct ovsdb *ovsdb; /* NULL: not watched */
-	char **eal_args;     /* EAL keeps pointers into them: they live as long as the process */
+	struct metrics *metrics; /* NULL: not served */
+	struct ovsdb *ovsdb;     /* NULL: not watched */
+	char **eal_args; /* EAL keeps pointers into them: they live as long as the process */
 	char pid_path[4096];
 	int pid_fd;
 	int pid_rc; /* how it was when it was looked at last, as pid_file_keep says */
@@ -229,6 +231,12 @@ static int start(struct error *err)
 	if (daemon_state.rpc == NULL)
 		return -err->code;
 	loop_timer_start(daemon_state.loop, &daemon_state.pid_timer, LOOK_MS, on_look, NULL);
+	if (daemon_state.config.metrics_ep != NULL) {
+		daemon_state.metrics = metrics_start(&daemon_state.config, daemon_state.control,
+		                                     daemon_state.loop, err);
+		if (daemon_state.metrics == NULL)
+			return -err->code;
+	}
 	if (daemon_state.config.ovsdb_sock == NULL)
 		return 0;
 	daemon_state.ovsdb = ovsdb_start(daemon_state.config.ovsdb_sock,
@@ -244,6 +252,7 @@ static void stop(void)
 	notify_stopping();
 	loop_timer_stop(&daemon_state.pid_timer);
 	ovsdb_stop(daemon_state.ovsdb);
+	metrics_stop(daemon_state.metrics);
 	rpc_stop(daemon_state.rpc);
 	if (daemon_state.control != NULL)
 		control_quiesce(daemon_state.control);

@@ -1,8 +1,9 @@
-/* The addresses of the ZeroMQ endpoints, see address.h. */
+/* The addresses of the endpoints, see address.h. */
 #include "config/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #define IPC_PREFIX    "ipc://"
 #define TCP_PREFIX    "tcp://"
+#define UNIX_PREFIX   "unix:"
 #define IPC_PATH_MAX  107 /* sun_path without its NUL */
 #define TCP_HOST_MAX  64  /* an IPv6 address in its brackets, or an interface; NUL included */
 #define SHAPES_WANTED "write ipc:///path or tcp://address:port"
@@ -23,18 +25,20 @@ static bool is_printable(const char *text)
 	return true;
 }
 
-static int check_ipc(const char *path, struct error *err)
+/* The path of a unix socket, behind the prefix that stands before it. */
+static int check_path(const char *prefix, const char *path, struct error *err)
 {
 	if (path[0] != '/')
-		return error_set(err, EINVAL,
-		                 "\"ipc://%.80s\": an absolute path is wanted: ipc:///path", path);
+		return error_set(err, EINVAL, "\"%s%.80s\": an absolute path is wanted: %s/path",
+		                 prefix, path, prefix);
 	if (strlen(path) > IPC_PATH_MAX)
 		return error_set(err, EINVAL,
-		                 "\"ipc://%.80s…\": the path has %zu bytes, and a socket's has %d "
+		                 "\"%s%.80s…\": the path has %zu bytes, and a socket's has %d "
 		                 "at most",
-		                 path, strlen(path), IPC_PATH_MAX);
+		                 prefix, path, strlen(path), IPC_PATH_MAX);
 	if (path[strlen(path) - 1] == '/')
-		return error_set(err, EINVAL, "\"ipc://%s\" ends in '/': name a file there", path);
+		return error_set(err, EINVAL, "\"%s%s\" ends in '/': name a file there", prefix,
+		                 path);
 	return 0;
 }
 
@@ -74,7 +78,7 @@ int address_check(const char *text, struct error *err)
 		        err, EINVAL,
 		        "\"%.80s\" holds blanks or characters outside ASCII: " SHAPES_WANTED, text);
 	if (string_starts_with(text, IPC_PREFIX))
-		return check_ipc(text + strlen(IPC_PREFIX), err);
+		return check_path(IPC_PREFIX, text + strlen(IPC_PREFIX), err);
 	if (string_starts_with(text, TCP_PREFIX))
 		return check_tcp(text + strlen(TCP_PREFIX), err);
 	return error_set(err, EINVAL, "\"%.80s\" is not an endpoint: " SHAPES_WANTED, text);
@@ -92,4 +96,62 @@ bool address_is_remote(const char *text)
 	/* In numbers, since 127.example.org is no loopback. */
 	return strcmp(host, "[::1]") != 0 &&
 	       (inet_pton(AF_INET, host, &v4) != 1 || ntohl(v4.s_addr) >> 24 != 127);
+}
+
+/* --- where the metrics are served ------------------------------------------------------------ */
+
+static int parse_loopback(const char *host, in_port_t port, struct address_http *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&out->tcp;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->tcp;
+
+	if (strcmp(host, "[::1]") == 0) {
+		*v6 = (struct sockaddr_in6){
+		        .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = in6addr_loopback};
+		out->tcp_len = sizeof(*v6);
+		return 0;
+	}
+	*v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
+	out->tcp_len = sizeof(*v4);
+	if (inet_pton(AF_INET, host, &v4->sin_addr) != 1 || ntohl(v4->sin_addr.s_addr) >> 24 != 127)
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_tcp(const char *text, struct address_http *out, struct error *err)
+{
+	char host[TCP_HOST_MAX];
+	uint32_t port;
+
+	if (check_tcp(text, err) < 0)
+		return -err->code;
+	(void)split_tcp(text, host);
+	(void)parse_u32(strrchr(text, ':') + 1, 1, UINT16_MAX, &port);
+	if (parse_loopback(host, htons((in_port_t)port), out) == 0)
+		return 0;
+	return error_set(err, EINVAL,
+	                 "\"tcp://%.80s\": whoever reaches the metrics can read them, so they are "
+	                 "for this host's loopback only: write tcp://127.0.0.1:%u or unix:/path",
+	                 text, port);
+}
+
+int address_http_parse(const char *text, struct address_http *out, struct error *err)
+{
+	*out = (struct address_http){0};
+	if (!is_printable(text))
+		return error_set(err, EINVAL,
+		                 "\"%.80s\" holds blanks or characters outside ASCII: write "
+		                 "unix:/path or tcp://127.0.0.1:port",
+		                 text);
+	if (string_starts_with(text, TCP_PREFIX))
+		return parse_tcp(text + strlen(TCP_PREFIX), out, err);
+	if (!string_starts_with(text, UNIX_PREFIX))
+		return error_set(err, EINVAL,
+		                 "\"%.80s\" is no endpoint of metrics: write unix:/path or "
+		                 "tcp://127.0.0.1:port",
+		                 text);
+	out->path = text + strlen(UNIX_PREFIX);
+	while (out->path[0] == '/' && out->path[1] == '/') /* unix:///path means the same */
+		out->path++;
+	return check_path(UNIX_PREFIX, out->path, err);
 }

@@ -305,6 +305,17 @@ const struct schema_row schema[] = {
          .group = GROUP_ENDPOINTS,
          .offset = AT(zmq_config_ep),
          .help = "ZeroMQ endpoint that shows the pinned relays."},
+        {.option = "metrics-ep",
+         .variable = "VIRTIOFWD_METRICS_EP",
+         .type = SCHEMA_METRICS,
+         .need = MAY_HAVE_VALUE,
+         .argument = "ENDPOINT",
+         .bare = "unix:" RUN_DIR "metrics",
+         .group = GROUP_ENDPOINTS,
+         .offset = AT(metrics_ep),
+         .help = "HTTP endpoint of the metrics, for Prometheus and its kin, which find them at "
+                 "/metrics: unix:/PATH, or tcp://127.0.0.1:PORT for every user of this host. Off "
+                 "unless given."},
         {.option = "zmq-group",
          .variable = "VIRTIOFWD_ZMQ_GROUP",
          .type = SCHEMA_ACCOUNT,
@@ -312,7 +323,8 @@ const struct schema_row schema[] = {
          .argument = "GROUP",
          .group = GROUP_ENDPOINTS,
          .offset = AT(zmq_group),
-         .help = "Group that may use the ipc endpoints, besides root and the daemon's own user."},
+         .help = "Group that may use the ipc endpoints and the metrics' unix socket, besides root and the "
+                 "daemon's own user."},
         {.option = "zmq-curve-dir",
          .variable = "VIRTIOFWD_ZMQ_CURVE_DIR",
          .type = SCHEMA_PATH,
@@ -540,6 +552,7 @@ bool schema_is_string(const struct schema_row *row)
 	case SCHEMA_PATH:
 	case SCHEMA_ACCOUNT:
 	case SCHEMA_ENDPOINT:
+	case SCHEMA_METRICS:
 	case SCHEMA_PATTERN:
 	case SCHEMA_TOKEN:
 	case SCHEMA_CHOICE:

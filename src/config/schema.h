@@ -21,6 +21,7 @@ enum schema_type {
 	SCHEMA_PATH,       /* char *: an absolute path */
 	SCHEMA_ACCOUNT,    /* char *: a user's or group's name */
 	SCHEMA_ENDPOINT,   /* char *: ipc:// or tcp:// */
+	SCHEMA_METRICS,    /* char *: unix: or tcp:// on the loopback */
 	SCHEMA_PATTERN,    /* char *: a file name with one %u */
 	SCHEMA_TOKEN,      /* char *: a UUID, "0" or "" */
 	SCHEMA_CHOICE,     /* char *: one of those that the row's argument lists, as {a,b} */

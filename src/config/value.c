@@ -321,6 +321,8 @@ static int check_string(const struct schema_row *row, const char *text, struct e
 		return check_bind_list(text, err);
 	case SCHEMA_ENDPOINT:
 		return address_check(text, err);
+	case SCHEMA_METRICS:
+		return address_http_parse(text, &(struct address_http){0}, err);
 	default:
 		if (is_printable(text) && text[0] != '\0')
 			return 0;

@@ -59,9 +59,11 @@ static void check_endpoint(struct picture *p, const char *name, const char *endp
 	enum socket_file_kind kind = SOCKET_FILE_NONE;
 	const char *path;
 
-	if (endpoint == NULL || !string_starts_with(endpoint, "ipc://"))
+	if (endpoint == NULL || string_starts_with(endpoint, "tcp://"))
 		return;
-	path = endpoint + strlen("ipc://");
+	path = strchr(endpoint, ':') + 1; /* of ipc:///path, unix:/path */
+	while (path[0] == '/' && path[1] == '/')
+		path++;
 	if (socket_file_look(path, &kind) < 0 ||
 	    (kind != SOCKET_FILE_LIVE && kind != SOCKET_FILE_FOREIGN))
 		return;
@@ -100,6 +102,7 @@ static void check_endpoints(struct picture *p)
 	check_endpoint(p, "zmq-stats-ep", p->config->zmq_stats_ep);
 	check_endpoint(p, "zmq-core-sched-ep", p->config->zmq_core_sched_ep);
 	check_endpoint(p, "zmq-config-ep", p->config->zmq_config_ep);
+	check_endpoint(p, "metrics-ep", p->config->metrics_ep);
 }
 
 /* --- its limits ----------------------------------------------------------------------------- */

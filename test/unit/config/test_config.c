@@ -170,6 +170,25 @@ static const struct value_case cases[] = {
         {"zmq-stats-ep", "ipc:///tmp/st", "ipc:///tmp/st", NULL},
         {"zmq-core-sched-ep", "ipc:///tmp/cs", "ipc:///tmp/cs", NULL},
         {"zmq-config-ep", "ipc:///tmp/cf", "ipc:///tmp/cf", NULL},
+        {"metrics-ep", "unix:/run/m", "unix:/run/m", NULL},
+        {"metrics-ep", "unix:///run/m", "unix:///run/m", NULL},
+        {"metrics-ep", "tcp://127.0.0.1:9100", "tcp://127.0.0.1:9100", NULL},
+        {"metrics-ep", "tcp://127.255.0.1:1", "tcp://127.255.0.1:1", NULL},
+        {"metrics-ep", "tcp://[::1]:65535", "tcp://[::1]:65535", NULL},
+        {"metrics-ep", "tcp://0.0.0.0:9100", NULL, "write tcp://127.0.0.1:9100 or unix:/path"},
+        {"metrics-ep", "tcp://*:9100", NULL, "loopback only"},
+        {"metrics-ep", "tcp://10.0.0.1:9100", NULL, "loopback only"},
+        {"metrics-ep", "tcp://[::]:9100", NULL, "loopback only"},
+        {"metrics-ep", "tcp://eth0:9100", NULL, "loopback only"},
+        {"metrics-ep", "tcp://127.0.0.1", NULL, "a port from 1 to 65535"},
+        {"metrics-ep", "tcp://127.0.0.1:0", NULL, "a port from 1 to 65535"},
+        {"metrics-ep", "unix:run/m", NULL, "absolute path"},
+        {"metrics-ep", "unix:/run/", NULL, "name a file"},
+        {"metrics-ep", "unix:", NULL, "absolute path"},
+        {"metrics-ep", "unix:/" LONG_NAME LONG_NAME, NULL, "107 at most"},
+        {"metrics-ep", "unix:/run/a b", NULL, "blanks"},
+        {"metrics-ep", "ipc:///run/m", NULL, "unix:/path or tcp://127.0.0.1:port"},
+        {"metrics-ep", "9100", NULL, "unix:/path or tcp://127.0.0.1:port"},
         {"zmq-group", "wheel", "wheel", NULL},
         {"zmq-curve-dir", "/etc/keys", "/etc/keys", NULL},
         {"zmq-curve-dir", "keys", NULL, "not an absolute path"},
@@ -455,10 +474,11 @@ START_TEST(has_the_contracts_names)
 	        "VIRTIOFWD_VLANS "
 	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND "
 	        "VIRTIOFWD_OVSDB_IDS VIRTIOFWD_IDLE_SLEEP VIRTIOFWD_IDLE_GRACE_US "
-	        "VIRTIOFWD_IDLE_TIMED_MAX_US VIRTIOFWD_IDLE_AWAKE ";
+	        "VIRTIOFWD_IDLE_TIMED_MAX_US VIRTIOFWD_IDLE_AWAKE "
+	        "VIRTIOFWD_METRICS_EP ";
 	static const char ours[] =
 	        "config no-huge eal max-queues gro sync-mac vlans check json bind unbind "
-	        "zmq-group zmq-curve-dir guest-backend core-sched-sensitivity "
+	        "zmq-group zmq-curve-dir metrics-ep guest-backend core-sched-sensitivity "
 	        "core-sched-poll-interval core-sched-loglevel "
 	        "core-sched-global-numa-opt ovsdb-ids idle-sleep idle-grace-us "
 	        "idle-timed-max-us idle-awake ";
@@ -495,6 +515,7 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert_str_eq(cfg->guest_backend, "own");
 	ck_assert_ptr_null(cfg->ovsdb_sock);
 	ck_assert_ptr_null(cfg->zmq_config_ep);
+	ck_assert_ptr_null(cfg->metrics_ep);
 	ck_assert_ptr_null(cfg->zmq_port_control_ep);
 	ck_assert_ptr_null(cfg->zmq_stats_ep);
 	ck_assert_ptr_null(cfg->zmq_core_sched_ep);
