@@ -15,8 +15,8 @@
 struct connection_entry;
 
 struct connections {
-	TAILQ_HEAD(, connection_entry) list; /* the oldest first */
-	unsigned n;                          /* that have not been hung up on */
+	TAILQ_HEAD(connection_list, connection_entry) list; /* the oldest first */
+	unsigned n;                                         /* that have not been hung up on */
 };
 
 void connections_init(struct connections *connections);
