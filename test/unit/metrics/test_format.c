@@ -2,6 +2,8 @@
  */
 #include "suite.h"
 
+#include <string.h>
+
 #include "metrics/format.h"
 
 static const struct {
@@ -40,6 +42,39 @@ START_TEST(accept_chooses)
 }
 END_TEST
 
+/* Whatever stands there, one of the two comes of it, and nothing beyond its end is read. */
+START_TEST(any_header_will_do)
+{
+	static const char *const words[] = {"application/openmetrics-text",
+	                                    "text/plain",
+	                                    "*/*",
+	                                    "version=1.0.0",
+	                                    "q=",
+	                                    "0.5",
+	                                    ";",
+	                                    ",",
+	                                    "=",
+	                                    " ",
+	                                    "\xff",
+	                                    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+	unsigned chance = 1;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		char text[400] = "";
+
+		for (unsigned n = 0; n < i % 9; n++) {
+			chance = chance * 1103515245 + 12345;
+			strncat(text, words[(chance >> 16) % (sizeof(words) / sizeof(words[0]))],
+			        40);
+		}
+		char *exact = strdup(text);
+		enum metrics_format format = metrics_format_choose(exact);
+		ck_assert(format == METRICS_TEXT || format == METRICS_OPENMETRICS);
+		free(exact);
+	}
+}
+END_TEST
+
 START_TEST(types)
 {
 	ck_assert_str_eq(metrics_format_type(METRICS_TEXT),
@@ -54,6 +89,7 @@ int main(void)
 	TCase *tcase = tcase_create("all");
 
 	tcase_add_loop_test(tcase, accept_chooses, 0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_test(tcase, any_header_will_do);
 	tcase_add_test(tcase, types);
 	return suite_main("format", tcase);
 }

@@ -46,6 +46,27 @@ START_TEST(endpoints_of_others)
 }
 END_TEST
 
+START_TEST(the_metrics_path_is_taken)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), "--metrics-ep=unix:%.60s/run/metrics", tree_root);
+	option(text);
+	finds_nothing();
+	tree_file("run/metrics", "");
+	const struct finding *finding = finds("endpoint.taken", FINDING_ERROR);
+	what_says(finding, "--metrics-ep: ");
+	what_says(finding, tree_path("run/metrics"));
+}
+END_TEST
+
+START_TEST(a_port_for_the_metrics)
+{
+	option("--metrics-ep=tcp://127.0.0.1:9471");
+	finds_nothing();
+}
+END_TEST
+
 START_TEST(limits_that_are_low)
 {
 	tree_file("proc/self/limits", LIMITS("4096", "65536"));
@@ -245,6 +266,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, another_instance);
 	tcase_add_test(tcase, endpoints_of_others);
+	tcase_add_test(tcase, the_metrics_path_is_taken);
+	tcase_add_test(tcase, a_port_for_the_metrics);
 	tcase_add_test(tcase, limits_that_are_low);
 	tcase_add_test(tcase, a_pid_directory_of_somebody_else);
 	tcase_add_test(tcase, warnings_of_the_configuration_are_findings);
