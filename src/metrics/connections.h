@@ -1,7 +1,8 @@
 /* Who is connected to the metrics' endpoint, in the order in which they came. Each has a while to
  * ask and to take the answer; when there are too many, whoever came first goes. So nobody can keep
  * others out by staying. Those who have to go are hung up on, and whoever serves the connection
- * finds its end. Control thread.
+ * finds its end. libmicrohttpd overlooks it when a client hangs up in the midst of a request and
+ * all comes at once, so such ones end here too. Control thread.
  */
 #ifndef METRICS_CONNECTIONS_H
 #define METRICS_CONNECTIONS_H
