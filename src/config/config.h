@@ -15,6 +15,7 @@
 #include "base/cpu_set.h"
 #include "base/device_spec.h"
 #include "base/error.h"
+#include "base/far_spec.h"
 #include "base/limits.h"
 #include "base/vlan_set.h"
 
@@ -24,6 +25,7 @@ struct static_vf {
 	struct device_spec device;
 	struct bond_spec bond; /* without members: a single device */
 	unsigned relay_id;
+	struct far_spec far;
 };
 
 /* Strings are owned by the struct (config_free); NULL means not given / not opened. */

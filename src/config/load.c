@@ -211,17 +211,26 @@ static int check_endpoints(struct config *cfg, const struct sources *sources, st
  * have always had both, and the mode wins. */
 static int check_dynamic(struct config *cfg, const struct sources *sources, struct error *err)
 {
+	static const char *const options[] = {"add-pci-vf", "kernel-vf"};
+	bool kernel = false;
+
 	if (!cfg->dynamic_sockets || cfg->n_static_vfs == 0)
 		return 0;
-	if (settings_last(&sources->cli, schema_find_option("add-pci-vf")) != NULL) {
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (settings_last(&sources->cli, schema_find_option(options[i])) == NULL)
+			continue;
 		error_set(err, EINVAL,
 		          "excludes --dynamic-sockets (-d), where clients make the relays with "
 		          "ADD_SOCK: leave one of the two out");
-		return blame(sources, "add-pci-vf", err);
+		return blame(sources, options[i], err);
 	}
+	for (size_t i = 0; i < cfg->n_static_vfs; i++)
+		kernel |= cfg->static_vfs[i].far.kind == FAR_KERNEL;
 	if (value_warn(cfg,
-	               "VIRTIOFWD_STATIC_VFS is left alone: with --dynamic-sockets "
-	               "(VIRTIOFWD_DYNAMIC_SOCKETS) clients make the relays with ADD_SOCK") < 0)
+	               "%s is left alone: with --dynamic-sockets "
+	               "(VIRTIOFWD_DYNAMIC_SOCKETS) clients make the relays with ADD_SOCK",
+	               kernel ? "VIRTIOFWD_STATIC_VFS or VIRTIOFWD_KERNEL_VFS"
+	                      : "VIRTIOFWD_STATIC_VFS") < 0)
 		return out_of_memory(err);
 	cfg->n_static_vfs = 0;
 	return 0;

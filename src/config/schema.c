@@ -129,6 +129,16 @@ const struct schema_row schema[] = {
          .group = GROUP_DEVICES,
          .help = "Attach a VF at start; may be repeated. DEVICE is a PCI address (0000:05:08.1) or "
                  "a DPDK device string (net_tap0,iface=vf0), RELAY 0 to 63."},
+        {.option = "kernel-vf",
+         .variable = "VIRTIOFWD_KERNEL_VFS",
+         .type = SCHEMA_KERNEL_VF,
+         .need = NEED_VALUE,
+         .argument = "DEVICE=RELAY[,INTERFACE]",
+         .group = GROUP_DEVICES,
+         .help = "As --add-pci-vf, but the relay serves no guest: the VF appears as a network "
+                 "interface of this host, called INTERFACE, or vio4wd and the relay's number. "
+                 "By vhost-net where the kernel has it, else by a tap, which costs a system "
+                 "call a packet. May be repeated."},
         {.option = "enable-jumbo",
          .letter = 'J',
          .variable = "VIRTIOFWD_JUMBO",
@@ -542,7 +552,8 @@ const char *schema_group_title(enum schema_group group)
 bool schema_is_list(const struct schema_row *row)
 {
 	return row->type == SCHEMA_PINS || row->type == SCHEMA_STATIC_VF ||
-	       row->type == SCHEMA_VLANS || row->type == SCHEMA_WORDS;
+	       row->type == SCHEMA_KERNEL_VF || row->type == SCHEMA_VLANS ||
+	       row->type == SCHEMA_WORDS;
 }
 
 bool schema_is_string(const struct schema_row *row)

@@ -29,6 +29,7 @@ enum schema_type {
 	SCHEMA_BINARY,     /* no field: accepted, and compared with our own name */
 	SCHEMA_PINS,       /* list: pins, n_pins */
 	SCHEMA_STATIC_VF,  /* list: static_vfs */
+	SCHEMA_KERNEL_VF,  /* list: static_vfs too, whose far ends are the kernel's */
 	SCHEMA_VLANS,      /* list: vlans */
 	SCHEMA_WORDS,      /* list: eal_args */
 };

@@ -416,31 +416,67 @@ static bool is_taken(const struct config *cfg, const char *word, const struct st
 			          vf->device.name, other->relay_id);
 			return true;
 		}
+		if (vf->far.kind == FAR_KERNEL && other->far.kind == FAR_KERNEL &&
+		    strcmp(vf->far.interface, other->far.interface) == 0) {
+			error_set(why, EINVAL, "\"%s\": the interface %s is relay %u's already",
+			          word, vf->far.interface, other->relay_id);
+			return true;
+		}
 	}
 	return false;
 }
 
 /* What stands there first is kept: files with a VF twice have always been started with. */
-static int apply_static_vf(struct config *cfg, const char *word, struct error *err)
+static int add_static_vf(struct config *cfg, const char *word, const struct static_vf *vf,
+                         const char *option, struct error *err)
 {
-	struct static_vf vf = {0};
 	struct error why;
-	int rc;
 
-	if (bond_is_named(word))
-		rc = bond_parse(word, &vf, err);
-	else
-		rc = static_vf_parse(word, &vf.device, &vf.relay_id, err);
-	if (rc < 0)
-		return -err->code;
-	if (is_taken(cfg, word, &vf, &why)) {
-		if (value_warn(cfg, "--add-pci-vf (VIRTIOFWD_STATIC_VFS): %s, and keeps it",
-		               why.text) < 0)
+	if (is_taken(cfg, word, vf, &why)) {
+		if (value_warn(cfg, "%s: %s, and keeps it", option, why.text) < 0)
 			return out_of_memory(err);
 		return 0;
 	}
-	cfg->static_vfs[cfg->n_static_vfs++] = vf; /* there are as many as relay ids */
+	cfg->static_vfs[cfg->n_static_vfs++] = *vf; /* there are as many as relay ids */
 	return 0;
+}
+
+static int parse_static_vf(const char *word, struct static_vf *vf, struct error *err)
+{
+	if (bond_is_named(word))
+		return bond_parse(word, vf, err);
+	return static_vf_parse(word, &vf->device, &vf->relay_id, err);
+}
+
+static int apply_static_vf(struct config *cfg, const char *word, struct error *err)
+{
+	struct static_vf vf = {0};
+
+	if (parse_static_vf(word, &vf, err) < 0)
+		return -err->code;
+	return add_static_vf(cfg, word, &vf, "--add-pci-vf (VIRTIOFWD_STATIC_VFS)", err);
+}
+
+/* As above, with the name of an interface behind a comma, or the usual one. */
+static int apply_kernel_vf(struct config *cfg, const char *word, struct error *err)
+{
+	char interface[FAR_INTERFACE_MAX];
+	struct static_vf vf = {0};
+	int len = far_spec_split(word, interface, err);
+	char *rest = len < 0 ? NULL : strndup(word, (size_t)len);
+
+	if (len < 0)
+		return error_prefix(err, "\"%.80s\": ", word);
+	if (rest == NULL)
+		return out_of_memory(err);
+	int rc = parse_static_vf(rest, &vf, err);
+	free(rest);
+	if (rc < 0)
+		return -err->code;
+	vf.far = far_spec_kernel(vf.relay_id);
+	if (interface[0] != '\0')
+		memcpy(vf.far.interface, interface, sizeof(interface));
+	return add_static_vf(cfg, word, &vf, "--kernel-vf (VIRTIOFWD_KERNEL_VFS)", err);
 }
 
 static size_t count_words(char *const *words)
@@ -542,6 +578,8 @@ int value_apply(struct config *cfg, const struct schema_row *row, const char *te
 		return apply_each(cfg, text, apply_pins, err);
 	case SCHEMA_STATIC_VF:
 		return apply_each(cfg, text, apply_static_vf, err);
+	case SCHEMA_KERNEL_VF:
+		return apply_each(cfg, text, apply_kernel_vf, err);
 	case SCHEMA_VLANS:
 		return apply_each(cfg, text, vlans_apply, err);
 	case SCHEMA_WORDS:

@@ -148,6 +148,8 @@ struct control_relay {
 	unsigned id;
 	bool active;
 	const char *vhost_socket; /* full path, or "NONE"; valid until the loop's next turn */
+	const char *kernel_interface, *kernel_driver; /* at the far end, valid as above; NULL: it
+	                                               * is a guest's, or not there */
 	bool has_device;
 	char device_label[DEVICE_NAME_MAX]; /* the upper-case PCI address, or the vdev's name */
 	struct control_direction vf_to_vm, vm_to_vf;

@@ -48,6 +48,16 @@ static enum control_state vf_state(const struct relay *relay)
 
 static enum control_state guest_state(const struct relay *relay)
 {
+	switch (relay->kernel_end.phase) {
+	case KERNEL_UP:
+		return CONTROL_READY;
+	case KERNEL_LEAVING:
+		return CONTROL_LEAVING;
+	case KERNEL_CLOSING:
+		return CONTROL_ENDING;
+	case KERNEL_NONE:
+		break;
+	}
 	switch (relay->guest_end.phase) {
 	case GUEST_LEAVING:
 		return CONTROL_LEAVING;
@@ -92,6 +102,10 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->id = relay_id;
 	out->active = vf_end_takes(&relay->vf_end) && relay->guest_end.guest.connected;
 	out->vhost_socket = has_socket(relay) ? relay->guest_end.path : "NONE";
+	if (relay->kernel_end.phase == KERNEL_UP) {
+		out->kernel_interface = relay->vf_end.far.interface;
+		out->kernel_driver = guest_kernel_driver(relay_id);
+	}
 	out->has_device = relay->vf_end.phase == VF_ATTACHED || relay->vf_end.phase == VF_LEAVING ||
 	                  relay->vf_end.phase == VF_DETACHING;
 	out->vf_to_vm.active = attached;

@@ -15,7 +15,8 @@ static bool is_overruled(const struct config *config, const struct state_relay *
 	for (size_t i = 0; i < config->n_static_vfs; i++) {
 		const struct static_vf *vf = &config->static_vfs[i];
 		bool same_device = device_spec_equal(&vf->device, &saved->device) &&
-		                   bond_spec_equal(&vf->bond, &saved->bond);
+		                   bond_spec_equal(&vf->bond, &saved->bond) &&
+		                   vf->far.kind == saved->far;
 
 		if (vf->relay_id != saved->id &&
 		    !bond_spec_overlap(&vf->device, &vf->bond, &saved->device, &saved->bond))
@@ -27,6 +28,15 @@ static bool is_overruled(const struct config *config, const struct state_relay *
 		return true;
 	}
 	return false;
+}
+
+static void restore_vf(struct relay *relay, const struct state_relay *saved)
+{
+	const struct far_spec guest = {.kind = FAR_GUEST}, kernel = far_spec_kernel(saved->id);
+
+	vf_life_begin(relay, &saved->device, &saved->bond,
+	              saved->far == FAR_KERNEL ? &kernel : &guest, VF_ORIGIN_RESTORED,
+	              VF_EVENT_RESTORE);
 }
 
 void restore_state(struct relays *relays, const struct state *state)
@@ -52,8 +62,7 @@ void restore_state(struct relays *relays, const struct state *state)
 		if (state->dynamic_sockets)
 			pairing_restore(relay, &saved->device, &saved->bond, saved->socket);
 		else
-			vf_life_begin(relay, &saved->device, &saved->bond, VF_ORIGIN_RESTORED,
-			              VF_EVENT_RESTORE);
+			restore_vf(relay, saved);
 	}
 	if (n > 0)
 		log_notice("%u relays that clients had added come back", n);

@@ -121,6 +121,7 @@ static void read_off(const struct relays *relays, struct state *out)
 		entry->id = i;
 		entry->device = relay->vf_end.device;
 		entry->bond = relay->vf_end.bond;
+		entry->far = relay->vf_end.far.kind;
 		if (dynamic)
 			memcpy(entry->socket, relay->guest_end.path, sizeof(entry->socket));
 		out->n_relays++;

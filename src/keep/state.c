@@ -10,6 +10,8 @@
 #include "base/parse.h"
 #include "base/text.h"
 
+#define FAR_KERNEL_TEXT "kernel"
+
 /* --- reading ------------------------------------------------------------------------------- */
 
 static int refuse(struct error *err, const char *what)
@@ -65,19 +67,25 @@ static int bond_read(json_t *item, const char *name, struct state_relay *out, st
 
 static int relay_read(json_t *item, bool dynamic, struct state_relay *out, struct error *err)
 {
-	const char *device, *path = NULL;
+	const char *device, *path = NULL, *far = NULL;
 	json_t *bond = NULL;
 	json_error_t why;
 	json_int_t id;
 	int rc;
 
 	if (json_unpack_ex(item, &why, JSON_STRICT,
-	                   dynamic ? "{s:I, s:s, s?:o, s:s}" : "{s:I, s:s, s?:o}", "id", &id,
-	                   "device", &device, "bond", &bond, "socket", &path) < 0)
+	                   dynamic ? "{s:I, s:s, s?:o, s:s}" : "{s:I, s:s, s?:o, s?:s}", "id", &id,
+	                   "device", &device, "bond", &bond, dynamic ? "socket" : "far",
+	                   dynamic ? &path : &far) < 0)
 		return error_set(err, EINVAL, "a relay: %s", why.text);
 	if (relay_id_check(id, err) < 0)
 		return -err->code;
 	out->id = (unsigned)id;
+	if (far != NULL && strcmp(far, FAR_KERNEL_TEXT) != 0)
+		return error_set(err, EINVAL,
+		                 "relay %u: its far end can be \"" FAR_KERNEL_TEXT "\" only",
+		                 out->id);
+	out->far = far != NULL ? FAR_KERNEL : FAR_GUEST;
 	rc = bond != NULL ? bond_read(bond, device, out, err)
 	                  : device_spec_parse(device, &out->device, err);
 	if (rc < 0)
@@ -228,9 +236,10 @@ static json_t *relays_make(const struct state *state)
 		const struct state_relay *relay = &state->relays[i];
 
 		json_t *bond = bond_make(&relay->bond, &whole);
-		json_t *item = json_pack("{s:i, s:s, s:o*, s:s*}", "id", (int)relay->id, "device",
-		                         relay->device.devargs, "bond", bond, "socket",
-		                         state->dynamic_sockets ? relay->socket : NULL);
+		json_t *item = json_pack("{s:i, s:s, s:o*, s:s*, s:s*}", "id", (int)relay->id,
+		                         "device", relay->device.devargs, "bond", bond, "far",
+		                         relay->far == FAR_KERNEL ? FAR_KERNEL_TEXT : NULL,
+		                         "socket", state->dynamic_sockets ? relay->socket : NULL);
 
 		whole = append(list, item) && whole;
 	}

@@ -5,11 +5,13 @@
  *   "version"          1; any other is not ours to read
  *   "boot_id"          of the host's run that it was written in
  *   "dynamic_sockets"  whether relays are made of a device and a socket at a time
- *   "relays"           [{"id", "device", "bond", "socket"}]: what clients have added. "device" is
- * what they wrote; "bond" is there if it is one, {"mode", "members"}, and "device" is its name
- * then; "socket" is there with dynamic sockets only "pins"             [{"id", "vf_to_vm_cpu",
- * "vm_to_vf_cpu"}]: what clients have pinned, -1 = not All other keys are wanted and no others are
- * admitted; what they hold is checked as requests are.
+ *   "relays"           [{"id", "device", "bond", "far", "socket"}]: what clients have added.
+ *                      "device" is what they wrote; "bond" is there if it is one, {"mode",
+ *                      "members"}, and "device" is its name then; "far" is there, and "kernel",
+ *                      where no guest is wanted at the far end; "socket" is there with dynamic
+ *                      sockets only
+ *   "pins"             [{"id", "vf_to_vm_cpu", "vm_to_vf_cpu"}]: what clients have pinned, -1 = not
+ * All other keys are wanted and no others are admitted; what they hold is checked as requests are.
  */
 #ifndef KEEP_STATE_H
 #define KEEP_STATE_H
@@ -21,6 +23,7 @@
 #include "base/cpu_set.h"
 #include "base/device_spec.h"
 #include "base/error.h"
+#include "base/far_spec.h"
 #include "base/limits.h"
 #include "guest/guest.h"
 
@@ -34,6 +37,7 @@ struct state_relay {
 	unsigned id;
 	struct device_spec device;
 	struct bond_spec bond;       /* without members: a single device */
+	enum far_kind far;           /* FAR_GUEST with dynamic sockets */
 	char socket[GUEST_PATH_MAX]; /* "" without dynamic sockets */
 };
 

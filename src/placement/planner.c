@@ -167,7 +167,7 @@ static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 		if (planner->relays->config->gro)
 			work->join = burst_join(relay->guest_end.guest.features);
 		work->run = work_to_vm(__builtin_popcount(share) > 1, work->join != 0);
-		work->guest = guest_get(relay->id);
+		work->guest = relay_far(relay);
 		work->to_guest = work->guest->ops->send;
 		work->guest_queue = (uint16_t)first;
 		work->guest_queues = share;
@@ -213,7 +213,7 @@ static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 		uint16_t target = has_vf ? queue % relay->vf_end.vf.n_queues : queue;
 		struct lane_work *work = add_lane(planner, relay, LANE_VM_TO_VF, queue, target);
 
-		work->guest = guest_get(relay->id);
+		work->guest = relay_far(relay);
 		work->from_guest = work->guest->ops->receive;
 		if (work->guest->ops->look != NULL)
 			work->look = work->guest->ops->look(work->guest, queue);

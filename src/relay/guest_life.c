@@ -53,7 +53,8 @@ bool guest_life_changed(struct relay *relay)
 	struct guest_state before = relay->guest_end.guest, now;
 	bool another;
 
-	if (relay->guest_end.phase != GUEST_OPEN) /* of a socket that is coming or going */
+	/* Of a socket that is coming or going, or is not wanted. */
+	if (relay->guest_end.phase != GUEST_OPEN || relay->kernel_end.phase == KERNEL_UP)
 		return false;
 	guest_read(relay->id, &now);
 	another = before.connected && now.connected && now.sessions != before.sessions;
@@ -71,8 +72,10 @@ static void refuse_guest(struct relay *relay)
 	struct guest_state before = relay->guest_end.guest;
 
 	guest_refuse(relay->id);
-	relay->guest_end.guest = nobody;
-	log_guest(relay, &before);
+	if (relay->kernel_end.phase != KERNEL_UP) { /* else no guest has been served */
+		relay->guest_end.guest = nobody;
+		log_guest(relay, &before);
+	}
 	relay_changed(relay);
 }
 

@@ -15,7 +15,8 @@ static bool has_vf(const struct relay *relay)
 
 static bool has_exactly(const struct relay *relay, const struct vf_request *request)
 {
-	return vf_end_has_exactly(&relay->vf_end, &request->device, &request->bond);
+	return vf_end_has_exactly(&relay->vf_end, &request->device, &request->bond,
+	                          request->far.kind);
 }
 
 static enum vf_origin asker_of(enum vf_origin origin)
@@ -207,7 +208,7 @@ enum sock_add_verdict judge_sock_add(struct relays *relays, const struct sock_re
 		return SOCK_ADD_NOT_DYNAMIC;
 	there = *relay = pair_at(relays, request->path);
 	if (there != NULL && (request->conditional || there->vf_end.origin == VF_ORIGIN_RESTORED) &&
-	    vf_end_has_exactly(&there->vf_end, &request->device, &request->bond))
+	    vf_end_has_exactly(&there->vf_end, &request->device, &request->bond, FAR_GUEST))
 		return judge_pair_again(&there->pair.state);
 	holder = relay_using(relays, request);
 	if (holder != NULL) {

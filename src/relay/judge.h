@@ -15,6 +15,7 @@ struct vf_request {
 	bool has_device;       /* false: remove what is there (removal only) */
 	struct device_spec device;
 	struct bond_spec bond; /* its members if device is a bond; a removal may go without */
+	struct far_spec far;   /* of an addition; a removal goes without */
 	bool conditional;
 };
 

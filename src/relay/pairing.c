@@ -162,6 +162,7 @@ static void begin(struct relay *relay, const struct sock_request *request)
 void pairing_restore(struct relay *relay, const struct device_spec *device,
                      const struct bond_spec *bond, const char *path)
 {
+	const struct far_spec guest = {.kind = FAR_GUEST};
 	struct error err;
 
 	if (socket_path_check(path, sizeof(relay->guest_end.path), &err) < 0) {
@@ -172,7 +173,7 @@ void pairing_restore(struct relay *relay, const struct device_spec *device,
 	snprintf(relay->guest_end.path, sizeof(relay->guest_end.path), "%s", path);
 	take(relay, PAIR_EVENT_RESTORE);
 	guest_life_open(relay);
-	vf_life_begin(relay, device, bond, VF_ORIGIN_RESTORED, VF_EVENT_RESTORE);
+	vf_life_begin(relay, device, bond, &guest, VF_ORIGIN_RESTORED, VF_EVENT_RESTORE);
 }
 
 /* --- requests that take too long -------------------------------------------------------------- */

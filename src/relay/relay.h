@@ -17,7 +17,9 @@
 #include "event/job.h"
 #include "event/loop.h"
 #include "guest/guest.h"
+#include "guest/guest_kernel.h"
 #include "relay/guest_end.h"
+#include "relay/kernel_end.h"
 #include "relay/lanes.h"
 #include "relay/pair.h"
 #include "relay/vf_end.h"
@@ -31,6 +33,7 @@ struct relay {
 	struct relays *relays; /* that it is one of */
 	struct vf_end vf_end;
 	struct guest_end guest_end;
+	struct kernel_end kernel_end; /* in the guest end's place, where that is wanted */
 	struct pair pair;
 	struct lanes lanes;
 };
@@ -98,6 +101,13 @@ struct relays {
 };
 static_assert(RELAYS_MAX <= 64, "a relay has its bit in a 64-bit word of events");
 static_assert(BOND_MEMBERS_MAX <= 32, "a member of a bond has its bit in lost_members");
+
+/* Who is at the far end, for a plan. */
+static inline struct guest *relay_far(const struct relay *relay)
+{
+	return relay->kernel_end.phase == KERNEL_UP ? guest_kernel_get(relay->id)
+	                                            : guest_get(relay->id);
+}
 
 static inline void relay_changed(struct relay *relay)
 {

@@ -12,6 +12,7 @@
 #include "relay/guest_life.h"
 #include "relay/guest_watch.h"
 #include "relay/host.h"
+#include "relay/kernel_life.h"
 #include "relay/mac.h"
 #include "relay/members.h"
 #include "relay/mtu.h"
@@ -57,12 +58,30 @@ void relays_vf_lost(struct relay *relay)
 		vf_life_return(relay);
 }
 
+static void on_socket_opened(struct relay *relay, const char *error)
+{
+	if (relay->relays->config->dynamic_sockets)
+		pairing_opened(relay, error);
+	else if (error != NULL)
+		log_err("relay %u: no socket: %s", relay->id, error);
+	else
+		kernel_life_settle_socket(relay);
+}
+
+static void on_socket_closed(struct relay *relay)
+{
+	if (relay->relays->config->dynamic_sockets)
+		pairing_closed(relay);
+	else
+		kernel_life_settle_socket(relay);
+}
+
 static const struct relay_reports reports = {
         .vf_attached = on_vf_attached,
         .vf_lost = relays_vf_lost,
         .vf_gone = pairing_vf_gone,
-        .socket_opened = pairing_opened,
-        .socket_closed = pairing_closed,
+        .socket_opened = on_socket_opened,
+        .socket_closed = on_socket_closed,
 };
 
 /* --- events from other threads ------------------------------------------------------------- */
@@ -188,7 +207,7 @@ void relays_start_static(struct relays *relays)
 	for (size_t i = 0; i < config->n_static_vfs; i++) {
 		const struct static_vf *vf = &config->static_vfs[i];
 
-		vf_life_begin(&relays->relay[vf->relay_id], &vf->device, &vf->bond,
+		vf_life_begin(&relays->relay[vf->relay_id], &vf->device, &vf->bond, &vf->far,
 		              VF_ORIGIN_CONFIG, VF_EVENT_AWAIT);
 	}
 }
@@ -210,6 +229,7 @@ void relays_unplanned(struct relays *relays)
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		struct relay *relay = &relays->relay[i];
 
+		kernel_life_unplanned(relay); /* before its VF, whose removal is answered last */
 		vf_life_unplanned(relay);
 		guest_life_unplanned(relay);
 		rss_follow(relay);
@@ -243,6 +263,7 @@ void relays_detach_all(struct relays *relays)
 	for (unsigned i = 0; i < RELAYS_MAX; i++) {
 		lanes_free(&relays->relay[i].lanes);
 		vf_life_remove(&relays->relay[i]);
+		kernel_life_unplanned(&relays->relay[i]);
 		vf_life_unplanned(&relays->relay[i]);
 	}
 }

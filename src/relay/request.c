@@ -163,8 +163,8 @@ static void begin(struct relay *relay, const struct vf_request *request, outcome
 	make_room(relay->relays, request);
 	if (waiter_join(&relay->vf_end.adders, relay, relay->relays->loop, on_add_late, done,
 	                context) == 0)
-		vf_life_begin(relay, &request->device, &request->bond, request->origin,
-		              VF_EVENT_ADD);
+		vf_life_begin(relay, &request->device, &request->bond, &request->far,
+		              request->origin, VF_EVENT_ADD);
 }
 
 void request_vf_add(struct relays *relays, const struct vf_request *request, outcome_fn done,

@@ -12,6 +12,7 @@
 #include "base/bond_spec.h"
 #include "base/device_spec.h"
 #include "base/error.h"
+#include "base/far_spec.h"
 #include "datapath/lane.h"
 #include "event/backoff.h"
 #include "event/job.h"
@@ -98,6 +99,8 @@ struct vf_step vf_end_step(struct vf_state now, enum vf_event event);
 struct vf_job {
 	struct job job;
 	struct device_spec spec;
+	struct far_spec far; /* of an attach: with whom the VF is paired … */
+	bool far_is_there;   /* … and whether that interface of the kernel's is there already */
 	struct vf_params params; /* its bond is the relay's, which does not change meanwhile */
 	atomic_bool cancelled;   /* control: wo, device thread: ro; before it has begun */
 	struct vf vf;            /* in for a detach, out for an attach */
@@ -191,6 +194,7 @@ struct vf_end {
 	enum vf_origin origin;     /* unless VF_ABSENT */
 	struct device_spec device; /* unless VF_ABSENT */
 	struct bond_spec bond;     /* likewise; without members unless device is a bond */
+	struct far_spec far;       /* likewise: with whom it is paired */
 	struct vf vf;              /* VF_ATTACHED to VF_DETACHING */
 	struct vf_health health;   /* of the VF that is attached */
 
@@ -226,12 +230,13 @@ static inline bool vf_end_is_leaving(const struct vf_end *end)
 	       (end->phase != VF_ABSENT && end->wish == VF_WISH_NONE);
 }
 
-/* Whether that is what is there, or is to be there. */
+/* Whether that is what is there, or is to be there. What an interface of the kernel's is called is
+ * another matter. */
 static inline bool vf_end_has_exactly(const struct vf_end *end, const struct device_spec *device,
-                                      const struct bond_spec *bond)
+                                      const struct bond_spec *bond, enum far_kind far)
 {
 	return end->phase != VF_ABSENT && device_spec_equal(&end->device, device) &&
-	       bond_spec_equal(&end->bond, bond);
+	       bond_spec_equal(&end->bond, bond) && end->far.kind == far;
 }
 
 /* A client has asked for what was restored: it is that client's like any other from now on. */

@@ -18,6 +18,7 @@
 #include "base/sizes.h"
 #include "config/config.h"
 #include "config/eal_args.h"
+#include "relay/kernel_life.h"
 
 #define VF_QUEUES_DEFAULT 4
 
@@ -53,7 +54,7 @@ static void attach_run(struct job *job)
 		vf_job->rc =
 		        error_set(&vf_job->err, VF_ERROR_PROBE, "given up before it had begun");
 	else
-		vf_job->rc = vf_attach(&vf_job->spec, &vf_job->params, &vf_job->vf, &vf_job->err);
+		vf_job->rc = kernel_life_attach(vf_job);
 }
 
 static void detach_run(struct job *job)
@@ -102,6 +103,8 @@ static void begin_attach(struct relay *relay)
 	end->job.job.run = attach_run;
 	end->job.job.done = attach_done;
 	end->job.spec = end->device;
+	end->job.far = end->far;
+	end->job.far_is_there = relay->kernel_end.phase == KERNEL_UP;
 	end->job.params = vf_life_params(relay);
 	submit_job(relay);
 }
@@ -161,6 +164,7 @@ static enum vf_action take(struct relay *relay, enum vf_event event)
 		break;
 	case VF_ACTION_END:
 		loop_timer_stop(&end->retry);
+		kernel_life_settle_socket(relay);
 		break;
 	case VF_ACTION_NONE:
 	case VF_ACTION_ANNOUNCE:
@@ -366,12 +370,15 @@ static void attach_done(struct job *job)
 	end->rss.set_up_for = end->rss.vf_queues = 0;
 	end->last_failure[0] = '\0';
 	memset(&end->health, 0, sizeof(end->health));
+	kernel_life_attached(relay);
 	if (take(relay, VF_EVENT_ATTACHED) != VF_ACTION_ANNOUNCE) {
+		kernel_life_leave(relay);
 		waiters_fail(&end->adders, OUTCOME_UNWANTED, "removed again before it was ready");
 		return;
 	}
 	if (!node_is_acceptable(relay, &err)) {
 		log_err("relay %u: refused (--same-numa): %s", relay->id, err.text);
+		kernel_life_leave(relay);
 		take(relay, VF_EVENT_REMOVE);
 		vf_changed(relay);
 		waiters_fail(&end->adders, OUTCOME_NODE_REFUSED, err.text);
@@ -383,18 +390,21 @@ static void attach_done(struct job *job)
 /* --- what others have it do ----------------------------------------------------------------- */
 
 void vf_life_begin(struct relay *relay, const struct device_spec *device,
-                   const struct bond_spec *bond, enum vf_origin origin, enum vf_event wish)
+                   const struct bond_spec *bond, const struct far_spec *far, enum vf_origin origin,
+                   enum vf_event wish)
 {
 	struct vf_end *end = &relay->vf_end;
 
 	end->device = *device;
 	end->bond = *bond;
+	end->far = *far;
 	end->origin = origin;
 	end->last_failure[0] = '\0';
 	end->backoff = (struct backoff){0};
 	memset(end->mending.backoff, 0, sizeof(end->mending.backoff));
 	memset(end->mending.past, 0, sizeof(end->mending.past));
 	take(relay, wish);
+	kernel_life_settle_socket(relay);
 }
 
 void vf_life_retry(struct relay *relay)
@@ -411,6 +421,7 @@ void vf_life_give_up(struct relay *relay)
 void vf_life_remove(struct relay *relay)
 {
 	relay->vf_end.last_failure[0] = '\0';
+	kernel_life_leave(relay);
 	take(relay, VF_EVENT_REMOVE);
 	vf_changed(relay);
 }

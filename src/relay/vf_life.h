@@ -6,10 +6,11 @@
 
 #include "relay/relay.h"
 
-/* Attaches that device for that origin: VF_EVENT_ADD, _AWAIT or _RESTORE say how much it is wanted.
- * VF_ABSENT only. */
+/* Attaches that device, paired with that far end, for that origin: VF_EVENT_ADD, _AWAIT or _RESTORE
+ * say how much it is wanted. VF_ABSENT only. */
 void vf_life_begin(struct relay *relay, const struct device_spec *device,
-                   const struct bond_spec *bond, enum vf_origin origin, enum vf_event wish);
+                   const struct bond_spec *bond, const struct far_spec *far, enum vf_origin origin,
+                   enum vf_event wish);
 /* Somebody knows that it is back: it is attached now. VF_LOST only. */
 void vf_life_retry(struct relay *relay);
 /* Nobody waits for its first attach any more. */

@@ -91,6 +91,26 @@ static const struct value_case cases[] = {
         {"add-pci-vf", "net_bonding0,slave=05:08.1,slave=05:08.2,mode=7=5", NULL, "0 to 6"},
         {"add-pci-vf", "net_bonding0,junk,slave=05:08.2=5", NULL, "key=value"},
         {"add-pci-vf", "net_bonding0=64", NULL, "0 to 63"},
+        {"kernel-vf", "05:08.1=3", "0000:05:08.1=3,vio4wd3", NULL},
+        {"kernel-vf", "05:08.1=3,wan.0_a-B", "0000:05:08.1=3,wan.0_a-B", NULL},
+        {"kernel-vf", "net_tap0,iface=vf0=63,fifteen_letters",
+         "net_tap0,iface=vf0=63,fifteen_letters", NULL},
+        {"kernel-vf", "05:08.1=1 05:08.2=2,b", "0000:05:08.1=1,vio4wd1 0000:05:08.2=2,b", NULL},
+        {"kernel-vf", "net_bonding0,slave=05:08.1,slave=05:08.2=5,wan",
+         "net_bonding0[1:0000:05:08.1,0000:05:08.2]=5,wan", NULL},
+        {"kernel-vf", "05:08.1=1 05:08.2=1,b", "0000:05:08.1=1,vio4wd1", NULL},
+        {"kernel-vf", "05:08.1=1,a 05:08.1=2,b", "0000:05:08.1=1,a", NULL},
+        {"kernel-vf", "05:08.1=1,a 05:08.2=2,a", "0000:05:08.1=1,a", NULL},
+        {"kernel-vf", "05:08.1=1 05:08.2=2,vio4wd1", "0000:05:08.1=1,vio4wd1", NULL},
+        {"kernel-vf", "05:08.1", NULL, "the relay is missing"},
+        {"kernel-vf", "05:08.1=64,a", NULL, "0 to 63"},
+        {"kernel-vf", "05:08.1=1,", NULL, "cannot be the name of a network interface"},
+        {"kernel-vf", "05:08.1=1,a,b", NULL, "cannot be the name of a network interface"},
+        {"kernel-vf", "05:08.1=1,..", NULL, "cannot be the name of a network interface"},
+        {"kernel-vf", "05:08.1=1,a/b", NULL, "cannot be the name of a network interface"},
+        {"kernel-vf", "05:08.1=1,a:b", NULL, "cannot be the name of a network interface"},
+        {"kernel-vf", "05:08.1=1,sixteen_letters_", NULL, "1 to 15 letters"},
+        {"kernel-vf", "net_pcap0,tx_pcap=/etc/passwd=1,a", NULL, "not admitted"},
         {"enable-jumbo", "y", yes, NULL},
         {"enable-mrgbuf", "y", yes, NULL},
         {"enable-tso", "y", yes, NULL},
@@ -272,6 +292,8 @@ static void write_static_vf(FILE *text, const char *before, const struct static_
 		        i + 1 < vf->bond.n_members ? "," : "]");
 	}
 	fprintf(text, "=%u", vf->relay_id);
+	if (vf->far.kind == FAR_KERNEL)
+		fprintf(text, ",%s", vf->far.interface);
 }
 
 /* The first relay, the last, and those between that differ from the first. */
@@ -326,6 +348,7 @@ static const char *read_field(const struct schema_row *row, char *out, size_t si
 			        rig.cfg.pins[i].vf_to_vm_cpu, rig.cfg.pins[i].vm_to_vf_cpu);
 		break;
 	case SCHEMA_STATIC_VF:
+	case SCHEMA_KERNEL_VF:
 		for (size_t i = 0; i < rig.cfg.n_static_vfs; i++)
 			write_static_vf(text, i > 0 ? " " : "", &rig.cfg.static_vfs[i]);
 		break;
@@ -470,8 +493,8 @@ START_TEST(has_the_contracts_names)
 	        "VIO4WD_CORE_SCHED_ENABLE VIO4WD_CORE_SCHED_SENSITIVITY "
 	        "VIO4WD_CORE_SCHED_LOG_LEVEL "
 	        "VIO4WD_CORE_SCHED_POLL_INTERVAL VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT "
-	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_GRO VIRTIOFWD_SYNC_MAC "
-	        "VIRTIOFWD_VLANS "
+	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_GRO "
+	        "VIRTIOFWD_SYNC_MAC VIRTIOFWD_VLANS VIRTIOFWD_KERNEL_VFS "
 	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND "
 	        "VIRTIOFWD_OVSDB_IDS VIRTIOFWD_IDLE_SLEEP VIRTIOFWD_IDLE_GRACE_US "
 	        "VIRTIOFWD_IDLE_TIMED_MAX_US VIRTIOFWD_IDLE_AWAKE "

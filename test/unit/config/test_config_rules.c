@@ -168,6 +168,8 @@ START_TEST(static_vfs_and_dynamic_sockets_exclude_each_other)
 	ck_assert_int_eq(
 	        rig_load("-C1", "-d", "-P", "net_bonding0,slave=5:8.1,slave=5:8.2=1", NULL),
 	        -EINVAL);
+	ck_assert_int_eq(rig_load("-C1", "-d", "--kernel-vf", "5:8.1=1", NULL), -EINVAL);
+	rig_says("option --kernel-vf: excludes --dynamic-sockets (-d)");
 	ck_assert_int_eq(rig_load("-C1", "-d", NULL), 0);
 	ck_assert_uint_eq(rig.cfg.n_warnings, 0);
 	rig_write("VIRTIOFWD_DYNAMIC_SOCKETS=y\n", 28);
@@ -187,6 +189,32 @@ START_TEST(dynamic_sockets_win_over_static_vfs_of_a_file)
 	                               "VIRTIOFWD_DYNAMIC_SOCKETS=y\n"),
 	                 0);
 	ck_assert_uint_eq(rig.cfg.n_static_vfs, 0);
+}
+END_TEST
+
+/* Relays and devices are given away once, whichever option does. */
+START_TEST(static_vfs_and_those_of_the_kernel)
+{
+	ck_assert_int_eq(rig_load("-C1", "--kernel-vf", "5:8.1=1", "-P", "5:8.2=2", "-P", "5:8.3=1",
+	                          "--kernel-vf", "5:8.2=3", NULL),
+	                 0);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 2);
+	ck_assert(rig_warned("\"5:8.1=1\": relay 1 has 0000:05:08.3 already"));
+	ck_assert(rig_warned("\"5:8.2=3\": 0000:05:08.2, or a member of it, is relay 2's already"));
+	ck_assert_int_eq(rig_load_text("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_STATIC_VFS=(5:8.1=1)\n"
+	                               "VIRTIOFWD_KERNEL_VFS=(5:8.2=1,wan 5:8.3=3,wan)\n"),
+	                 0);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 2);
+	ck_assert(rig.cfg.static_vfs[0].far.kind == FAR_GUEST);
+	ck_assert(rig.cfg.static_vfs[1].far.kind == FAR_KERNEL);
+	ck_assert_str_eq(rig.cfg.static_vfs[1].far.interface, "wan");
+	ck_assert(rig_warned("--kernel-vf (VIRTIOFWD_KERNEL_VFS): \"5:8.2=1,wan\": relay 1 has "
+	                     "0000:05:08.1 already, and keeps it"));
+	ck_assert_int_eq(rig_load_text("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_DYNAMIC_SOCKETS=y\n"
+	                               "VIRTIOFWD_KERNEL_VFS=5:8.2=1,wan\n"),
+	                 0);
+	ck_assert_uint_eq(rig.cfg.n_static_vfs, 0);
+	ck_assert(rig_warned("VIRTIOFWD_STATIC_VFS or VIRTIOFWD_KERNEL_VFS is left alone"));
 }
 END_TEST
 
@@ -407,6 +435,7 @@ int main(void)
 	tcase_add_test(tcase, finds_a_relative_file_again);
 	tcase_add_test(tcase, static_vfs_and_dynamic_sockets_exclude_each_other);
 	tcase_add_test(tcase, dynamic_sockets_win_over_static_vfs_of_a_file);
+	tcase_add_test(tcase, static_vfs_and_those_of_the_kernel);
 	tcase_add_test(tcase, what_the_reference_took_is_brought_into_range);
 	tcase_add_test(tcase, relays_hold_one_thing_each);
 	tcase_add_test(tcase, takes_64_relays);

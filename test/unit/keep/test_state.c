@@ -52,6 +52,7 @@ START_TEST(relays_by_number)
 	expect_round_trip();
 	device(0, 3, "net_tap0,iface=vf0", "");
 	device(1, 63, "0000:05:08.1", "");
+	state.relays[1].far = FAR_KERNEL;
 	device(2, 0, "net_af_packet7,iface=eth0,qpairs=2", "");
 	state.n_pins = 2;
 	state.pins[0] = (struct cpu_pin){.relay_id = 0, .vf_to_vm_cpu = 1023, .vm_to_vf_cpu = 0};
@@ -182,6 +183,14 @@ static const struct {
         {"{" STATIC "\"relays\":[{\"id\":4294967296,\"device\":\"net_null1\"}],\"pins\":[]}",
          EINVAL, "relay 4294967296"},
         {"{" STATIC "\"relays\":[{\"id\":1,\"device\":7}],\"pins\":[]}", EINVAL, "string"},
+        {"{" STATIC
+         "\"relays\":[{\"id\":1,\"device\":\"net_null1\",\"far\":\"guest\"}],\"pins\":[]}",
+         EINVAL, "its far end can be \"kernel\" only"},
+        {"{" STATIC "\"relays\":[{\"id\":1,\"device\":\"net_null1\",\"far\":1}],\"pins\":[]}",
+         EINVAL, "string"},
+        {"{" DYNAMIC "\"relays\":[{\"id\":1,\"device\":\"net_null1\",\"socket\":\"/a\","
+         "\"far\":\"kernel\"}],\"pins\":[]}",
+         EINVAL, "unpacked"},
         {"{" STATIC "\"relays\":[{\"id\":1,\"device\":null}],\"pins\":[]}", EINVAL, "string"},
         {"{" STATIC "\"relays\":[{\"id\":1,\"device\":\"net_null1\",\"owner\":1}],\"pins\":[]}",
          EINVAL, "unpacked"},

@@ -143,6 +143,25 @@ START_TEST(additions_to_a_relay)
 }
 END_TEST
 
+/* The same device with another far end is another matter, whoever waits for it. */
+START_TEST(another_far_end)
+{
+	const struct relay *holder = NULL;
+	struct vf_request request = request_of(CLIENT, 3, 1, true);
+	struct relay *relay = have(3, 1, VF_ATTACHED, KEEP, CLIENT);
+
+	relay->vf_end.far = far_spec_kernel(3);
+	ck_assert_int_eq(judge_vf_add(relays, &request, &holder), VF_ADD_OCCUPIED);
+	request.far = far_spec_kernel(7); /* its name is not asked about */
+	ck_assert_int_eq(judge_vf_add(relays, &request, &holder), VF_ADD_THERE);
+	relay->vf_end.far = (struct far_spec){.kind = FAR_GUEST};
+	ck_assert_int_eq(judge_vf_add(relays, &request, &holder), VF_ADD_OCCUPIED);
+	have(3, 1, VF_LOST, AWAIT, CONFIG);
+	ck_assert_int_eq(judge_vf_add(relays, &request, &holder), VF_ADD_BEGIN);
+	ck_assert(judge_makes_room(relay, &request));
+}
+END_TEST
+
 START_TEST(a_device_of_another_relay)
 {
 	const struct relay *holder = NULL;
@@ -402,6 +421,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, additions_to_a_relay, 0, ROWS(additions));
+	tcase_add_test(tcase, another_far_end);
 	tcase_add_test(tcase, a_device_of_another_relay);
 	tcase_add_test(tcase, a_member_of_another_bond);
 	tcase_add_test(tcase, relays_that_do_not_exist);
