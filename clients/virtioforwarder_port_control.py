@@ -62,6 +62,12 @@ def arguments():
         help="the same as a DPDK device string, as in net_tap0,iface=vf0, or a PCI address",
     )
     parser.add_argument("--vhost-path", metavar="PATH", help="vhost-user socket (…_sock, query_pci)")
+    parser.add_argument(
+        "--far",
+        choices=("guest", "kernel"),
+        help="with whom add pairs the device: the guest behind the relay's socket, as by default, or "
+        "the kernel of the daemon's host, as the network interface vio4wd<ID>",
+    )
     parser.add_argument("--name", help="name of a bond; it begins with net_bonding")
     parser.add_argument(
         "--mode",
@@ -98,6 +104,8 @@ def make_request(messages, args):
     for domain, bus, slot, function in args.pci_addr:
         request.pci_addrs.add(domain=domain, bus=bus, slot=slot, function=function)
     request.device.extend(args.device)
+    if args.far is not None:
+        request.far = messages.PortControlRequest.Far.Value(args.far.upper())
     for name in ("virtio_id", "name", "mode", "vhost_path"):
         value = getattr(args, name)
         if value is not None:

@@ -87,6 +87,25 @@ static int bond_decode(const Virtioforwarder__PortControlRequest *message,
 	return bond_device_from_name(name, &out->bond_device, err);
 }
 
+/* What is not an addition has no far end to choose. */
+static int far_decode(const Virtioforwarder__PortControlRequest *message,
+                      struct port_control_request *out, struct error *err)
+{
+	bool kernel = message->far == VIRTIOFORWARDER__PORT_CONTROL_REQUEST__FAR__KERNEL;
+
+	if (!message->has_far || is_removal(out->op))
+		return 0;
+	if (!kernel && message->far != VIRTIOFORWARDER__PORT_CONTROL_REQUEST__FAR__GUEST)
+		return error_set(err, EINVAL, "far %d is not known; 0 (GUEST) and 1 (KERNEL) are",
+		                 (int)message->far);
+	if (kernel && out->op != PORT_CONTROL_ADD)
+		return error_set(err, EINVAL,
+		                 "the kernel at the far end is for ADD: ADD_SOCK pairs the device "
+		                 "with the guest behind a socket");
+	out->far = kernel ? FAR_KERNEL : FAR_GUEST;
+	return 0;
+}
+
 static bool has_path(const struct port_control_request *request)
 {
 	return request->vhost_path != NULL && request->vhost_path[0] != '\0';
@@ -121,6 +140,8 @@ int port_control_decode(const Virtioforwarder__PortControlRequest *message,
 	rc = devices_decode(message, out, err);
 	if (rc == 0)
 		rc = bond_decode(message, out, err);
+	if (rc == 0)
+		rc = far_decode(message, out, err);
 	if (rc < 0)
 		return rc;
 
@@ -249,6 +270,8 @@ static void vf_change(struct control *control, struct endpoint_reply *reply,
 		return;
 	}
 	change.has_device = device_of_request(request, &change.device, &change.bond);
+	if (request->far == FAR_KERNEL)
+		change.far = far_spec_kernel(request->relay_id);
 	if (request->op == PORT_CONTROL_REMOVE)
 		control_remove_vf(control, &change, on_removed, reply);
 	else

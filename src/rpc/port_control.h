@@ -25,6 +25,7 @@ struct port_control_request {
 	struct device_spec bond_device; /* if is_bond */
 	uint8_t bond_mode;
 	const char *vhost_path; /* NULL or "" = not given */
+	enum far_kind far;      /* ADD; FAR_GUEST else */
 };
 
 /* 0, or -EINVAL with err: what is wrong and what would be right. */

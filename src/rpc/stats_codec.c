@@ -62,6 +62,17 @@ static void vhost_encode(struct stats_codec_relay *relay)
 	relay->state.vhost = &relay->vhost;
 }
 
+static void kernel_encode(struct stats_codec_relay *relay)
+{
+	if (relay->reading.kernel_interface == NULL)
+		return;
+	relay->kernel =
+	        (Virtioforwarder__RelayState__Kernel)VIRTIOFORWARDER__RELAY_STATE__KERNEL__INIT;
+	relay->kernel.interface = (char *)(uintptr_t)relay->reading.kernel_interface;
+	relay->kernel.driver = (char *)(uintptr_t)relay->reading.kernel_driver;
+	relay->state.kernel = &relay->kernel;
+}
+
 static void member_encode(const struct stats_counters *fields, struct stats_codec_relay *relay,
                           unsigned index)
 {
@@ -164,6 +175,7 @@ void stats_codec_add(struct stats_codec *codec, const struct control_relay *read
 	relay->state.socket_id = reading->socket_id;
 	cpu_encode(relay);
 	vhost_encode(relay);
+	kernel_encode(relay);
 	vf_encode(&codec->counters, relay);
 	vf_to_vm_encode(relay);
 	stats_counters_lane(&codec->counters, LANE_VF_TO_VM, &reading->vf_to_vm.counters, vf_to_vm,

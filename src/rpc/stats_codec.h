@@ -19,6 +19,7 @@ struct stats_codec_relay {
 	Virtioforwarder__RelayState state;
 	Virtioforwarder__RelayState__CPU cpu;
 	Virtioforwarder__RelayState__VHOST vhost;
+	Virtioforwarder__RelayState__Kernel kernel;
 	Virtioforwarder__RelayState__VF vf;
 	Virtioforwarder__RelayState__VFtoVM vf_to_vm;
 	Virtioforwarder__RelayState__VMtoVF vm_to_vf;

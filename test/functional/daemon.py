@@ -236,9 +236,15 @@ class Daemon:
                 f"relay {relay} is {seen[0]}, not {(vf_to_vm, vm_to_vf)}: {self.log_tail()}"
             ) from None
 
-    def add(self, relay, device, conditional=False):
+    def add(self, relay, device, conditional=False, far=None):
         with wire.Client(self.port_control_ep) as client:
-            return self.control(client, wire.ADD, relay, device, conditional)
+            return self.control(client, wire.ADD, relay, device, conditional, far)
+
+    def add_refused(self, relay, device, conditional=False, far=None):
+        """The answer, which must not be OK."""
+        answer = wire.port_control(self.port_control_ep, wire.ADD, [device], relay, conditional, far=far)
+        assert answer.status == wire.ERROR, (relay, device, answer)
+        return answer
 
     def remove(self, relay, device=None, conditional=False):
         with wire.Client(self.port_control_ep) as client:
@@ -249,10 +255,10 @@ class Daemon:
         assert answer.status == wire.OK, (path, answer)
 
     @staticmethod
-    def control(client, op, relay, device=None, conditional=False):
+    def control(client, op, relay, device=None, conditional=False, far=None):
         """One request over a connection of the caller's; the answer, which must be OK."""
         devices = [device] if device else []
-        body = wire.port_control_request(op, devices, relay, conditional)
+        body = wire.port_control_request(op, devices, relay, conditional, far=far)
         answer = wire.control(client, body)
         assert answer.status == wire.OK, (relay, device, answer)
         return answer

@@ -302,6 +302,7 @@ def port_control_request(
     name=None,
     mode=None,
     vhost_path=None,
+    far=None,
 ):
     """pci: (domain, bus, slot, function) tuples; None leaves a field out."""
     body = b"" if op is None else field(1, op)
@@ -316,7 +317,8 @@ def port_control_request(
     ):
         if value is not None:
             body += field(number, value)
-    return body + b"".join(field(100, device) for device in devices)
+    body += b"".join(field(100, device) for device in devices)
+    return body if far is None else body + field(101, far)
 
 
 def stats_request(relays=None, include_inactive=None, delay=None):

@@ -141,6 +141,30 @@ START_TEST(decode_takes_an_add)
 }
 END_TEST
 
+START_TEST(decode_takes_a_far_end)
+{
+	struct port_control_request out;
+	Request request = request_make(1);
+
+	ck_assert_int_eq(decode(&request, &out), 0);
+	ck_assert(out.far == FAR_GUEST);
+	request.has_far = true;
+	ck_assert_int_eq(decode(&request, &out), 0);
+	ck_assert(out.far == FAR_GUEST);
+	request.far = VIRTIOFORWARDER__PORT_CONTROL_REQUEST__FAR__KERNEL;
+	ck_assert_int_eq(decode(&request, &out), 0);
+	ck_assert(out.far == FAR_KERNEL);
+	request.op = VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__REMOVE;
+	ck_assert_int_eq(decode(&request, &out), 0);
+	ck_assert(out.far == FAR_GUEST);
+	request.op = VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__ADD_SOCK;
+	ck_assert_int_lt(decode(&request, &out), 0);
+	request.op = VIRTIOFORWARDER__PORT_CONTROL_REQUEST__OP__ADD;
+	request.far = (Virtioforwarder__PortControlRequest__Far)2;
+	ck_assert_int_lt(decode(&request, &out), 0);
+}
+END_TEST
+
 START_TEST(decode_takes_device_strings)
 {
 	struct port_control_request out;
@@ -287,6 +311,7 @@ int main(void)
 	tcase_add_test(tcase, arena_refuses_absurd_sizes);
 	tcase_add_test(tcase, text_is_made_utf8);
 	tcase_add_test(tcase, decode_takes_an_add);
+	tcase_add_test(tcase, decode_takes_a_far_end);
 	tcase_add_test(tcase, decode_takes_device_strings);
 	tcase_add_test(tcase, decode_refuses_what_lacks_something);
 	tcase_add_test(tcase, decode_refuses_unknown_operations);

@@ -85,6 +85,8 @@ START_TEST(stats_of_a_busy_relay)
 	reading.guest_queues = 2;
 	memcpy(reading.mac, "\x02\x00\x00\xab\xcd\xef", 6);
 	reading.guest_trouble = "the socket is stale";
+	reading.kernel_interface = "vio4wd63";
+	reading.kernel_driver = "net_tap";
 	reading.has_guest_mac = true;
 	memcpy(reading.guest_mac, "\x52\x54\x00\x01\x02\x0f", 6);
 	reading.counts = (struct vf_counts){
