@@ -12,6 +12,7 @@
 #include "base/container_of.h"
 #include "base/log.h"
 #include "dpdk/pool.h"
+#include "guest/guest_kernel.h"
 #include "relay/host.h"
 #include "relay/mac.h"
 #include "relay/relays.h"
@@ -137,12 +138,18 @@ static void ask_hosts(struct sampler *sampler)
 	}
 }
 
+static void read_health(struct health_entry *entry)
+{
+	vf_health_read(&entry->vf, &entry->health);
+	guest_kernel_set_link(entry->relay_id, entry->health.link_up);
+}
+
 static void health_run(struct job *job)
 {
 	struct sampler *sampler = sampler_of_job(job);
 
 	for (unsigned i = 0; i < sampler->n_entries; i++)
-		vf_health_read(&sampler->entries[i].vf, &sampler->entries[i].health);
+		read_health(&sampler->entries[i]);
 	ask_hosts(sampler);
 	pool_reclaim();
 }

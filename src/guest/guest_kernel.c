@@ -19,6 +19,7 @@
 #include "base/sizes.h"
 #include "datapath/lane.h"
 #include "dpdk/pool.h"
+#include "sys/interface.h"
 
 #define VHOST_NET "/dev/vhost-net"
 #define TUN       "/dev/net/tun"
@@ -39,6 +40,8 @@ struct kernel_guest {
 	int node;            /* of the pool's memory */
 	unsigned generation; /* how often it was opened */
 	struct rte_mempool *pool;
+	unsigned ifindex; /* 0 = not known, or out of sight */
+	bool has_link;    /* as it was told */
 };
 
 static struct kernel_guest kernel_guests[RELAYS_MAX];
@@ -272,10 +275,30 @@ int guest_kernel_open(const struct guest_kernel_params *params, struct error *er
 		return -1;
 	kernel->is_open = true;
 	kernel->generation++;
-	if (set_up_port(kernel, params, err) == 0)
+	if (set_up_port(kernel, params, err) == 0) {
+		kernel->ifindex = if_nametoindex(params->interface);
+		kernel->has_link = true;
 		return 0;
+	}
 	end(kernel, params->relay_id);
 	return -1;
+}
+
+void guest_kernel_set_link(unsigned relay_id, bool up)
+{
+	struct kernel_guest *kernel = &kernel_guests[relay_id];
+
+	if (!kernel->is_open || kernel->ifindex == 0 || kernel->has_link == up)
+		return;
+	int rc = interface_set_carrier(kernel->ifindex, up);
+	if (rc < 0) {
+		kernel->ifindex = 0;
+		log_info("relay %u: the kernel's interface does not follow the link of its VF any "
+		         "more: %s",
+		         relay_id,
+		         rc == -ENODEV ? "it is in another network namespace" : strerror(-rc));
+	}
+	kernel->has_link = up;
 }
 
 void guest_kernel_close(unsigned relay_id)

@@ -35,6 +35,9 @@ struct guest_kernel_params {
 int guest_kernel_check(unsigned relay_id, const char *interface, struct error *err);
 /* Makes the interface. 0, or -1 with err, and nothing is left. Device thread. */
 int guest_kernel_open(const struct guest_kernel_params *params, struct error *err);
+/* Gives the interface the VF's link, where it is open, and has not been taken out of this network
+ * namespace. Device thread. */
+void guest_kernel_set_link(unsigned relay_id, bool up);
 /* No lane may use it any more. Harmless when it is not open. Device thread. */
 void guest_kernel_close(unsigned relay_id);
 

@@ -61,6 +61,7 @@ static void detach_run(struct job *job)
 {
 	struct vf_job *vf_job = CONTAINER_OF(job, struct vf_job, job);
 
+	guest_kernel_set_link(vf_job->params.relay_id, false);
 	/* The last word on what the NIC lost. */
 	vf_health_read(&vf_job->vf, &vf_job->health);
 	vf_job->rc = vf_detach(&vf_job->vf, &vf_job->leftover, &vf_job->err);
@@ -116,6 +117,7 @@ static void begin_detach(struct relay *relay)
 	memset(&end->job, 0, sizeof(end->job));
 	end->job.job.run = detach_run;
 	end->job.job.done = detach_done;
+	end->job.params.relay_id = relay->id;
 	end->job.vf = end->vf;
 	end->job.health = end->health;
 	submit_job(relay);

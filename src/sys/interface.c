@@ -4,6 +4,9 @@
 #include "sys/interface.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -80,4 +83,50 @@ int interface_set_mtu(const char *name, uint32_t mtu)
 int interface_clear_flags(const char *name, unsigned flags)
 {
 	return change(name, apply_cleared, flags);
+}
+
+/* The kernel has answered when the sending returns. */
+static int request_carrier(int fd, unsigned index, bool carrier)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg link;
+		struct rtattr carrier_head;
+		uint8_t carrier;
+	} request = {
+	        .head = {.nlmsg_len = sizeof(request),
+	                 .nlmsg_type = RTM_NEWLINK,
+	                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+	        .link = {.ifi_index = (int)index},
+	        .carrier_head = {.rta_len = RTA_LENGTH(sizeof(uint8_t)), .rta_type = IFLA_CARRIER},
+	        .carrier = carrier,
+	};
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		struct nlmsghdr more[4]; /* the request, and what the kernel says about it */
+	} answer;
+	ssize_t n;
+
+	if (send(fd, &request, sizeof(request), 0) < 0)
+		return -errno;
+	n = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < sizeof(answer.head) + sizeof(answer.error.error) ||
+	    answer.head.nlmsg_type != NLMSG_ERROR)
+		return -EBADMSG;
+	return answer.error.error;
+}
+
+int interface_set_carrier(unsigned index, bool carrier)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = request_carrier(fd, index, carrier);
+	close(fd);
+	return rc;
 }

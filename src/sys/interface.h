@@ -5,6 +5,7 @@
 #define SYS_INTERFACE_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct interface {
@@ -19,5 +20,8 @@ int interface_read(unsigned index, struct interface *out);
 /* 0 or -errno. */
 int interface_set_mtu(const char *name, uint32_t mtu);
 int interface_clear_flags(const char *name, unsigned flags);
+/* Of an interface whose driver lets others say so, as tun's does: -EOPNOTSUPP where not, -ENODEV as
+ * above. */
+int interface_set_carrier(unsigned index, bool carrier);
 
 #endif

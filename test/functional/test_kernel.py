@@ -163,6 +163,7 @@ def test_the_interface_outlives_the_loss_of_its_vf(world):
     index = attribute(host, "vio4wd2", "ifindex")
     host.run("ip", "link", "del", "vf0")
     daemon.wait_states(2, *LOST, timeout=15)
+    wait_for(lambda: attribute(host, "vio4wd2", "carrier") == "0", 15, "no link")
     host.run("ip", "link", "del", "swallow0")
     cable(host, wire)
     daemon.wait_states(2, *READY, timeout=40)
@@ -176,6 +177,26 @@ def test_the_interface_outlives_the_loss_of_its_vf(world):
     daemon.remove(2)
     wait_for(lambda: not host.has_link("vio4wd2"), 10, "the end of the interface")
     daemon.wait_states(2, *NOBODY)
+
+
+def test_the_link_follows_the_vf(directory, started, netns):
+    host = netns("host")
+    daemon = started.add(Daemon(directory, host.name))
+    daemon.start("--kernel-vf", "net_tap0,iface=vf0=2")
+    daemon.wait_states(2, *READY, timeout=15)
+    host.set_up("vio4wd2", "10.9.0.2/24")
+    has_carrier = lambda: attribute(host, "vio4wd2", "carrier") == "1"  # noqa: E731
+    for _ in range(2):
+        wait_for(has_carrier, 15, "a link")
+        host.run("ip", "link", "set", "vf0", "down")
+        wait_for(lambda: not has_carrier(), 15, "no link")
+        host.run("ip", "link", "set", "vf0", "up")
+    wait_for(has_carrier, 15, "a link")
+    # What is somebody else's is left alone.
+    host.run("ip", "link", "set", "vio4wd2", "netns", netns("guest").name)
+    host.run("ip", "link", "set", "vf0", "down")
+    said(daemon, "does not follow the link of its VF any more: it is in another network namespace")
+    daemon.remove(2)
 
 
 def test_down_and_too_long(world):

@@ -23,6 +23,7 @@ START_TEST(reads_and_sets)
 	ck_assert_int_eq(interface_read(index, &now), 0);
 	ck_assert_uint_eq(now.mtu, 1400);
 	ck_assert(!(now.flags & IFF_PROMISC) && now.flags & IFF_LOOPBACK);
+	ck_assert_int_eq(interface_set_carrier(index, false), -EOPNOTSUPP);
 }
 END_TEST
 
@@ -36,6 +37,7 @@ START_TEST(says_what_is_not_there)
 	ck_assert_int_eq(interface_set_mtu("nosuchif0", 1500), -ENODEV);
 	ck_assert_int_eq(interface_set_mtu("a name that is too long for one", 1500), -ENODEV);
 	ck_assert_int_eq(interface_clear_flags("nosuchif0", IFF_PROMISC), -ENODEV);
+	ck_assert_int_eq(interface_set_carrier(0x7fffffff, true), -ENODEV);
 }
 END_TEST
 
