@@ -154,6 +154,10 @@ def add(args):
         fields["mode"] = args.mode
     names = list(args.what)
     daemon = Daemon(args)
+    if args.socket and args.far == "kernel":
+        raise client.ClientError("--socket makes a relay for a guest: leave it or --far kernel out")
+    if args.far is not None:
+        fields["far"] = daemon.messages.PortControlRequest.Far.Value(args.far.upper())
     if args.socket:
         daemon.control(daemon.messages.PortControlRequest.ADD_SOCK, device=_devices(names),
                        vhost_path=os.path.abspath(args.socket), **fields)

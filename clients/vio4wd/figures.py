@@ -102,6 +102,13 @@ def _queue(relay, queue):
     return fields
 
 
+def _kernel(relay):
+    """The interface at the far end; None where that is a guest's."""
+    if not relay.HasField("kernel"):
+        return None
+    return {"interface": relay.kernel.interface, "driver": _given(relay.kernel, "driver")}
+
+
 def relay_object(relay):
     """A RelayState as list --json has it."""
     socket = relay.vhost.vhost_socket_name
@@ -113,6 +120,7 @@ def relay_object(relay):
         "numa_node": relay.socket_id,
         "vf": _vf(relay),
         "guest": {name: _given(relay.vhost, name) for name in ("queues", "mac", "trouble")},
+        "kernel": _kernel(relay),
     }
     for direction in DIRECTIONS:
         fields[direction] = _direction(relay, direction)

@@ -1,4 +1,4 @@
-"""Which relay is meant: by its id, its socket, its device or a MAC address. Pure functions."""
+"""Which relay is meant: by its id, its socket or interface, its device or a MAC address. Pure functions."""
 
 import re
 
@@ -7,12 +7,17 @@ import virtioforwarder_client as client
 RELAYS = 64
 
 
+def _interface(relay):
+    """The kernel's, where that is at the far end."""
+    return (relay.get("kernel") or {}).get("interface")
+
+
 def names_of(relay):
     """All that a relay goes by, in lower case."""
     device, socket, vf = relay["device"], relay["socket"], relay["vf"] or {}
     names = [str(relay["id"]), socket, socket and socket.rpartition("/")[2], device]
     names += [member["device"] for member in vf.get("members", ())]
-    names += [vf.get("mac"), relay["guest"]["mac"]]
+    names += [vf.get("mac"), relay["guest"]["mac"], _interface(relay)]
     found = {name.lower() for name in names if name}
     return found | {name.removeprefix("0000:") for name in found}
 
@@ -37,8 +42,8 @@ def find(relays, text):
         raise client.ClientError(f"'{text}' may be any of the relays {ids}: name one by its id")
     known = [f"{relay['id']} ({relay['device']})" for relay in relays if relay["device"]]
     raise client.ClientError(
-        f"no relay is named '{text}'. A relay goes by its id, its socket, the PCI address or name of its "
-        f"device, or the MAC address of either end; "
+        f"no relay is named '{text}'. A relay goes by its id, its socket or interface, the PCI address or name "
+        f"of its device, or the MAC address of either end; "
         f"{'devices have ' + ', '.join(known) if known else 'no relay has a device yet'}"
     )
 
@@ -48,6 +53,7 @@ def common_names(relays):
     for relay in relays:
         yield str(relay["id"])
         vf = relay["vf"] or {}
-        for name in (relay["device"], relay["socket"], vf.get("mac"), relay["guest"]["mac"]):
+        for name in (relay["device"], relay["socket"], vf.get("mac"), relay["guest"]["mac"],
+                     _interface(relay)):
             if name:
                 yield name

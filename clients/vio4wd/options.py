@@ -15,7 +15,8 @@ DESCRIPTION = """\
 Look at virtio-forwarder's relays, say why there is no traffic, and change what is attached.
 
 Asks a running daemon at its endpoints, which it looks for in the run directory. A relay goes by its id, its
-socket (whole or its last part), the PCI address or name of its device, or the MAC address of either end.
+socket (whole or its last part) or interface, the PCI address or name of its device, or the MAC address of
+either end.
 Options that all commands have may stand before the command or behind it.
 """
 
@@ -116,7 +117,7 @@ def complete(parser):
 
 
 def _relay_argument(parser, **options):
-    parser.add_argument("relay", metavar="RELAY", help="its id, socket, device or MAC address",
+    parser.add_argument("relay", metavar="RELAY", help="its id, socket, interface, device or MAC address",
                         **options).completer = _live_relays
 
 
@@ -151,6 +152,9 @@ def _add(add):
     parser.add_argument("--socket", metavar="PATH",
                         help="vhost-user socket of the relay to be made; for daemons with --dynamic-sockets")
     parser.add_argument("--conditional", action="store_true", help="what is so already is no error")
+    parser.add_argument("--far", choices=("guest", "kernel"),
+                        help="with whom the device is paired: a guest, by default, or the kernel of the "
+                        "daemon's host, as the network interface vio4wd and the relay's number")
     parser.add_argument("--name", help="name of a bond; it begins with net_bonding")
     parser.add_argument("--mode", type=client.number, help="mode of a bond, in DPDK's numbers; default: 1")
 

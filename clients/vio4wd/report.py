@@ -28,6 +28,12 @@ def _state(relay):
     return coloured("no VF", "warning") if guest else coloured("idle", "dim")
 
 
+def _far(relay):
+    """What is to be named of the other end: the socket, or the kernel's interface."""
+    kernel = relay.get("kernel")
+    return f"kernel: {plain(kernel['interface'])}" if kernel else plain(relay["socket"] or "-")
+
+
 def relay_table(relays):
     if not relays:
         return []
@@ -37,7 +43,7 @@ def relay_table(relays):
         rows.append([
             str(relay["id"]), _state(relay), plain(relay["device"] or "-"),
             quantity(relay["vf_to_vm"]["packets"]), quantity(relay["vm_to_vf"]["packets"]),
-            quantity(dropped), plain(relay["socket"] or "-"),
+            quantity(dropped), _far(relay),
         ])
     return output.table(rows, right=(0, 3, 4, 5))
 
@@ -78,8 +84,13 @@ def relay_lines(relay, findings):
             there = "lost" if member["present"] is False else "active" if member["active"] else "standing by"
             yield f"            member {plain(member['device'])}: {there}"
     guest = relay["guest"]
-    yield f"  socket:   {plain(relay['socket'] or '-')}"
-    yield f"  guest:    {guest['queues'] or 0} queue pairs, MAC {guest['mac'] or 'not seen yet'}"
+    kernel = relay.get("kernel")
+    if kernel:
+        yield f"  kernel:   interface {plain(kernel['interface'])}, by {plain(kernel['driver'] or '-')}"
+    else:
+        yield f"  socket:   {plain(relay['socket'] or '-')}"
+    yield (f"  {'far end:' if kernel else 'guest:  '}  {guest['queues'] or 0} queue pairs, "
+           f"MAC {guest['mac'] or 'not seen yet'}")
     for key, name in (("vf_to_vm", "  to VM:    "), ("vm_to_vf", "  from VM:  ")):
         yield from _direction_lines(name, relay[key])
     for lane in relay["lanes"]:

@@ -10,7 +10,9 @@ import re
 import pytest
 
 import patience
+import wire_client as wire
 from daemon import Daemon, wait_for
+from test_ctl import ask, run
 from test_tap import ping, reach
 
 READY = ("DPDK_READY", "VIRTIO_READY")
@@ -257,3 +259,34 @@ def test_bad_values(directory, started, value, complaint):
     done = patience.run(daemon.command("--kernel-vf", value), 20, check=False)
     assert done.returncode == 1
     assert complaint in done.stdout + done.stderr
+
+
+def test_vio4wdctl_and_the_script(world):
+    daemon, host, _ = world()
+    assert ask(daemon, "add", "3", VF, "--far", "kernel")["relay"] == 3
+    assert host.has_link("vio4wd3")
+    daemon.wait_states(3, *READY, timeout=15)
+    (relay,) = ask(daemon, "list")
+    assert relay["kernel"] == {"interface": "vio4wd3", "driver": "net_tap"} and relay["socket"] is None
+    assert "kernel: vio4wd3" in run(daemon, "list").stdout
+    shown = run(daemon, "show", "vio4wd3", "--over=0.1").stdout
+    assert "kernel:   interface vio4wd3, by net_tap" in shown and "socket:" not in shown
+    assert ask(daemon, "remove", "VIO4WD3")["relay"] == 3
+    assert "--far kernel" in run(daemon, "add", "--socket=/tmp/x", VF, "--far=kernel", status=1).stderr
+    done = daemon.script("virtioforwarder_port_control.py", "add", f"--device={VF}", "--virtio-id=4",
+                         "--far=kernel", f"--zmq_ep={daemon.port_control_ep}")
+    assert done.returncode == 0, done
+    assert host.has_link("vio4wd4")
+    assert daemon.relay(4).kernel.interface == "vio4wd4"
+    assert ask(daemon, "list", "--all")[3]["kernel"] is None
+
+
+def test_not_with_dynamic_sockets(world):
+    daemon, _, _ = world("--dynamic-sockets")
+    answer = daemon.add_refused(2, VF, far=FAR_KERNEL)
+    assert "use ADD_SOCK" in answer.error_text
+    answer = wire.port_control(daemon.port_control_ep, wire.ADD_SOCK, [VF], vhost_path=daemon.dir + "/a.sock",
+                               far=FAR_KERNEL)
+    assert answer.status == wire.ERROR and "the kernel at the far end is for ADD" in answer.error_text
+    answer = daemon.add_refused(2, VF, far=7)
+    assert "far 7 is not known; 0 (GUEST) and 1 (KERNEL) are" in answer.error_text

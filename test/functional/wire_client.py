@@ -238,6 +238,7 @@ RELAY_STATE = {
     9: ("socket_id", int),
     100: ("lane[]", message(LANE)),
     170: ("guest_queues[]", message(GUEST_QUEUE)),
+    200: ("kernel", message({1: ("interface", text), 2: ("driver", text)})),
 }
 
 WORKER = {
