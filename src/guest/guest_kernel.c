@@ -224,19 +224,37 @@ static uint16_t choose_queues(uint16_t wanted, bool is_tap, const struct rte_eth
 	return most > 0 ? RTE_MIN(wanted, most) : 1;
 }
 
+/* A driver that does not know of MTUs has a longest frame, a tag and the CRC counted. */
+static uint16_t choose_mtu(uint16_t wanted, const struct rte_eth_dev_info *info)
+{
+	const uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN;
+	uint32_t most = info->max_mtu;
+
+	if (most == UINT16_MAX && info->max_rx_pktlen > overhead)
+		most = info->max_rx_pktlen - overhead;
+	return most < wanted ? (uint16_t)most : wanted;
+}
+
 /* No offloads either way: what the kernel gives is whole, and so is what it gets. */
 static int set_up_port(struct kernel_guest *kernel, const struct guest_kernel_params *params,
                        struct error *err)
 {
 	uint16_t rxd = kernel->is_tap ? TAP_RING : VIRTIO_USER_RING, txd = VIRTIO_USER_RING;
-	struct rte_eth_conf conf = {.rxmode.mtu = params->mtu};
+	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
 
 	int rc = rte_eth_dev_info_get(kernel->port_id, &info);
 	if (rc != 0)
 		return refuse(params, "asking its driver", rc, err);
 	kernel->n_queues = choose_queues(params->queues, kernel->is_tap, &info);
-	if (sizes_frame_mbufs(params->mtu, POOL_DATA_ROOM) > 1) {
+	kernel->mtu = choose_mtu(params->mtu, &info);
+	conf.rxmode.mtu = kernel->mtu;
+	if (kernel->mtu < params->mtu)
+		log_notice("relay %u: the MTU of the kernel's interface %s is %u, and its VF's is "
+		           "%u: its driver (%s) does no more; longer frames are lost",
+		           params->relay_id, params->interface, kernel->mtu, params->mtu,
+		           info.driver_name);
+	if (sizes_frame_mbufs(kernel->mtu, POOL_DATA_ROOM) > 1) {
 		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
 		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
 	}
@@ -270,7 +288,6 @@ int guest_kernel_open(const struct guest_kernel_params *params, struct error *er
 	kernel->is_tap = access(VHOST_NET, R_OK | W_OK) < 0;
 	kernel->guest.ops = kernel->is_tap ? &tap_ops : &virtio_ops;
 	kernel->node = params->node;
-	kernel->mtu = params->mtu;
 	if (make_port(kernel, params, err) < 0)
 		return -1;
 	kernel->is_open = true;

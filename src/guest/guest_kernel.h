@@ -21,7 +21,7 @@ struct guest_kernel_params {
 	unsigned relay_id;
 	char interface[FAR_INTERFACE_MAX];
 	struct ether_addr mac; /* the VF's … */
-	uint16_t mtu;          /* … and its MTU, bytes */
+	uint16_t mtu;          /* … and its MTU, bytes; there may be less */
 	uint16_t queues;       /* wanted, each way; there may be fewer */
 	uint16_t vf_ring;   /* descriptors of a VF's queue, which hold what the kernel has sent */
 	uint16_t n_workers; /* that may cache packet buffers */

@@ -261,6 +261,23 @@ def test_bad_values(directory, started, value, complaint):
     assert complaint in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("options", [[], ["--enable-jumbo"]], ids=["usual", "jumbo"])
+def test_a_vf_with_a_longer_mtu(world, options):
+    """DPDK's driver of taps does no more than 1500; one that learns to is welcome."""
+    daemon, host, _ = world(*options)
+    daemon.add(2, "net_ring2", far=FAR_KERNEL)
+    mtu = attribute(host, "vio4wd2", "mtu")
+    assert int(mtu) in (1500, daemon.relay(2).vf.mtu)
+    if mtu == "1500":
+        said(daemon, "relay 2: the MTU of the kernel's interface vio4wd2 is 1500, and its VF's is")
+    host.set_up("vio4wd2", "10.9.0.2/24")
+    # The ring gives back what the kernel asks for on the wire.
+    host.run("ping", "-c", "3", "-i", "0.01", "-W", "1", "-s", str(int(mtu) - 28), "-M", "do", "-b",
+             "10.9.0.255", check=False)
+    wait_for(lambda: daemon.relay(2).vf_to_vm.pkts_tx_to_vm >= 3, 15, "what comes back")
+    assert not daemon.dropped(2)
+
+
 def test_vio4wdctl_and_the_script(world):
     daemon, host, _ = world()
     assert ask(daemon, "add", "3", VF, "--far", "kernel")["relay"] == 3
