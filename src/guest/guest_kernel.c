@@ -269,7 +269,11 @@ static int set_up_port(struct kernel_guest *kernel, const struct guest_kernel_pa
 	if (rc != 0)
 		return refuse(params, "making its queues", rc, err);
 	rc = rte_eth_dev_start(kernel->port_id);
-	return rc == 0 ? 0 : refuse(params, "starting it", rc, err);
+	if (rc != 0)
+		return refuse(params, "starting it", rc, err);
+	/* That of the port is not always the interface's. */
+	rc = interface_set_mtu(params->interface, kernel->mtu);
+	return rc == 0 ? 0 : refuse(params, "setting its MTU", rc, err);
 }
 
 static void end(struct kernel_guest *kernel, unsigned relay_id)
