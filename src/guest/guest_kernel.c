@@ -30,6 +30,8 @@
 /* net_tap reads one frame at a time into as many buffers as its ring has. */
 #define TAP_RING 16
 
+#define MAC_ARGUMENT_MAX sizeof(",mac=xx:xx:xx:xx:xx:xx")
+
 struct kernel_guest {
 	struct guest guest; /* what plans have; the rest is the device thread's … */
 	bool is_open;
@@ -127,29 +129,33 @@ int guest_kernel_check(unsigned relay_id, const char *interface, struct error *e
 	return 0;
 }
 
-static void format_mac(const struct ether_addr *mac, char text[RTE_ETHER_ADDR_FMT_SIZE])
+/* ",mac=…" of a device; "" for what is none, as some stand-ins for VFs have it: the kernel would
+ * refuse it, and the driver not say so. Then the driver makes one up. */
+static void format_mac(const struct ether_addr *mac, char text[MAC_ARGUMENT_MAX])
 {
 	const uint8_t *m = mac->ether_addr_octet;
+	bool none = (m[0] | m[1] | m[2] | m[3] | m[4] | m[5]) == 0 || (m[0] & 1) != 0;
 
-	snprintf(text, RTE_ETHER_ADDR_FMT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
-	         m[3], m[4], m[5]);
+	text[0] = '\0';
+	if (!none)
+		snprintf(text, MAC_ARGUMENT_MAX, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
+		         m[2], m[3], m[4], m[5]);
 }
 
 /* Probes the device. Sets port_id. */
 static int make_port(struct kernel_guest *kernel, const struct guest_kernel_params *params,
                      struct error *err)
 {
-	char devargs[256], name[RTE_DEV_NAME_MAX_LEN], mac[RTE_ETHER_ADDR_FMT_SIZE];
+	char devargs[256], name[RTE_DEV_NAME_MAX_LEN], mac[MAC_ARGUMENT_MAX];
 
 	format_mac(&params->mac, mac);
 	snprintf(name, sizeof(name), "%s%u", kernel->is_tap ? "net_tap_far" : "virtio_user_far",
 	         params->relay_id);
 	if (kernel->is_tap)
-		snprintf(devargs, sizeof(devargs), "%s,iface=%s,mac=%s", name, params->interface,
-		         mac);
+		snprintf(devargs, sizeof(devargs), "%s,iface=%s%s", name, params->interface, mac);
 	else
 		snprintf(devargs, sizeof(devargs),
-		         "%s,path=" VHOST_NET ",iface=%s,mac=%s,queues=%u,queue_size=%u", name,
+		         "%s,path=" VHOST_NET ",iface=%s%s,queues=%u,queue_size=%d", name,
 		         params->interface, mac, RTE_MIN(params->queues, VIRTIO_USER_QUEUES_MAX),
 		         VIRTIO_USER_RING);
 	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS) {

@@ -160,9 +160,11 @@ START_TEST(what_cannot_be_made)
 	ck_assert_ptr_nonnull(strstr(err.text, "the kernel's interface lo cannot be made"));
 	ck_assert_uint_eq(rte_eth_dev_count_total(), 0);
 	params = params_of();
+	params.mac = (struct ether_addr){{0}}; /* as a ring's: one is made up */
 	params.mtu = 9000; /* more than the driver of taps does, in this release at least */
 	ck_assert_int_eq(guest_kernel_open(&params, &err), 0);
 	ck_assert_int_ge(ask(SIOCGIFMTU).ifr_mtu, 1500);
+	ck_assert_mem_ne(ask(SIOCGIFHWADDR).ifr_hwaddr.sa_data, &params.mac, 6);
 	guest_kernel_close(RELAY);
 }
 END_TEST
