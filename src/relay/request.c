@@ -117,7 +117,8 @@ static void take_over(struct relay *relay, const struct vf_request *row)
 	if (end->phase == VF_ABSENT || end->origin != VF_ORIGIN_RESTORED)
 		return;
 	end->origin = VF_ORIGIN_OVSDB;
-	if (relay->id == row->relay_id && device_spec_equal(&end->device, &row->device)) {
+	if (relay->id == row->relay_id && device_spec_equal(&end->device, &row->device) &&
+	    end->far.kind == row->far.kind) {
 		log_notice("relay %u: %s, which a client had added before the restart, is OVSDB's "
 		           "from now on",
 		           relay->id, end->device.name);

@@ -60,9 +60,11 @@ def said(daemon, text):
     wait_for(lambda: text in daemon.log_text(), 15, text)
 
 
-def test_ping_and_what_the_interface_is_like(world):
-    daemon, host, wire = world("--kernel-vf", VF + "=2")
+@pytest.mark.parametrize("queues", [1, 2])
+def test_ping_and_what_the_interface_is_like(world, queues):
+    daemon, host, wire = world("--kernel-vf", f"{VF},qpairs={queues}=2", f"--max-queues={queues}")
     daemon.wait_states(2, *READY, timeout=15)
+    assert daemon.relay(2).vf.queues == daemon.relay(2).vhost.queues == queues
     host.set_up("vio4wd2", "10.9.0.2/24")
     assert attribute(host, "vio4wd2", "address") == attribute(host, "vf0", "address")
     assert attribute(host, "vio4wd2", "mtu") == "1500"
