@@ -143,6 +143,20 @@ static uint32_t take_from_guest(const struct lane_work *work)
 	return n;
 }
 
+/* There is no packet buffer to cut into. Buffers of what was sent may still be in the VF's queue,
+ * since drivers look through it when they are given more: then the next pass finds them. And when
+ * frames that wait to be cut, of several lanes, are all that the pool had, none of them gets on:
+ * after as long as a VF may refuse everything, this lane's are lost, so that the others do. Returns
+ * how many these are. */
+static __rte_noinline uint32_t await_buffers(const struct lane_work *work)
+{
+	if (rte_eth_tx_done_cleanup(work->port_id, work->vf_queue, 0) > 0 ||
+	    to_vf_is_worth_waiting(work))
+		return 0;
+	work->lane->stalled_since = 0;
+	return cutting_give_up(work->lane->cutting, &work->lane->counters);
+}
+
 static __rte_noinline unsigned move_with_offloads(const struct lane_work *work)
 {
 	struct rte_mbuf *pkts[LANE_BURST];
@@ -156,6 +170,8 @@ static __rte_noinline unsigned move_with_offloads(const struct lane_work *work)
 	uint32_t n = next_frames(work, pkts);
 	if (n > 0)
 		to_vf_send_all(work, pkts, n, packets_bytes(pkts, n));
+	else if (unlikely(!cutting_is_done(work->lane->cutting)))
+		done += await_buffers(work);
 	return done + n;
 }
 

@@ -62,8 +62,9 @@ const struct lane_counter lane_counter_table[] = {
          .part_of = {AT(dropped_full_pkts), AT(dropped_full_pkts)},
          .help = "The guest had posted no buffers, and the " HELD " packets that a lane holds "
                  "back were there already; or the VF accepted nothing for " STALL
-                 " ms (its link is down, or the NIC hangs). Until then the guest's packets wait "
-                 "in its own ring."},
+                 " ms (its link is down, or the NIC hangs), or for so long there were no packet "
+                 "buffers to cut the guest's frames into. Until then its packets wait in its own "
+                 "ring."},
         {.offset = AT(no_room.bytes),
          .unit = COUNTER_BYTES,
          .wire = {"bytes_dropped_vm_no_buffers", "bytes_dropped_vf_stalled"},

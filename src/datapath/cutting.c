@@ -29,3 +29,16 @@ void cutting_drop(struct cutting *cutting, struct lane_counters *counters)
 		return;
 	packets_count_absent(counters, cause, 1, segment_drop(&cutting->segmenter));
 }
+
+uint32_t cutting_give_up(struct cutting *cutting, struct lane_counters *counters)
+{
+	struct rte_mbuf **pkts = cutting->waiting + cutting->next;
+	uint32_t left = cutting->n - cutting->next, held = cutting_held(cutting);
+
+	packets_drop_full(counters, &counters->no_room, pkts, left, packets_bytes(pkts, left));
+	cutting->next = cutting->n = 0;
+	if (held > left)
+		packets_count_full(counters, &counters->no_room, 1,
+		                   segment_drop(&cutting->segmenter));
+	return held;
+}

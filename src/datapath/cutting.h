@@ -33,4 +33,7 @@ void cutting_take(struct cutting *cutting, struct rte_mbuf *const *pkts, uint32_
 /* Drops what waits, because its target is gone. */
 void cutting_drop(struct cutting *cutting, struct lane_counters *counters);
 
+/* Drops what waits, because it has waited too long. Returns how many frames. */
+uint32_t cutting_give_up(struct cutting *cutting, struct lane_counters *counters);
+
 #endif

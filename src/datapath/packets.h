@@ -26,12 +26,18 @@ static inline void loss_add(struct lane_loss *loss, uint32_t n, uint64_t bytes)
 
 /* Each of these frees n packets of `bytes` bytes together, and counts them in one of the sums;
  * which cause of that it was is the caller's to say: a member of the same counters. */
-static inline void packets_drop_full(struct lane_counters *counters, struct lane_loss *cause,
-                                     struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
+static inline void packets_count_full(struct lane_counters *counters, struct lane_loss *cause,
+                                      uint32_t n, uint64_t bytes)
 {
 	loss_add(cause, n, bytes);
 	counter_add(&counters->dropped_full_pkts, n);
 	counter_add(&counters->dropped_full_bytes, bytes);
+}
+
+static inline void packets_drop_full(struct lane_counters *counters, struct lane_loss *cause,
+                                     struct rte_mbuf **pkts, uint32_t n, uint64_t bytes)
+{
+	packets_count_full(counters, cause, n, bytes);
 	rte_pktmbuf_free_bulk(pkts, n);
 }
 

@@ -1,6 +1,8 @@
 /* Frames of a guest that asks for offloads, on their way to the VF: what is plain, completed, cut,
  * left to the NIC or dropped, in which order, and what waits while the VF or the packet pool is
  * exhausted.
+ *
+ * WRAP: rte_eth_tx_done_cleanup
  */
 #include <rte_ethdev.h>
 
@@ -78,6 +80,36 @@ static uint16_t ready(void *queue, struct rte_mbuf **pkts, uint16_t n)
 		if (++n_prepared == refused)
 			return i;
 	return n;
+}
+
+/* A driver that frees what it has sent when it is asked to, or when its queue gets full. */
+#define KEPT_MAX 512
+
+static struct rte_mbuf *kept[KEPT_MAX];
+static unsigned n_kept;
+
+static uint16_t transmit_and_keep(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		rte_pktmbuf_refcnt_update(pkts[i], 1);
+		ck_assert_uint_lt(n_kept, KEPT_MAX);
+		kept[n_kept++] = pkts[i];
+	}
+	return transmit(queue, pkts, n);
+}
+
+int __wrap_rte_eth_tx_done_cleanup(uint16_t port_id, uint16_t queue_id, uint32_t free_cnt);
+
+int __wrap_rte_eth_tx_done_cleanup(uint16_t port_id, uint16_t queue_id, uint32_t free_cnt)
+{
+	int freed = (int)n_kept;
+
+	ck_assert_uint_eq(port_id, PORT);
+	ck_assert_uint_eq(queue_id, 1);
+	ck_assert_uint_eq(free_cnt, 0); /* all */
+	rte_pktmbuf_free_bulk(kept, n_kept);
+	n_kept = 0;
+	return freed > 0 ? freed : -ENOTSUP;
 }
 
 static void set_up(void)
@@ -338,6 +370,52 @@ START_TEST(a_pool_that_is_empty_loses_nothing)
 }
 END_TEST
 
+/* Frames that leave next to nothing of the pool, and a driver that keeps what it has sent. */
+START_TEST(frames_that_are_the_whole_pool_go_on)
+{
+	uint32_t n = 0;
+
+	rte_eth_fp_ops[PORT].tx_pkt_burst = transmit_and_keep;
+	while (pool->n_free > 33) {
+		sends_tcp(20 + n, 64000, 1400);
+		n++;
+	}
+	ck_assert_uint_gt(n, 6);
+	passes_until_done();
+	ck_assert_uint_eq(n_sent, n * 46);
+	for (uint32_t i = 0; i < n_sent; i++)
+		(void)expect_right_sum(&sent[i]);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 0);
+	(void)__wrap_rte_eth_tx_done_cleanup(PORT, 1, 0);
+}
+END_TEST
+
+/* Nobody gives any back, ever: other lanes wait for ours. */
+START_TEST(no_buffers_for_too_long_lose_what_waits)
+{
+	struct rte_mbuf *taken[POOL_MBUFS];
+	unsigned n = 0;
+
+	sends_tcp(8, 3000, 100);
+	sends_plain(70);
+	while (pool->n_free > 0)
+		taken[n++] = rte_pktmbuf_alloc(pool->pool);
+	for (unsigned i = 0; i < 100; i++)
+		work.run(&work);
+	ck_assert_uint_eq(lane_held(&lane), 2);
+	work.stall_cycles = 0;
+	ck_assert_uint_eq(work.run(&work), 2);
+	ck_assert_uint_eq(lane_held(&lane), 0);
+	ck_assert_uint_eq(lane.counters.no_room.pkts, 2);
+	ck_assert_uint_eq(lane.counters.no_room.bytes, 3070);
+	ck_assert_uint_eq(lane.counters.dropped_full_pkts, 2);
+	rte_pktmbuf_free_bulk(taken, n);
+	sends_tcp(9, 3000, 100);
+	passes_until_done();
+	expect_stream(0, 30, 9, 3000);
+}
+END_TEST
+
 START_TEST(the_nic_does_what_it_can)
 {
 	work.terms.capabilities = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
@@ -410,6 +488,8 @@ int main(void)
 	tcase_add_test(tcase, what_may_not_be_is_dropped_alone);
 	tcase_add_test(tcase, a_vf_that_is_full_loses_nothing);
 	tcase_add_test(tcase, a_pool_that_is_empty_loses_nothing);
+	tcase_add_test(tcase, frames_that_are_the_whole_pool_go_on);
+	tcase_add_test(tcase, no_buffers_for_too_long_lose_what_waits);
 	tcase_add_test(tcase, the_nic_does_what_it_can);
 	tcase_add_test(tcase, what_the_driver_refuses_is_dropped_alone);
 	tcase_add_test(tcase, what_waits_goes_with_its_target);
