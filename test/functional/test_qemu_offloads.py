@@ -1,7 +1,9 @@
 """A Linux guest that leaves checksums and segmentation to us. The wire's end of the VF is a tap, whose
 kernel checks every checksum, and a socket there sees each frame as a VF would have sent it."""
 
+import contextlib
 import ctypes
+import hashlib
 import os
 import re
 import socket
@@ -10,8 +12,10 @@ import threading
 
 import pytest
 
+from daemon import GUEST_BACKEND
+from patience import wait_for
 from qemu_guest import build_image
-from test_qemu_guest import BULK, World, bulk, iperf3  # noqa: F401 (a fixture)
+from test_qemu_guest import BULK, WIRE_IP, World, bulk, iperf3  # noqa: F401 (a fixture)
 
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
@@ -86,7 +90,7 @@ def features(guest):
     return {number for number, bit in enumerate(bits) if bit == "1"}
 
 
-CSUM, GUEST_CSUM, HOST_TSO4, HOST_TSO6 = 0, 1, 11, 12
+CSUM, GUEST_CSUM, GUEST_TSO4, GUEST_TSO6, HOST_TSO4, HOST_TSO6 = 0, 1, 7, 8, 11, 12
 
 
 @pytest.mark.parametrize("tso, packed", [(True, True), pytest.param(True, False, marks=pytest.mark.long),
@@ -112,3 +116,67 @@ def test_tcp_from_a_guest(world, iperf3, tso, packed):  # noqa: F811 (the fixtur
     snmp = world.netns.run("cat", "/proc/net/snmp").stdout
     names, values = re.findall(r"^Tcp: (.*)$", snmp, re.M)
     assert dict(zip(names.split(), values.split()))["InCsumErrors"] == "0"
+
+
+# Frames of several segments leave this end one by one, as a wire has them: the tap takes no others.
+WIRE_IPV6, GUEST_IPV6 = "fd00::1", "fd00::2"
+CONTENT = 2 << 20  # bytes
+
+
+@contextlib.contextmanager
+def content_served(world):
+    """A web server on the wire, by IPv4 and IPv6, of random bytes. Yields their digest."""
+    content = os.urandom(CONTENT)
+    folder = os.path.join(world.directory, "www")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "content"), "wb") as file:
+        file.write(content)
+    with open(os.path.join(world.directory, "www.log"), "w", encoding="utf-8") as log, \
+            world.netns.popen("/usr/bin/python3", "-m", "http.server", "--bind", "::", "--directory", folder,
+                              "8000", stdout=log, stderr=log) as server:
+        try:
+            yield hashlib.sha256(content).hexdigest()
+        finally:
+            server.kill()
+
+
+def give_ipv6(world, guest):
+    world.netns.run("sysctl", "-qw", "net.ipv6.conf.wire0.disable_ipv6=0")
+    world.netns.run("ip", "address", "add", f"{WIRE_IPV6}/64", "dev", "wire0", "nodad")
+    for name in ("accept_dad", "disable_ipv6"):
+        guest.check(f"echo 0 >/proc/sys/net/ipv6/conf/eth0/{name}")
+    guest.check(f"ip -6 address add {GUEST_IPV6}/64 dev eth0")
+
+
+def tcp_errors(guest):
+    names, values = re.findall(r"^Tcp: (.*)$", guest.check("cat /proc/net/snmp"), re.M)
+    return int(dict(zip(names.split(), values.split()))["InCsumErrors"])
+
+
+@pytest.mark.parametrize("mrg, packed", [(True, False), pytest.param(True, True, marks=pytest.mark.long),
+                                         pytest.param(False, False, marks=pytest.mark.long)])
+def test_tcp_to_a_guest_is_joined(world, mrg, packed):
+    if GUEST_BACKEND:
+        pytest.skip("DPDK's library is given nothing that was joined")
+    world.start("--gro")
+    guest = world.guest(mrg=mrg, packed=packed)
+    guest.start()
+    assert {GUEST_CSUM, GUEST_TSO4, GUEST_TSO6} <= features(guest)
+    give_ipv6(world, guest)
+    world.ping_both_ways(guest)
+    with content_served(world) as digest:
+        for address in (WIRE_IP, f"[{WIRE_IPV6}]"):
+            before = world.daemon.relay(0).vf_to_vm.pkts_coalesced
+            wait_for(lambda at=address: guest.run(f"wget -q -O /tmp/content http://{at}:8000/content")[0] == 0,
+                     20, f"an answer of http://{address}")
+            assert digest in guest.check("sha256sum /tmp/content")
+            assert world.daemon.relay(0).vf_to_vm.pkts_coalesced > before
+    assert tcp_errors(guest) == 0
+    world.ping_both_ways(guest)
+    lane = world.daemon.relay(0).vf_to_vm
+    assert lane.pkts_dropped_vm_queue_full == 0
+    assert lane.pkts_rx_from_vf == (lane.pkts_tx_to_vm + lane.pkts_coalesced +
+                                    lane.pkts_dropped_vm_not_connected)  # before the guest was there
+    assert lane.bytes_rx_from_vf > lane.bytes_tx_to_vm
+    # The guest has counted frames, not segments.
+    assert int(guest.check("cat /sys/class/net/eth0/statistics/rx_packets")) < lane.pkts_rx_from_vf

@@ -157,6 +157,7 @@ def _direction(source, target, queue):
         163: ("pkts_checksummed_by_software", int),
         164: ("pkts_segmented_by_vf", int),
         165: ("pkts_segmented_by_software", int),
+        180: ("pkts_coalesced", int),
         101: ("bytes_dropped_invalid", int),
         102: ("lane_cpu", unpack_varints),
         103: ("pkts_dropped_by_vf", int),
