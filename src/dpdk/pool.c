@@ -8,9 +8,11 @@
 
 #include <rte_errno.h>
 #include <rte_ether.h>
+#include <rte_malloc.h>
 
 #include "base/log.h"
 #include "datapath/lane.h"
+#include "dpdk/pool_ops.h"
 #include "sys/hugepages.h"
 #include "sys/sysfs.h"
 
@@ -21,10 +23,11 @@
 _Static_assert(RTE_CACHE_LINE_SIZE != 64 ||
                        RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mempool_objhdr)) +
                                        RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mbuf) +
-                                                              POOL_MBUF_SIZE) ==
-                               SIZES_MBUF_BYTES,
+                                                              POOL_MBUF_SIZE(SIZES_MBUF_DATA)) ==
+                               SIZES_MBUF_DATA + SIZES_MBUF_EXTRA,
                "an mbuf takes so much in its pool");
 _Static_assert(LANE_BACKLOG_VF_TO_VM == SIZES_BACKLOG, "a lane to a guest holds back so much");
+_Static_assert(LANE_BURST == SIZES_BURST, "a lane takes so much at once");
 _Static_assert(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN == SIZES_FRAME_OVERHEAD,
                "a frame is so much longer than its MTU");
 
@@ -38,29 +41,100 @@ struct retired_pool {
 static struct {
 	SLIST_HEAD(retired_pools, retired_pool) retired;
 	unsigned next_name; /* a relay's former pool may still be there under its own name */
+	const void *freed;  /* the piece of a pool's memory that was freed last */
 } pools;
+
+static struct sizes_pool sizes_of(const struct pool_params *params)
+{
+	return (struct sizes_pool){.queues = params->queues,
+	                           .ports = params->ports,
+	                           .rxd = params->rxd,
+	                           .txd = params->txd,
+	                           .backlog = params->backlog,
+	                           .frame_mbufs = params->frame_mbufs,
+	                           .n_workers = params->n_workers,
+	                           .mbuf_data = params->data_room};
+}
 
 unsigned pool_size(const struct pool_params *params)
 {
-	const struct sizes_pool pool = {.queues = params->queues,
-	                                .ports = params->ports,
-	                                .rxd = params->rxd,
-	                                .txd = params->txd,
-	                                .backlog = params->backlog,
-	                                .frame_mbufs = params->frame_mbufs,
-	                                .n_workers = params->n_workers};
+	const struct sizes_pool pool = sizes_of(params);
 
 	return sizes_pool_mbufs(&pool);
+}
+
+static void piece_free(struct rte_mempool_memhdr *piece, void *memory)
+{
+	(void)piece;
+	pools.freed = memory;
+	rte_free(memory);
+}
+
+/* Makes mbufs in memory taken piece by piece: see SIZES_PIECE_BYTES. 0 or -errno. */
+static int fill(struct rte_mempool *pool, uint16_t data_room)
+{
+	while (pool->populated_size < pool->size) {
+		unsigned left = pool->size - pool->populated_size;
+		/* None lies across the border of two pages: of two, one is good. */
+		unsigned n = left == 1 ? 2 : RTE_MIN(left, sizes_piece_mbufs(data_room));
+		size_t bytes =
+		        n * (size_t)(pool->header_size + pool->elt_size + pool->trailer_size);
+		void *memory =
+		        rte_malloc_socket("mbufs", bytes, RTE_CACHE_LINE_SIZE, pool->socket_id);
+
+		if (memory == NULL)
+			return -ENOMEM;
+		const struct rte_memseg_list *pages = rte_mem_virt2memseg_list(memory);
+		pools.freed = NULL;
+		int rc = rte_mempool_populate_virt(pool, memory, bytes, pages->page_sz, piece_free,
+		                                   memory);
+		if (rc > 0)
+			continue;
+		/* A failure frees all pieces, this one too if the pool has heard of it. */
+		if (pools.freed != memory)
+			rte_free(memory);
+		return rc < 0 ? rc : -ENOMEM;
+	}
+	return 0;
+}
+
+/* As rte_pktmbuf_pool_create, but for the handler and where the memory comes from. */
+static struct rte_mempool *make(const char *name, unsigned n, uint16_t data_room, int node)
+{
+	struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = POOL_MBUF_SIZE(data_room)};
+	struct rte_mempool *pool = rte_mempool_create_empty(
+	        name, n, sizeof(struct rte_mbuf) + POOL_MBUF_SIZE(data_room), 0, sizeof(room), node,
+	        0);
+	int rc;
+
+	if (pool == NULL)
+		return NULL;
+	rc = rte_mempool_set_ops_byname(pool, pool_ops_name, NULL);
+	if (rc == 0) {
+		rte_pktmbuf_pool_init(pool, &room);
+		/* A page without hugepages is as large as an mbuf or so. */
+		if (!rte_eal_has_hugepages())
+			rc = RTE_MIN(rte_mempool_populate_default(pool), 0);
+		else
+			rc = fill(pool, data_room);
+	}
+	if (rc == 0) {
+		rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+		return pool;
+	}
+	rte_mempool_free(pool);
+	rte_errno = -rc;
+	return NULL;
 }
 
 struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, struct error *err)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	unsigned n = pool_size(params);
+	const struct sizes_pool sizes = sizes_of(params);
+	unsigned n = sizes_pool_mbufs(&sizes);
 
 	snprintf(name, sizeof(name), "relay%u.%u", params->relay_id, pools.next_name++);
-	struct rte_mempool *pool =
-	        rte_pktmbuf_pool_create(name, n, POOL_CACHE_SIZE, 0, POOL_MBUF_SIZE, params->node);
+	struct rte_mempool *pool = make(name, n, params->data_room, params->node);
 	if (pool != NULL)
 		return pool;
 
@@ -70,8 +144,9 @@ struct rte_mempool *pool_create(const struct pool_params *params, bool no_huge, 
 		          rte_strerror(code));
 		return NULL;
 	}
-	pool_explain(no_huge, params->huge_dir, params->node, sizes_pool_bytes(n), err);
-	error_prefix(err, "no memory left for %u packet buffers of %u bytes: ", n, POOL_MBUF_SIZE);
+	pool_explain(no_huge, params->huge_dir, params->node, sizes_pool_bytes(&sizes), err);
+	error_prefix(err, "no memory left for %u packet buffers of %u bytes: ", n,
+	             POOL_MBUF_SIZE(params->data_room));
 	return NULL;
 }
 
@@ -89,15 +164,13 @@ struct rte_mempool *pool_discard_create(int node)
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "discard.%u", pools.next_name++);
-	return rte_pktmbuf_pool_create(name, DISCARD_POOL_MBUFS, 0, 0, POOL_MBUF_SIZE, node);
+	return rte_pktmbuf_pool_create(name, DISCARD_POOL_MBUFS, 0, 0,
+	                               POOL_MBUF_SIZE(SIZES_MBUF_DATA), node);
 }
 
 void pool_flush_cache(struct rte_mempool *pool, unsigned lcore)
 {
-	struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, lcore);
-
-	if (cache != NULL)
-		rte_mempool_cache_flush(cache, pool);
+	pool_ops_flush(pool, lcore);
 }
 
 void pool_retire(struct rte_mempool *pool)

@@ -1,7 +1,7 @@
 /* Packet memory: one mbuf pool per relay, made at attach on the VF's node. A pool cannot grow, so
- * its size follows from what may be held at once: the VF's rings, the lanes' backlogs, and what
- * workers keep in their caches. Device thread only, but for pool_discard_create (control thread,
- * before any worker runs).
+ * its size follows from what may be held at once: base/sizes.h has the arithmetic, pool_ops.h how
+ * free buffers are kept. Device thread only, but for pool_discard_create (control thread, before
+ * any worker runs).
  */
 #ifndef DPDK_POOL_H
 #define DPDK_POOL_H
@@ -16,10 +16,7 @@
 
 struct rte_mempool;
 
-/* What rte_pktmbuf_pool_create is told; see base/sizes.h. */
-#define POOL_DATA_ROOM  SIZES_MBUF_DATA
-#define POOL_MBUF_SIZE  (POOL_DATA_ROOM + RTE_PKTMBUF_HEADROOM) /* 2304 */
-#define POOL_CACHE_SIZE SIZES_MBUF_CACHE
+#define POOL_MBUF_SIZE(data_room) ((data_room) + RTE_PKTMBUF_HEADROOM) /* as DPDK counts it */
 
 struct pool_params {
 	unsigned relay_id;
@@ -29,6 +26,7 @@ struct pool_params {
 	uint16_t rxd, txd;    /* descriptors of each */
 	uint16_t backlog;     /* packets that a lane may hold back */
 	uint16_t frame_mbufs; /* mbufs of the longest frame */
+	uint16_t data_room;   /* bytes of a frame in an mbuf: see sizes_mbuf_data */
 	uint16_t n_workers;   /* that may keep mbufs in their caches */
 	const char *huge_dir; /* of the hugepages, as config's eal_args_huge_dir has it */
 };

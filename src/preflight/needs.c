@@ -21,7 +21,8 @@ uint64_t needs_relay_bytes(const struct config *config, unsigned queues)
 	                                .txd = SIZES_RING,
 	                                .backlog = SIZES_BACKLOG,
 	                                .frame_mbufs = sizes_frame_mbufs(mtu, SIZES_MBUF_DATA),
-	                                .n_workers = cpu_set_count(&config->worker_cpus)};
+	                                .n_workers = cpu_set_count(&config->worker_cpus),
+	                                .mbuf_data = SIZES_MBUF_DATA};
 
-	return sizes_pool_bytes(sizes_pool_mbufs(&pool));
+	return sizes_pool_bytes(&pool) + (uint64_t)queues * SIZES_QUEUE_BYTES;
 }

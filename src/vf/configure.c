@@ -12,8 +12,7 @@
 #include "dpdk/pool.h"
 #include "vf/quirks.h"
 
-#define VLAN_TAGS_LEN 8                     /* two of them */
-#define RING_BYTES    (UINT64_C(256) << 10) /* a queue's ring and what its driver notes beside it */
+#define VLAN_TAGS_LEN 8 /* two of them */
 #define RSS_WANTED    (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
 /* What the steps of vf_configure hand on to each other. */
@@ -31,7 +30,7 @@ struct setup {
 static int size_argument_check(const char *key __rte_unused, const char *value, void *too_large)
 {
 	/* Read as the PMD reads it. */
-	if (value != NULL && strtoul(value, NULL, 0) > POOL_DATA_ROOM)
+	if (value != NULL && strtoul(value, NULL, 0) > SIZES_MBUF_DATA)
 		*(bool *)too_large = true;
 	return 0;
 }
@@ -52,7 +51,7 @@ static int check_size_argument(const struct vf *vf, const struct setup *setup, s
 	rte_kvargs_free(pairs);
 	if (too_large)
 		return refuse(err, VF_ERROR_CONFIGURE, "%s: size may be %d at most",
-		              vf->spec.devargs, POOL_DATA_ROOM);
+		              vf->spec.devargs, SIZES_MBUF_DATA);
 	return 0;
 }
 
@@ -101,8 +100,8 @@ static uint32_t device_mtu(const struct setup *setup)
 static void choose_mtu(struct vf *vf, const struct vf_params *params, struct setup *setup)
 {
 	const uint32_t overhead = RTE_ETHER_HDR_LEN + VLAN_TAGS_LEN + RTE_ETHER_CRC_LEN;
-	uint32_t room = setup->quirks.counts_whole_kb ? RTE_ALIGN_FLOOR(POOL_DATA_ROOM, 1024)
-	                                              : POOL_DATA_ROOM;
+	uint32_t room = setup->quirks.counts_whole_kb ? RTE_ALIGN_FLOOR(SIZES_MBUF_DATA, 1024)
+	                                              : SIZES_MBUF_DATA;
 	uint32_t mtu = RTE_MIN(params->mtu, device_mtu(setup));
 
 	if (mtu + overhead > room) {
@@ -124,10 +123,10 @@ static void choose_max_frame(struct vf *vf, struct setup *setup)
 
 	if (setup->quirks.max_frame != 0)
 		frame = RTE_MIN(frame, setup->quirks.max_frame);
-	if (frame > POOL_DATA_ROOM && (can & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+	if (frame > SIZES_MBUF_DATA && (can & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
 		setup->conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	else
-		frame = RTE_MIN(frame, (uint32_t)POOL_DATA_ROOM);
+		frame = RTE_MIN(frame, (uint32_t)SIZES_MBUF_DATA);
 	/* Safe as long as a relay sends nothing but plain, unshared mbufs of its own pool. Bonds
 	 * send packets of their own, or share one between members. */
 	if (vf->n_members == 0 && !(setup->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) &&
@@ -205,6 +204,18 @@ static int configure_mtu(struct vf *vf, struct setup *setup, struct error *err)
 	return configure_mtu(vf, setup, err);
 }
 
+/* Bytes of a frame in one mbuf. Short ones will do where no frame is longer, and nobody counts on
+ * more, as stand-ins' drivers do: hardware that counts whole KB would have 1024 bytes left of them,
+ * and a frame that the NIC is to cut takes no more than VF_TSO_MBUFS_MAX. */
+static uint16_t choose_data_room(const struct vf *vf, const struct setup *setup)
+{
+	const uint64_t tso = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO;
+	bool only_long = !vf->spec.is_pci || vf->n_members > 0 || setup->quirks.counts_whole_kb ||
+	                 (vf->tx_offloads & tso) != 0;
+
+	return (uint16_t)sizes_mbuf_data(vf->mtu, only_long);
+}
+
 static int make_pool(struct vf *vf, const struct vf_params *params, struct setup *setup,
                      struct error *err)
 {
@@ -218,6 +229,7 @@ static int make_pool(struct vf *vf, const struct vf_params *params, struct setup
 	        .txd = setup->txd,
 	        .backlog = params->backlog,
 	        .frame_mbufs = setup->frame_mbufs,
+	        .data_room = choose_data_room(vf, setup),
 	        .n_workers = params->n_workers,
 	        .huge_dir = params->huge_dir,
 	};
@@ -238,7 +250,8 @@ static int refuse_queue(const struct vf *vf, const struct vf_params *params, con
 
 	error_set(&why, -rc, "%s", vf_explain(rc));
 	if (rc == -ENOMEM)
-		pool_explain(params->no_huge, params->huge_dir, vf->numa_node, RING_BYTES, &why);
+		pool_explain(params->no_huge, params->huge_dir, vf->numa_node, SIZES_QUEUE_BYTES,
+		             &why);
 	return refuse(err, direction[0] == 'r' ? VF_ERROR_RX_QUEUE : VF_ERROR_TX_QUEUE,
 	              "%s: %s queue %u with %u descriptors cannot be set up: %s%s", vf->spec.name,
 	              direction, queue, descriptors, rc == -ENOMEM ? "no memory left: " : "",

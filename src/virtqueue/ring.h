@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/idle_look.h"
+#include "base/sizes.h"
 #include "virtqueue/dirty_log.h"
 #include "virtqueue/fault.h"
 #include "virtqueue/memory.h"
@@ -25,7 +26,7 @@
 
 /* Bytes of a frame that are taken from a guest; of longer ones the rest is cut off, so that they
  * are known to be too long. More than 64 KB of payload no header can describe. */
-#define VIRTQUEUE_FRAME_MAX 65600U
+#define VIRTQUEUE_FRAME_MAX SIZES_LONG_FRAME
 
 /* Descriptors after which a burst ends, though it may go on to the end of its chain: chains may be
  * as long as their ring, and 32 of them would hold up the worker's other lanes for milliseconds. */
@@ -33,7 +34,7 @@
 
 /* Mbufs after which a burst ends, but for the frame's that it is at: of 64 KB each, a burst of
  * frames would take more than a pool has to spare. */
-#define VIRTQUEUE_BURST_MBUFS 64U
+#define VIRTQUEUE_BURST_MBUFS SIZES_READ
 
 /* struct virtio_net_hdr, which is shorter without VERSION_1 and MRG_RXBUF (virtio 1.2, 5.1.6.1). */
 #define VIRTQUEUE_HEADER_LONG  12U

@@ -8,7 +8,8 @@
  * "/packed" it is the real guest_own_queues.c on a ring of that kind, the copies counted, too;
  * "-long" has frames of 1518 bytes. One thread, no EAL.
  */
-/* WRAP: rte_pktmbuf_free_bulk rte_vhost_driver_register rte_vhost_driver_start */
+/* WRAP: rte_pktmbuf_free_bulk rte_zmalloc_socket */
+/* WRAP: rte_vhost_driver_register rte_vhost_driver_start */
 /* WRAP: rte_vhost_driver_callback_register rte_vhost_driver_disable_features */
 /* WRAP: rte_vhost_driver_get_protocol_features rte_vhost_driver_set_protocol_features */
 /* WRAP: rte_vhost_get_ifname rte_vhost_extern_callback_register rte_vhost_get_vring_num */

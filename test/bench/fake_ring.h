@@ -1,18 +1,21 @@
 /* A guest that we serve ourselves, made up: one queue pair whose ring lies in this process, with a
  * driver that makes buffers of one descriptor available again between two bursts. It wants no
- * interrupts. And a pool of packet buffers with a cache that never runs empty.
+ * interrupts. And a pool of packet buffers, whose handler is the daemon's.
  */
 #ifndef FAKE_RING_H
 #define FAKE_RING_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "dpdk/pool_ops.h"
 #include "guest/guest_own_queues.h"
 #include "guest/offered.h"
 #include "virtqueue/descriptor.h"
@@ -130,19 +133,21 @@ static void fake_ring_post(unsigned n)
 
 static struct rte_mempool *fake_pool_new(void)
 {
-	size_t caches = sizeof(struct rte_mempool_cache) * RTE_MAX_LCORE;
-	size_t size = sizeof(struct rte_mempool) + caches + sizeof(struct rte_pktmbuf_pool_private);
+	size_t size = sizeof(struct rte_mempool) + sizeof(struct rte_pktmbuf_pool_private);
 	struct rte_mempool *pool = calloc(1, RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE));
 	uint8_t *mbufs = calloc(FAKE_MBUFS, sizeof(struct rte_mbuf) + FAKE_BUFFER);
 
 	if (pool == NULL || mbufs == NULL)
 		return NULL;
-	RTE_PER_LCORE(_lcore_id) = 0;
-	pool->cache_size = FAKE_MBUFS;
-	pool->local_cache = (struct rte_mempool_cache *)(pool + 1);
+	RTE_PER_LCORE(_lcore_id) = 1; /* not the main one, which has no cache */
+	snprintf(pool->name, sizeof(pool->name), "fake");
+	pool->size = FAKE_MBUFS;
 	pool->private_data_size = sizeof(struct rte_pktmbuf_pool_private);
 	((struct rte_pktmbuf_pool_private *)rte_mempool_get_priv(pool))->mbuf_data_room_size =
 	        FAKE_BUFFER;
+	if (rte_mempool_set_ops_byname(pool, pool_ops_name, NULL) < 0 ||
+	    rte_mempool_get_ops(pool->ops_index)->alloc(pool) < 0)
+		return NULL;
 	for (unsigned i = 0; i < FAKE_MBUFS; i++) {
 		struct rte_mbuf *mbuf =
 		        (void *)(mbufs + i * (sizeof(struct rte_mbuf) + FAKE_BUFFER));
@@ -152,18 +157,27 @@ static struct rte_mempool *fake_pool_new(void)
 		mbuf->pool = pool;
 		mbuf->nb_segs = 1;
 		rte_mbuf_refcnt_set(mbuf, 1);
-		pool->local_cache->objs[pool->local_cache->len++] = mbuf;
+		rte_mempool_put(pool, mbuf);
 	}
 	return pool;
 }
 
+/* As one who frees them does, but not one of ours: not counted. */
 static void fake_pool_take_back(struct rte_mbuf **pkts, unsigned n)
 {
-	for (unsigned i = 0; i < n && pkts[i]->pool != NULL; i++) {
-		struct rte_mempool_cache *cache = pkts[i]->pool->local_cache;
+	if (n > 0 && pkts[0]->pool != NULL)
+		rte_mempool_put_bulk(pkts[0]->pool, (void **)pkts, n);
+}
 
-		cache->objs[cache->len++] = pkts[i];
-	}
+/* DPDK's memory without EAL. */
+void *__wrap_rte_zmalloc_socket(const char *type, size_t size, unsigned align, int node);
+void *__wrap_rte_zmalloc_socket(const char *type, size_t size, unsigned align, int node)
+{
+	void *memory = aligned_alloc(align, RTE_ALIGN_CEIL(size, align));
+
+	(void)type;
+	(void)node;
+	return memory != NULL ? memset(memory, 0, size) : NULL;
 }
 
 #endif

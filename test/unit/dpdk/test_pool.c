@@ -15,25 +15,30 @@ static const struct pool_params usual = {
         .txd = 512,
         .backlog = 256,
         .frame_mbufs = 1,
+        .data_room = SIZES_MBUF_DATA,
         .n_workers = 2,
 };
+
+#define FROM_GUEST (32 + 64 + 31) /* what a read from the guest may bring */
 
 START_TEST(is_as_large_as_needed)
 {
 	struct pool_params params = usual;
 
-	/* 64 of these in 386 MB: 2048 buffers each at most */
-	ck_assert_uint_eq(pool_size(&params), 512 + 512 + 256 + 256 + 2 * 192);
-	ck_assert_uint_le(pool_size(&params), 2048);
+	/* 64 of these in 256 MB: 1600 buffers each at most */
+	ck_assert_uint_eq(pool_size(&params), 512 + 512 + 256 + 32 + FROM_GUEST + 32 + 2 * 64);
+	ck_assert_uint_le(pool_size(&params), 1600);
 	params.queues = 4;
 	params.frame_mbufs = 5;
-	ck_assert_uint_eq(pool_size(&params), 4 * (512 + 512 + 5 * 256) + 256 + 2 * 192);
+	ck_assert_uint_eq(pool_size(&params),
+	                  4 * (512 + 512 + 5 * 288 + FROM_GUEST + 5 * 32) + 2 * 64);
 	params.ports = 8; /* a bond: each member has its rings, the backlogs are shared */
-	ck_assert_uint_eq(pool_size(&params), 4 * (8 * 1024 + 5 * 256) + 256 + 2 * 192);
+	ck_assert_uint_eq(pool_size(&params),
+	                  4 * (8 * 1024 + 5 * 288 + FROM_GUEST + 5 * 32) + 2 * 64);
 	params.ports = 1;
 	params.queues = 32;
 	params.rxd = params.txd = 4096;
-	ck_assert_uint_eq(pool_size(&params), 32 * (8192 + 5 * 256) + 256 + 2 * 192);
+	ck_assert_uint_eq(pool_size(&params), 32 * (8192 + 5 * 288 + FROM_GUEST + 5 * 32) + 2 * 64);
 }
 END_TEST
 
@@ -48,7 +53,7 @@ START_TEST(a_frame_of_mtu_2100_fits_one_buffer)
 	ck_assert_uint_ge(rte_pktmbuf_data_room_size(pool),
 	                  2100 + RTE_ETHER_HDR_LEN + 8 + RTE_PKTMBUF_HEADROOM);
 	ck_assert_uint_eq(pool->elt_size + pool->header_size + pool->trailer_size,
-	                  SIZES_MBUF_BYTES);
+	                  sizes_mbuf_bytes(SIZES_MBUF_DATA));
 	pool_retire(pool);
 	eal_rig_expect_usage(&before);
 }

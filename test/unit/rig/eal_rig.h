@@ -31,14 +31,16 @@ static inline void eal_rig_silence_ipv6(void)
 	fclose(file);
 }
 
-/* In a network namespace of its own where that is possible: *netns tells. */
-static inline void eal_rig_start(bool *netns)
+/* With the lcores given, as EAL's --lcores has them; in a network namespace of its own where that
+ * is possible: *netns tells. */
+static inline void eal_rig_start_lcores(char *lcores, bool *netns)
 {
 	/* rte_eal_init keeps the strings. */
 	static char *argv[] = {
 	        "unit-test", "--no-shconf", "--no-huge", "--no-pci", "--no-telemetry",
-	        "-m",        "512",         "-l",        "0",        NULL};
+	        "-m",        "512",         "--lcores",  NULL,       NULL};
 
+	argv[8] = lcores;
 	*netns = unshare(CLONE_NEWNET) == 0;
 	if (*netns)
 		eal_rig_silence_ipv6();
@@ -48,6 +50,13 @@ static inline void eal_rig_start(bool *netns)
 		exit(EXIT_FAILURE);
 	}
 	rte_log_set_global_level(getenv("VERBOSE") != NULL ? RTE_LOG_INFO : RTE_LOG_EMERG);
+}
+
+static inline void eal_rig_start(bool *netns)
+{
+	static char lcores[] = "0";
+
+	eal_rig_start_lcores(lcores, netns);
 }
 
 /* The end of main: suite_main for tests on a real EAL, which is given up. */

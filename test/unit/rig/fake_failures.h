@@ -2,6 +2,7 @@
  *
  * What a test adds with WRAP_INT it names itself.
  * WRAP: rte_eth_dev_configure rte_eth_dev_start rte_pktmbuf_pool_create
+ * WRAP: rte_mempool_create_empty
  */
 #ifndef FAKE_FAILURES_H
 #define FAKE_FAILURES_H
@@ -59,6 +60,22 @@ struct rte_mempool *__wrap_rte_pktmbuf_pool_create(const char *name, unsigned n,
 {
 	if (!fails("rte_pktmbuf_pool_create"))
 		return __real_rte_pktmbuf_pool_create(name, n, cache, priv, room, socket);
+	rte_errno = failing.code;
+	return NULL;
+}
+
+struct rte_mempool *__real_rte_mempool_create_empty(const char *name, unsigned n, unsigned size,
+                                                    unsigned cache, unsigned priv, int socket,
+                                                    unsigned flags);
+struct rte_mempool *__wrap_rte_mempool_create_empty(const char *name, unsigned n, unsigned size,
+                                                    unsigned cache, unsigned priv, int socket,
+                                                    unsigned flags);
+struct rte_mempool *__wrap_rte_mempool_create_empty(const char *name, unsigned n, unsigned size,
+                                                    unsigned cache, unsigned priv, int socket,
+                                                    unsigned flags)
+{
+	if (!fails("rte_mempool_create_empty"))
+		return __real_rte_mempool_create_empty(name, n, size, cache, priv, socket, flags);
 	rte_errno = failing.code;
 	return NULL;
 }

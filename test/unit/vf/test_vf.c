@@ -213,14 +213,14 @@ START_TEST(jumbo_frames_are_scattered)
 	ck_assert(!vf.filters_vlans && vf.vlans == NULL);
 	ck_assert_uint_ne(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS, 0);
 	ck_assert_uint_eq(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, 0);
-	ck_assert_uint_eq(rte_pktmbuf_data_room_size(vf.pool), POOL_MBUF_SIZE);
-	ck_assert_uint_eq(vf.pool->size, 1024 + 256 * 5 + 256 + 2 * 192);
+	ck_assert_uint_eq(rte_pktmbuf_data_room_size(vf.pool), POOL_MBUF_SIZE(SIZES_MBUF_DATA));
+	ck_assert_uint_eq(vf.pool->size, 1024 + 288 * 5 + 127 + 32 * 5 + 2 * 64);
 	detach_ok();
 
 	/* no scatter: what one buffer holds */
 	attach_ok("net_null0", &params);
-	ck_assert_uint_eq(vf.mtu, POOL_DATA_ROOM - 26);
-	ck_assert_uint_le(vf.max_frame, POOL_DATA_ROOM);
+	ck_assert_uint_eq(vf.mtu, SIZES_MBUF_DATA - 26);
+	ck_assert_uint_le(vf.max_frame, SIZES_MBUF_DATA);
 	detach_ok();
 }
 END_TEST
@@ -350,7 +350,7 @@ static const struct {
 } failures[] = {
         {"rte_eth_dev_configure", -EINVAL, 0, VF_ERROR_CONFIGURE, "2 queues and MTU"},
         {"rte_eth_dev_set_mtu", -EBUSY, 0, VF_ERROR_CONFIGURE, "refuses the MTU 1500"},
-        {"rte_pktmbuf_pool_create", ENOMEM, 0, VF_ERROR_NO_MEMPOOL, "no memory left"},
+        {"rte_mempool_create_empty", ENOMEM, 0, VF_ERROR_NO_MEMPOOL, "no memory left"},
         {"rte_eth_rx_queue_setup", -ENOMEM, 0, VF_ERROR_RX_QUEUE, "rx queue 0"},
         {"rte_eth_rx_queue_setup", -ENOMEM, 1, VF_ERROR_RX_QUEUE, "rx queue 1"},
         {"rte_eth_tx_queue_setup", -ENOMEM, 0, VF_ERROR_TX_QUEUE, "tx queue 0"},
