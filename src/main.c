@@ -317,10 +317,12 @@ static int check(const struct error *refusal)
 		preflight_run(&daemon_state.config, &place, &report);
 	}
 	int status = report_status(&report);
-	if (!daemon_state.config.json)
+	if (!daemon_state.config.json) {
+		report_print_memory(&report, stdout);
 		report_print_text(&report, stdout);
-	else if (report_print_json(&report, stdout) < 0)
+	} else if (report_print_json(&report, stdout) < 0) {
 		status = EXIT_FAILURE;
+	}
 	report_free(&report);
 	return status;
 }

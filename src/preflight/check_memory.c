@@ -17,8 +17,7 @@
 
 #define MB (UINT64_C(1) << 20)
 
-#define EAL_BYTES (8 * MB) /* DPDK's own, and the pool for guests without a VF */
-#define MAPS_BASE 4096     /* mappings without hugepages: libraries, threads, guests' memory */
+#define MAPS_BASE 4096 /* mappings without hugepages: libraries, threads, guests' memory */
 
 /* --- mounts --------------------------------------------------------------------------------- */
 
@@ -141,7 +140,7 @@ static void remedy_pages(struct finding *finding, int node, uint64_t pages, uint
 /* No memory for a single relay: nothing runs. */
 static bool check_total(struct picture *p, uint64_t page_bytes)
 {
-	uint64_t total = 0, least = EAL_BYTES + needs_relay_bytes(p->config, 1);
+	uint64_t total = 0, least = NEEDS_DPDK_BYTES + needs_relay_bytes(p->config, 1);
 	unsigned nodes = topology_node_count(p->place->sysfs);
 
 	for (unsigned node = 0; node < nodes && node < CHECKED_NODE_MAX; node++)
@@ -180,11 +179,26 @@ static void condemn_node(struct picture *p, int node)
 	}
 }
 
+/* What the node's pages are for, enough or not. */
+static void note_node(struct picture *p, int node, uint64_t page_bytes)
+{
+	unsigned n = count_vfs(p, node), queues = needs_queues(p->config);
+	const struct report_memory memory = {.node = node,
+	                                     .vfs = n,
+	                                     .pools = n * needs_pool_bytes(p->config, queues),
+	                                     .rings = n * needs_rings_bytes(queues),
+	                                     .dpdk = NEEDS_DPDK_BYTES,
+	                                     .free = free_bytes(p, node, page_bytes)};
+
+	if (n > 0)
+		report_memory(p->report, &memory);
+}
+
 static void check_node(struct picture *p, int node, uint64_t page_bytes)
 {
 	unsigned n = count_vfs(p, node);
 	uint64_t each = needs_relay_bytes(p->config, needs_queues(p->config));
-	uint64_t wanted = n * each + EAL_BYTES, have = free_bytes(p, node, page_bytes);
+	uint64_t wanted = n * each + NEEDS_DPDK_BYTES, have = free_bytes(p, node, page_bytes);
 	bool none = have < needs_relay_bytes(p->config, 1);
 
 	if (n == 0 || have >= wanted)
@@ -208,7 +222,11 @@ static void check_pages(struct picture *p, uint64_t page_bytes)
 {
 	unsigned nodes = topology_node_count(p->place->sysfs);
 
-	if (page_bytes == 0 || !check_total(p, page_bytes))
+	if (page_bytes == 0)
+		return;
+	for (unsigned node = 0; node < nodes && node < CHECKED_NODE_MAX; node++)
+		note_node(p, (int)node, page_bytes);
+	if (!check_total(p, page_bytes))
 		return;
 	for (unsigned node = 0; node < nodes && node < CHECKED_NODE_MAX; node++)
 		check_node(p, (int)node, page_bytes);
@@ -221,9 +239,9 @@ static void check_pages(struct picture *p, uint64_t page_bytes)
 static void check_mount_limits(struct picture *p, const struct hugepages_mount *mount,
                                uint64_t page_bytes)
 {
-	const uint64_t least = EAL_BYTES + needs_relay_bytes(p->config, 1);
+	const uint64_t least = NEEDS_DPDK_BYTES + needs_relay_bytes(p->config, 1);
 	uint64_t each = needs_relay_bytes(p->config, needs_queues(p->config));
-	uint64_t all = EAL_BYTES + p->config->n_static_vfs * each;
+	uint64_t all = NEEDS_DPDK_BYTES + p->config->n_static_vfs * each;
 	struct hugepages_room room;
 	struct error what, remedy;
 
@@ -251,7 +269,8 @@ static void check_mount_limits(struct picture *p, const struct hugepages_mount *
 static void check_maps(struct picture *p, uint64_t page_bytes)
 {
 	uint64_t relays = p->config->n_static_vfs > 0 ? p->config->n_static_vfs : RELAYS_MAX;
-	uint64_t bytes = relays * needs_relay_bytes(p->config, needs_queues(p->config)) + EAL_BYTES;
+	uint64_t bytes =
+	        relays * needs_relay_bytes(p->config, needs_queues(p->config)) + NEEDS_DPDK_BYTES;
 	uint64_t wanted = MAPS_BASE + pages_for(bytes, page_bytes);
 	int64_t limit, reserved = hugepages_count(p->place->sysfs, -1, page_bytes, "nr_hugepages");
 

@@ -12,7 +12,7 @@ unsigned needs_queues(const struct config *config)
 	return workers < VF_QUEUES_USUAL ? workers : VF_QUEUES_USUAL;
 }
 
-uint64_t needs_relay_bytes(const struct config *config, unsigned queues)
+uint64_t needs_pool_bytes(const struct config *config, unsigned queues)
 {
 	const unsigned mtu = config->jumbo ? MTU_JUMBO : MTU_USUAL;
 	const struct sizes_pool pool = {.queues = queues,
@@ -24,5 +24,15 @@ uint64_t needs_relay_bytes(const struct config *config, unsigned queues)
 	                                .n_workers = cpu_set_count(&config->worker_cpus),
 	                                .mbuf_data = SIZES_MBUF_DATA};
 
-	return sizes_pool_bytes(&pool) + (uint64_t)queues * SIZES_QUEUE_BYTES;
+	return sizes_pool_bytes(&pool);
+}
+
+uint64_t needs_rings_bytes(unsigned queues)
+{
+	return queues * SIZES_QUEUE_BYTES;
+}
+
+uint64_t needs_relay_bytes(const struct config *config, unsigned queues)
+{
+	return needs_pool_bytes(config, queues) + needs_rings_bytes(queues);
 }

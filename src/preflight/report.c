@@ -102,6 +102,32 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
+void report_memory(struct report *report, const struct report_memory *memory)
+{
+	if (report->n_memory < REPORT_MEMORY_MAX)
+		report->memory[report->n_memory++] = *memory;
+}
+
+static uint64_t memory_needed(const struct report_memory *memory)
+{
+	return memory->pools + memory->rings + memory->dpdk;
+}
+
+static double megabytes(uint64_t bytes)
+{
+	return (double)bytes / (1 << 20);
+}
+
+static void print_node(const struct report_memory *memory, FILE *out)
+{
+	fprintf(out,
+	        "memory: NUMA node %d: %u VF%s may take %.1f MB of hugepages (packet buffers %.1f, "
+	        "rings %.1f, DPDK itself %.1f), and %.1f MB are free\n",
+	        memory->node, memory->vfs, plural(memory->vfs), megabytes(memory_needed(memory)),
+	        megabytes(memory->pools), megabytes(memory->rings), megabytes(memory->dpdk),
+	        megabytes(memory->free));
+}
+
 void report_print_text(const struct report *report, FILE *out)
 {
 	size_t errors = count_errors(report), warnings = report->count - errors;
@@ -121,6 +147,12 @@ void report_print_text(const struct report *report, FILE *out)
 		fprintf(out, "%zu error%s, %zu warning%s%s\n", errors, plural(errors), warnings,
 		        plural(warnings),
 		        errors == 0 ? ": the daemon can run as configured." : ".");
+}
+
+void report_print_memory(const struct report *report, FILE *out)
+{
+	for (size_t i = 0; i < report->n_memory; i++)
+		print_node(&report->memory[i], out);
 }
 
 /* Paths may hold bytes that are no UTF-8, of which JSON has none. */
@@ -158,13 +190,34 @@ static json_t *findings_pack(const struct report *report)
 	return list;
 }
 
+static json_t *memory_pack(const struct report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list != NULL && i < report->n_memory; i++) {
+		const struct report_memory *memory = &report->memory[i];
+		json_t *item = json_pack(
+		        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "numa_node", memory->node, "vfs",
+		        (json_int_t)memory->vfs, "packet_buffers", (json_int_t)memory->pools,
+		        "rings", (json_int_t)memory->rings, "dpdk", (json_int_t)memory->dpdk,
+		        "needed", (json_int_t)memory_needed(memory), "free",
+		        (json_int_t)memory->free);
+
+		if (json_array_append_new(list, item) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
 int report_print_json(const struct report *report, FILE *out)
 {
 	size_t errors = count_errors(report);
-	json_t *all =
-	        json_pack("{s:b, s:I, s:I, s:o}", "ok", report_status(report) == EXIT_SUCCESS,
-	                  "errors", (json_int_t)errors, "warnings",
-	                  (json_int_t)(report->count - errors), "findings", findings_pack(report));
+	json_t *all = json_pack("{s:b, s:I, s:I, s:o, s:o}", "ok",
+	                        report_status(report) == EXIT_SUCCESS, "errors", (json_int_t)errors,
+	                        "warnings", (json_int_t)(report->count - errors), "findings",
+	                        findings_pack(report), "memory", memory_pack(report));
 	int rc = -ENOMEM;
 
 	if (all != NULL && json_dumpf(all, out, JSON_INDENT(2)) == 0)

@@ -35,8 +35,10 @@ def ids(report):
 
 
 def check_schema(status, report):
-    assert set(report) == {"ok", "errors", "warnings", "findings"}
+    assert set(report) == {"ok", "errors", "warnings", "findings", "memory"}
     assert report["ok"] is (status == 0)
+    for node in report["memory"]:
+        assert node["needed"] == node["packet_buffers"] + node["rings"] + node["dpdk"]
     severities = [finding["severity"] for finding in report["findings"]]
     assert report["errors"] == severities.count("error")
     assert report["warnings"] == severities.count("warning")

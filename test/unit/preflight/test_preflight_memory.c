@@ -112,6 +112,27 @@ START_TEST(a_kernel_without_numa)
 }
 END_TEST
 
+START_TEST(says_what_memory_is_for)
+{
+	char text[4096] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	run();
+	ck_assert_ptr_nonnull(out);
+	ck_assert_uint_eq(machine.report.n_memory, 2); /* a VF on each node */
+	const struct report_memory *memory = &machine.report.memory[0];
+	ck_assert_int_eq(memory->node, 0);
+	ck_assert_uint_eq(memory->vfs, 1);
+	ck_assert_uint_eq(memory->free, 256 * UINT64_C(2) << 20);
+	ck_assert_uint_eq(memory->pools + memory->rings,
+	                  needs_relay_bytes(&rig.cfg, needs_queues(&rig.cfg)));
+	report_print_memory(&machine.report, out);
+	fclose(out);
+	ck_assert_ptr_nonnull(strstr(text, "memory: NUMA node 0: 1 VF may take "));
+	ck_assert_ptr_nonnull(strstr(text, ", DPDK itself 8.0), and 512.0 MB are free\n"));
+}
+END_TEST
+
 START_TEST(the_estimate_is_the_pools)
 {
 	for (unsigned jumbo = 0; jumbo <= 1; jumbo++) {
@@ -149,6 +170,7 @@ int main(void)
 	tcase_add_test(tcase, no_pages_for_the_first_relay);
 	tcase_add_test(tcase, no_pages_where_all_vfs_are);
 	tcase_add_test(tcase, a_kernel_without_numa);
+	tcase_add_test(tcase, says_what_memory_is_for);
 	tcase_add_test(tcase, the_estimate_is_the_pools);
 	return suite_main("preflight_memory", tcase);
 }
