@@ -10,6 +10,7 @@
 #include "balancer/judge.h"
 #include "balancer/model.h"
 #include "balancer/numa.h"
+#include "balancer/pack.h"
 #include "balancer/search.h"
 #include "balancer/steps.h"
 
@@ -127,6 +128,11 @@ static void balance_domain(struct balancer *b, struct domain *domain)
 		struct seat *seat = &b->seats[b->seat_list[domain->first_seat + i]];
 
 		seat->load_before = seat->load;
+	}
+	if (pack_is_due(b, domain)) {
+		judge_domain(b, domain, verdict);
+		pack_domain(b, domain, verdict);
+		return;
 	}
 	looked = !b->quiet && search_domain(b, domain);
 	judge_domain(b, domain, verdict);
@@ -261,7 +267,9 @@ int balancer_round(struct balancer *b, const struct balancer_snapshot *snapshot,
 
 	if (rc < 0)
 		return rc;
-	b->quiet = judge_is_quiet(b);
+	pack_keep_calm(b);
+	/* Cores are emptied after so many quiet rounds: those have to be counted, and end. */
+	b->quiet = !snapshot->settings.pack && judge_is_quiet(b);
 	if (b->quiet)
 		b->moves_left = 0;
 	numa_come_home(b);

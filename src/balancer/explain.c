@@ -24,6 +24,8 @@ static const char *reason_text(enum balancer_reason reason)
 		return "relieves the worker that it leaves";
 	case BALANCER_ROOM:
 		return "makes room for a lane that relieves a busier worker";
+	case BALANCER_PACK:
+		return "so that the CPU that it leaves can sleep";
 	case BALANCER_SPILL:
 		return "all workers of its own NUMA node are saturated";
 	}
@@ -83,6 +85,16 @@ int balancer_explain_verdict(const struct balancer_snapshot *snapshot,
 	case BALANCER_MOVED:
 		return snprintf(text, size, "%s: moving %u lanes takes away %.1f %%", state,
 		                verdict->found, gain);
+	case BALANCER_PACKED:
+		return snprintf(text, size, "%s: moving %u lanes lets whole CPUs sleep", state,
+		                verdict->found);
+	case BALANCER_DENSE:
+		return snprintf(text, size, "%s: lanes share as few CPUs as hold them", state);
+	case BALANCER_WAITS:
+		return snprintf(text, size,
+		                "%s: some worker was busy not long ago, so lanes are not put "
+		                "together yet",
+		                state);
 	case BALANCER_PARTLY:
 		return snprintf(
 		        text, size,

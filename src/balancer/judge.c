@@ -126,7 +126,7 @@ static uint64_t signature_of(const struct balancer_snapshot *snapshot)
 	uint64_t x = HASH_START;
 
 	x = mix(x, (int64_t)(settings->sensitivity * BALANCER_FULL));
-	x = mix(x, settings->global_numa_opt + 2 * settings->spill_over);
+	x = mix(x, settings->global_numa_opt + 2 * settings->spill_over + 4 * settings->pack);
 	x = mix(x, settings->spill_at);
 	x = mix(x, settings->spill_idle);
 	x = mix(x, settings->return_at);

@@ -3,6 +3,8 @@
  */
 #include "balancer/numa.h"
 
+#include "balancer/pack.h"
+
 /* What a lane counts for in a placement, besides its load: an idle one may wake up at any time, and
  * at the start all are idle. A 20th of a CPU. */
 #define LANE_GUESS (BALANCER_FULL / 20)
@@ -37,6 +39,12 @@ void numa_place_new(struct balancer *b)
 
 		if (group->seat != NONE)
 			continue;
+		best = pack_seat_for_new(b, (int)g, LANE_GUESS);
+		if (best != NONE) {
+			model_move(b, (int)g, best);
+			group->origin = group->seat;
+			continue;
+		}
 		for (unsigned s = 0; s < b->n_seats; s++) {
 			uint64_t heat;
 

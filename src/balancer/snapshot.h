@@ -45,6 +45,7 @@ struct balancer_worker {
 struct balancer_settings {
 	double sensitivity;   /* [0, 1]: share of the excess that a round has to take away */
 	bool global_numa_opt; /* any node will do: a remote one at its price */
+	bool pack;            /* have what is nearly idle share few workers, so that others sleep */
 	bool spill_over;      /* let groups leave a saturated node, by these marks: */
 	uint32_t spill_at;    /* a worker is saturated from here on */
 	uint32_t spill_idle;  /* a remote worker is idle up to here */
@@ -58,6 +59,7 @@ struct balancer_settings {
 struct balancer_memory {
 	uint64_t signature; /* of all but the loads; 0 = nothing is remembered */
 	double noise;       /* of all lanes, squared: what was lost in it may stand out later */
+	unsigned calm;      /* rounds since a worker was so busy that lanes had to be spread */
 	uint32_t load[BALANCER_WORKERS_MAX];
 };
 
@@ -77,6 +79,7 @@ enum balancer_reason {
 	BALANCER_HOME,    /* back to its NUMA node, where there is room */
 	BALANCER_RELIEVE, /* from a worker that has too much */
 	BALANCER_ROOM,    /* the other way: makes room for one that relieves */
+	BALANCER_PACK,    /* so that the core that it leaves has nothing to do */
 	BALANCER_SPILL,   /* all workers of its node are saturated, and this one is idle */
 };
 
@@ -100,6 +103,9 @@ enum balancer_outcome {
 	BALANCER_NOISE,     /* the gain is no more than the loads' own ups and downs */
 	BALANCER_MOVED,     /* carried out */
 	BALANCER_PARTLY,    /* as much of it as one round may move */
+	BALANCER_PACKED,    /* cores were emptied */
+	BALANCER_DENSE,     /* no core can be emptied without filling the others too much */
+	BALANCER_WAITS,     /* was busy not long ago: cores are not emptied yet */
 };
 
 /* What was found in one domain. Pressures are shares of a worker, siblings' half included. */

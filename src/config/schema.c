@@ -423,6 +423,13 @@ const struct schema_row schema[] = {
          .group = GROUP_BALANCER,
          .offset = AT(core_sched_global_numa_opt),
          .help = "Balance over all NUMA nodes instead of within each."},
+        {.option = "core-sched-pack",
+         .variable = "VIO4WD_CORE_SCHED_PACK",
+         .type = SCHEMA_FLAG,
+         .group = GROUP_BALANCER,
+         .offset = AT(core_sched_pack),
+         .help = "Have idle relays share few workers, so that the CPUs of the others sleep; under "
+                 "load they are spread again."},
 
         /* The process */
         {.option = "config",

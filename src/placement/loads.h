@@ -17,7 +17,9 @@ struct load {
 /* All zeros: nothing was measured yet. */
 struct loads {
 	struct load worker[LCORES_MAX]; /* [workers->count] */
-	struct load sleep[LCORES_MAX];  /* likewise: how much of their time they sleep */
+	/* Likewise: how much of their time they sleep; and the one in which each was found. */
+	struct load sleep[LCORES_MAX];
+	uint64_t sleep_number[LCORES_MAX]; /* 0: it was awake */
 	struct load vf_to_vm[RELAYS_MAX][VF_QUEUES_MAX];
 	struct load vm_to_vf[RELAYS_MAX][GUEST_QUEUES_MAX];
 };

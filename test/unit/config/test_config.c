@@ -244,6 +244,7 @@ static const struct value_case cases[] = {
         {"core-sched-loglevel", "8", "7", NULL},
         {"core-sched-loglevel", "6.5", NULL, "0 to 7"},
         {"core-sched-global-numa-opt", "y", yes, NULL},
+        {"core-sched-pack", "y", yes, NULL},
         {"nodaemon", "log_syslog", yes, NULL},
         {"nodaemon", "syslog", NULL, "log_syslog"},
         {"loglevel", "0", "0", NULL},
@@ -493,6 +494,7 @@ START_TEST(has_the_contracts_names)
 	        "VIO4WD_CORE_SCHED_ENABLE VIO4WD_CORE_SCHED_SENSITIVITY "
 	        "VIO4WD_CORE_SCHED_LOG_LEVEL "
 	        "VIO4WD_CORE_SCHED_POLL_INTERVAL VIO4WD_CORE_SCHED_GLOBAL_NUMA_OPT "
+	        "VIO4WD_CORE_SCHED_PACK "
 	        "VIRTIOFWD_NO_HUGE VIRTIOFWD_EAL_ARGS VIRTIOFWD_MAX_QUEUES VIRTIOFWD_GRO "
 	        "VIRTIOFWD_SYNC_MAC VIRTIOFWD_VLANS VIRTIOFWD_KERNEL_VFS "
 	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND "
@@ -503,7 +505,7 @@ START_TEST(has_the_contracts_names)
 	        "config no-huge eal max-queues gro sync-mac vlans check json bind unbind "
 	        "zmq-group zmq-curve-dir metrics-ep guest-backend core-sched-sensitivity "
 	        "core-sched-poll-interval core-sched-loglevel "
-	        "core-sched-global-numa-opt ovsdb-ids idle-sleep idle-grace-us "
+	        "core-sched-global-numa-opt core-sched-pack ovsdb-ids idle-sleep idle-grace-us "
 	        "idle-timed-max-us idle-awake ";
 	const char *at = options;
 	char name[64];
@@ -552,6 +554,7 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert(!cfg->vhost_client && !cfg->zero_copy && !cfg->dynamic_sockets);
 	ck_assert(!cfg->same_numa && !cfg->sync_mac && !cfg->gro && !cfg->ipc_port_control);
 	ck_assert(!cfg->core_sched_enable && !cfg->core_sched_global_numa_opt);
+	ck_assert(!cfg->core_sched_pack);
 	ck_assert_uint_eq(cfg->max_queues, 0);
 	ck_assert_str_eq(cfg->idle_sleep, "yes");
 	ck_assert_uint_eq(cfg->idle_grace_us, 50);

@@ -90,6 +90,36 @@ START_TEST(a_second_is_a_sample)
 }
 END_TEST
 
+/* It tells of a sleep only when it wakes up; what it polls costs nothing meanwhile. */
+START_TEST(a_worker_that_sleeps_on)
+{
+	struct worker *sleeper = &rig->workers->worker[1];
+	struct control_worker worker;
+
+	loads_sample(&rig->loads, &rig->relays, 1.0);
+	atomic_store(&sleeper->asleep, true);
+	loads_sample(&rig->loads, &rig->relays, 1.0); /* since when, is not known yet */
+	for (int i = 0; i < 5; i++) {
+		loads_sample(&rig->loads, &rig->relays, 1.0);
+		control_worker_read(rig, 1, &worker);
+		ck_assert_float_eq(worker.asleep, 1.0f);
+		ck_assert_float_eq(worker.busy, 0.0f);
+	}
+	ck_assert_uint_eq(loads_of_lane(&rig->loads, RELAY, LANE_VF_TO_VM, 0)->load, 0);
+
+	/* After 5.25 s of 1,000,000 cycles; the rest of the second it has been awake. */
+	atomic_store(&sleeper->asleep, false);
+	sleeper->slept_cycles += 5250000;
+	sleeper->sleeps++;
+	loads_sample(&rig->loads, &rig->relays, 1.0);
+	control_worker_read(rig, 1, &worker);
+	ck_assert_float_eq_tol(worker.asleep, 0.25f, 0.001f);
+	loads_sample(&rig->loads, &rig->relays, 1.0);
+	control_worker_read(rig, 1, &worker);
+	ck_assert_float_eq(worker.asleep, 0.0f);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("all");
@@ -97,5 +127,6 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, lanes_are_told);
 	tcase_add_test(tcase, a_second_is_a_sample);
+	tcase_add_test(tcase, a_worker_that_sleeps_on);
 	return suite_main("loads", tcase);
 }
