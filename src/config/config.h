@@ -73,7 +73,7 @@ struct config {
 	double core_sched_poll_interval; /* s */
 	int core_sched_log_level;        /* 0 … 7 */
 	bool core_sched_global_numa_opt;
-	bool core_sched_pack; /* idle relays onto few workers */
+	bool core_sched_pack;        /* idle relays onto few workers */
 	bool given[CONFIG_ROWS_MAX]; /* by either source, in the schema's order */
 	char **warnings; /* n_warnings texts to log once the log is open (unknown variables, …) */
 	size_t n_warnings;

@@ -314,7 +314,8 @@ int control_balance_explain(struct control *control, line_fn line, void *context
 	const struct config *config = control->config;
 	char text[ERROR_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "the balancer is %s; sensitivity %.2f, a round every %.1f s%s%s",
+	snprintf(text, sizeof(text),
+	         "the balancer is %s; sensitivity %.2f, a round every %.1f s%s%s",
 	         config->core_sched_enable ? "on" : "off, and would be as follows",
 	         config->core_sched_sensitivity, config->core_sched_poll_interval,
 	         config->core_sched_global_numa_opt ? ", across NUMA nodes" : "",

@@ -44,9 +44,11 @@ static void tear_down(void)
 START_TEST(gives_each_buffer_once)
 {
 	const unsigned lcores[] = {0, WORKER, LCORE_ID_ANY};
+	const unsigned sizes[] = {1, 2, 21, 22, 32, 63, 64, 65, 100};
 
 	for (unsigned i = 0; i < RTE_DIM(lcores); i++) {
-		for (unsigned n = 1; n <= 100; n++) {
+		for (unsigned k = 0; k < RTE_DIM(sizes); k++) {
+			const unsigned n = sizes[k];
 			void *got[BUFFERS], *more[100];
 			unsigned total = 0;
 
