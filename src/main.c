@@ -16,6 +16,7 @@
 #include "config/eal_args.h"
 #include "config/help.h"
 #include "config/load.h"
+#include "config/reload.h"
 #include "config/runtime_dir.h"
 #include "control/control.h"
 #include "dpdk/env.h"
@@ -41,6 +42,8 @@
 #define LOOK_MS 1000
 
 static struct {
+	int argc; /* the command line, which is read again with the file */
+	char **argv;
 	struct config config;
 	struct loop *loop;
 	struct control *control;
@@ -64,21 +67,40 @@ static void warn(const char *text)
 
 /* --- signals ------------------------------------------------------------------------------- */
 
+/* What the file says now, and the command line beats as ever. */
+static void reload_config(void)
+{
+	const char *file = daemon_state.config.config_file;
+	struct config wanted;
+	struct error err;
+	char names[512];
+
+	if (config_load_again(daemon_state.argc, daemon_state.argv, &daemon_state.config, &wanted,
+	                      &err) < 0) {
+		log_err("nothing is changed, since the configuration cannot be used: %s", err.text);
+		config_free(&wanted);
+		return;
+	}
+	for (size_t i = 0; i < wanted.n_warnings; i++)
+		if (config_is_new_warning(&daemon_state.config, wanted.warnings[i]))
+			warn(wanted.warnings[i]);
+	if (config_differences(&daemon_state.config, &wanted, names, sizeof(names)) > 0)
+		log_warn("%s differs from what runs in what cannot be changed while running, and "
+		         "waits for a restart: %s",
+		         file, names);
+	control_settings_change(daemon_state.control, &daemon_state.config, &wanted, file);
+	config_free(&wanted);
+}
+
 static void reload(void)
 {
 	struct error err;
-	int level;
 
 	notify_reloading();
 	log_reopen();
-	level = config_reload_log_level(&daemon_state.config, &err);
-	if (level < 0) {
-		log_err("log level unchanged: %s", err.text);
-	} else {
-		log_set_level(level);
-		dpdk_env_set_log_level(level);
-		log_notice("log reopened, level %d", level);
-	}
+	if (daemon_state.config.config_file != NULL)
+		reload_config();
+	log_notice("log reopened, level %d", log_get_level());
 	if (rpc_reload(daemon_state.rpc, &err) < 0)
 		log_err("clients' keys unchanged: %s", err.text);
 	notify_ready();
@@ -363,6 +385,8 @@ int main(int argc, char *argv[])
 	struct error err;
 	int status;
 
+	daemon_state.argc = argc;
+	daemon_state.argv = argv;
 	if (config_load(argc, argv, &daemon_state.config, &action, stdout, &err) < 0) {
 		if (action == CONFIG_CHECK)
 			return check(&err);

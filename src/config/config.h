@@ -1,7 +1,8 @@
 /* What the operator asked for, after the command line and the configuration file have been read,
  * merged (the command line beats the file, one option at a time) and checked. Filled once by
- * config_load in main before any other thread exists; read-only from then on, except that SIGHUP
- * re-reads log_level alone (config_reload_log_level).
+ * config_load in main before any other thread exists; read-only from then on, except for the rows
+ * that the schema marks at_run_time: the control thread changes these (config_take), and no other
+ * may read them.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -36,7 +37,7 @@ struct config {
 	bool foreground;        /* -n */
 	bool foreground_syslog; /* -n=log_syslog */
 	int log_level;          /* 0 … 7 */
-	bool log_level_given;   /* on the command line: SIGHUP leaves it alone */
+	bool log_level_given;   /* on the command line, which beats the file */
 	char *pid_dir;
 	char *huge_dir;
 	bool huge_dir_given; /* else the default, used only where it is mounted */

@@ -37,11 +37,13 @@ static void make_notes(const struct schema_row *row, char *out, size_t size)
 		snprintf(range, sizeof(range), " Range: %s to %s.",
 		         value_format_limit(row->min, min, sizeof(min)),
 		         value_format_limit(row->max, max, sizeof(max)));
-	snprintf(out, size, "%s%s%s%s%s", range,
+	snprintf(out, size, "%s%s%s%s%s%s", range,
 	         value == NULL         ? ""
 	         : row->absent != NULL ? " Default: "
 	                               : " Without a value: ",
-	         value != NULL ? value : "", value != NULL ? "." : "", row->planned ? planned : "");
+	         value != NULL ? value : "", value != NULL ? "." : "",
+	         row->at_run_time ? " Can be changed while the daemon runs." : "",
+	         row->planned ? planned : "");
 }
 
 /* "-C, --cpus=CPUS" or "    --nodaemon[=log_syslog]". */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "base/parse.h"
 #include "config/address.h"
 #include "config/cli.h"
 #include "config/eal_args.h"
@@ -278,7 +276,9 @@ static void keep_warning(void *context, const char *text)
 		warn->failed = true;
 }
 
-static int read_file(struct config *cfg, struct sources *sources, struct error *err)
+/* again is the file's path when it has been read before, from wherever that was, or NULL. */
+static int read_file(struct config *cfg, struct sources *sources, const char *again,
+                     struct error *err)
 {
 	const struct setting *name = settings_last(&sources->cli, schema_find_option("config"));
 	struct warn_context warn = {.cfg = cfg};
@@ -289,7 +289,7 @@ static int read_file(struct config *cfg, struct sources *sources, struct error *
 		return error_set(err, EINVAL,
 		                 "option --config: no file is named, such as "
 		                 "--config=/etc/default/virtioforwarder");
-	sources->file.file = name->text;
+	sources->file.file = again != NULL ? again : name->text;
 	if (file_read(&sources->file, keep_warning, &warn, err) < 0)
 		return -err->code;
 	return warn.failed ? out_of_memory(err) : 0;
@@ -318,8 +318,8 @@ static bool is_given(const struct sources *sources, const char *option)
 	return source_of(sources, schema_find_option(option)) != NULL;
 }
 
-int config_load(int argc, char *const argv[], struct config *cfg, enum config_action *action,
-                FILE *out, struct error *err)
+static int load(int argc, char *const argv[], const char *again, struct config *cfg,
+                enum config_action *action, FILE *out, struct error *err)
 {
 	struct sources sources = {0};
 	enum schema_request request;
@@ -339,7 +339,7 @@ int config_load(int argc, char *const argv[], struct config *cfg, enum config_ac
 		goto done;
 	/* Known before anything is refused, so that --check can say so in that form. */
 	cfg->json = is_given(&sources, "json");
-	rc = read_file(cfg, &sources, err);
+	rc = read_file(cfg, &sources, again, err);
 	if (rc == 0)
 		rc = merge(cfg, &sources, err);
 	if (rc < 0)
@@ -355,6 +355,20 @@ done:
 	settings_free(&sources.file);
 	settings_free(&sources.cli);
 	return rc;
+}
+
+int config_load(int argc, char *const argv[], struct config *cfg, enum config_action *action,
+                FILE *out, struct error *err)
+{
+	return load(argc, argv, NULL, cfg, action, out, err);
+}
+
+int config_load_again(int argc, char *const argv[], const struct config *before, struct config *cfg,
+                      struct error *err)
+{
+	enum config_action ignored;
+
+	return load(argc, argv, before->config_file, cfg, &ignored, stdout, err);
 }
 
 static void free_words(char **words)
@@ -379,43 +393,6 @@ void config_free(struct config *cfg)
 	free(cfg->warnings);
 	free_words(cfg->eal_args);
 	memset(cfg, 0, sizeof(*cfg));
-}
-
-static void ignore_warning(void *context, const char *text)
-{
-	(void)context;
-	(void)text;
-}
-
-int config_reload_log_level(const struct config *cfg, struct error *err)
-{
-	const struct schema_row *row = schema_find_option("loglevel");
-	struct settings file = {.file = cfg->config_file};
-	const struct setting *last;
-	const char *text;
-	double instead = 0;
-	uint32_t level;
-	int rc;
-
-	if (cfg->log_level_given || cfg->config_file == NULL)
-		return cfg->log_level;
-	rc = file_read(&file, ignore_warning, NULL, err);
-	if (rc < 0)
-		goto done;
-	last = settings_last(&file, row);
-	text = last != NULL ? last->text : row->absent;
-	if (parse_u32(text, (uint32_t)row->min, (uint32_t)row->max, &level) == 0) {
-		rc = (int)level;
-	} else if (value_bring_into_range(row, text, &instead)) {
-		log_warn("log level %.40s is out of its range: %d is used", text, (int)instead);
-		rc = (int)instead;
-	} else {
-		error_set(err, EINVAL, "\"%.80s\" is not a number from 0 to 7", text);
-		rc = last != NULL ? settings_blame(&file, last, err) : -err->code;
-	}
-done:
-	settings_free(&file);
-	return rc;
 }
 
 /* Whether there is anything to miss: switched off is as good as not given. */

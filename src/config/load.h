@@ -1,6 +1,5 @@
 /* Reading the configuration: the command line, the file, and the checks that take both. Main
- * thread, before any other exists, but for config_reload_log_level and config_features: control
- * thread.
+ * thread, before any other exists; when the file is read again, control thread, which is the same.
  */
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
@@ -24,11 +23,11 @@ enum config_action {
  * free. Returns 0 or -EINVAL, -errno of a file that cannot be read. */
 int config_load(int argc, char *const argv[], struct config *cfg, enum config_action *action,
                 FILE *out, struct error *err);
+/* Once more, of the same command line, with the file of --config as it is now. cfg is another one
+ * than before, and is to be freed in any case. */
+int config_load_again(int argc, char *const argv[], const struct config *before, struct config *cfg,
+                      struct error *err);
 void config_free(struct config *cfg);
-
-/* The log level as the configuration file gives it now; the level from the command line, if one
- * was given there, stays. Returns 0 … 7 or -errno. */
-int config_reload_log_level(const struct config *cfg, struct error *err);
 
 /* One warning line for each option that was given but whose feature this build lacks. */
 void config_warn_unavailable(const struct config *cfg, void (*warn)(const char *text));

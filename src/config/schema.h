@@ -70,7 +70,8 @@ struct schema_row {
 	const char *bare;     /* value when the option is given without one, or NULL: none */
 	enum schema_request request;
 	enum schema_group group;
-	bool planned; /* validated, but the feature is not in this build yet */
+	bool planned;     /* validated, but the feature is not in this build yet */
+	bool at_run_time; /* numbers and switches: can be changed while the daemon runs */
 	size_t offset;
 	const char *help; /* plain text, wrapped where it is printed; NULL: hidden */
 };

@@ -1,6 +1,6 @@
 /* What one source (the command line, or the configuration file) says: rows of the schema with
  * their values as text, in the order in which they stand there. Made and freed within one call of
- * config_load or config_reload_log_level.
+ * config_load.
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H

@@ -74,7 +74,10 @@ static int refuse_range(const struct schema_row *row, const char *text, struct e
 	                 value_format_limit(row->max, max, sizeof(max)));
 }
 
-bool value_bring_into_range(const struct schema_row *row, const char *text, double *out)
+/* For a lenient row, of a text that is a number beyond its range: the number that counts instead.
+ * That is the nearest limit, or the default for what is below 0 (and for 0 where that is out of
+ * range). False: the text is no number, or the row is not lenient. */
+static bool bring_into_range(const struct schema_row *row, const char *text, double *out)
 {
 	bool negative = text[0] == '-';
 	double value = DBL_MAX;
@@ -97,7 +100,7 @@ static int apply_stray(struct config *cfg, const struct schema_row *row, const c
 {
 	char used[32];
 
-	if (!value_bring_into_range(row, text, out))
+	if (!bring_into_range(row, text, out))
 		return refuse_range(row, text, err);
 	if (value_warn(cfg, "--%s (%s) is %.40s, which is out of its range: %s is used",
 	               row->option, row->variable, text,

@@ -14,11 +14,6 @@
 int value_apply(struct config *cfg, const struct schema_row *row, const char *text,
                 struct error *err);
 
-/* For a lenient row, of a text that is a number beyond its range: the number that counts instead.
- * That is the nearest limit, or the default for what is below 0 (and for 0 where that is out of
- * range). False: the text is no number, or the row is not lenient. */
-bool value_bring_into_range(const struct schema_row *row, const char *text, double *out);
-
 /* "0.25" and "5", as the help and error messages show a limit. Returns out. */
 const char *value_format_limit(double limit, char *out, size_t size);
 

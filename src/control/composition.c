@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "config/reload.h"
 #include "dpdk/env.h"
 #include "dpdk/pool.h"
 #include "placement/pins.h"
@@ -54,10 +55,12 @@ static void on_balance(void *context)
 	loop_timer_start(control->loop, &control->balance_timer, interval_ms, on_balance, control);
 }
 
+/* By the settings as they are now: also when they have changed. */
 static void start_balancing(struct control *control)
 {
 	uint64_t interval_ms = (uint64_t)(control->config->core_sched_poll_interval * 1000);
 
+	loop_timer_stop(&control->balance_timer);
 	if (control->config->core_sched_enable)
 		loop_timer_start(control->loop, &control->balance_timer, interval_ms, on_balance,
 		                 control);
@@ -322,6 +325,33 @@ int control_balance_explain(struct control *control, line_fn line, void *context
 	         config->core_sched_pack ? ", idle lanes packed" : "");
 	line(context, text);
 	return planner_explain(control->planner, line, context);
+}
+
+/* --- settings --------------------------------------------------------------------------------
+ */
+
+static void log_change(void *context, const char *name, const char *before, const char *now)
+{
+	const char *who = context;
+
+	log_notice("%s is %s now, and was %s: changed by %s", name, now, before, who);
+}
+
+unsigned control_settings_change(struct control *control, struct config *config,
+                                 const struct config *wanted, const char *who)
+{
+	unsigned count;
+
+	/* The line that tells of it is for the one who had the log speak up, and for those who
+	 * wonder later why it went silent. */
+	if (wanted->log_level > log_get_level())
+		log_set_level(wanted->log_level);
+	count = config_take(config, wanted, log_change, (void *)(uintptr_t)who);
+	log_set_level(config->log_level);
+	dpdk_env_set_log_level(config->log_level);
+	if (count > 0)
+		start_balancing(control);
+	return count;
 }
 
 const char *control_dpdk_version(void)

@@ -86,6 +86,14 @@ void control_pins_update(struct control *control, const struct cpu_pin *pins, si
  * Changes nothing. 0, or -EINVAL if it refuses its input. */
 int control_balance_explain(struct control *control, line_fn line, void *context);
 
+/* --- settings ---------------------------------------------------------------------------- */
+
+/* Gives the configuration that control_start got what wanted has of the rows that can be changed
+ * while the daemon runs, has it take effect, and logs each change with who made it ("a client").
+ * Returns how many there were. */
+unsigned control_settings_change(struct control *control, struct config *config,
+                                 const struct config *wanted, const char *who);
+
 /* --- what relays tell -------------------------------------------------------------------- */
 
 struct control_rates { /* per second, of one direction */

@@ -118,44 +118,62 @@ START_TEST(command_line_replaces_lists)
 }
 END_TEST
 
+/* What the file says by now, as SIGHUP has it: the level, or -errno with rig.err. */
+static int reload_level(int argc, char *argv[])
+{
+	struct config again;
+	int rc;
+
+	memset(&rig.err, 0, sizeof(rig.err));
+	rc = config_load_again(argc, argv, &rig.cfg, &again, &rig.err);
+	if (rc == 0)
+		rc = again.log_level;
+	config_free(&again);
+	return rc;
+}
+
+#define WORDS(...)                                                          \
+	(int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[]) \
+	{                                                                   \
+		__VA_ARGS__, NULL                                           \
+	}
+
 START_TEST(reloads_the_log_level)
 {
-	struct error err;
-
 	ck_assert_int_eq(rig_load_text("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_LOG_LEVEL=3\n"), 0);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 3);
-	rig_write("VIRTIOFWD_LOG_LEVEL=7\n", 22);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 7);
-	rig_write("", 0);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 6);
-	rig_write("\nVIRTIOFWD_LOG_LEVEL=8\n", 23);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 7);
-	rig_write("\nVIRTIOFWD_LOG_LEVEL=a\n", 23);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.text, ":2: VIRTIOFWD_LOG_LEVEL: \"a\""));
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path)), 3);
+	rig_write("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_LOG_LEVEL=7\n", 43);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path)), 7);
+	rig_write("VIRTIOFWD_CPU_MASK=1\n", 21);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path)), 6);
+	rig_write("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_LOG_LEVEL=8\n", 43);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path)), 7);
+	rig_write("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_LOG_LEVEL=a\n", 43);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path)), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(rig.err.text, ":2: VIRTIOFWD_LOG_LEVEL: \"a\""));
 	rig_write("junk\n", 5);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), -EINVAL);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path)), -EINVAL);
 	unlink(rig.path);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), -ENOENT);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path)), -ENOENT);
 
 	rig_write("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_LOG_LEVEL=3\n", 43);
 	ck_assert_int_eq(rig_load("--config", rig.path, "-l", "5", NULL), 0);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 5);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", rig.path, "-l", "5")), 5);
 	ck_assert_int_eq(rig_load("-C1", NULL), 0);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 6);
+	ck_assert_int_eq(reload_level(WORDS("v", "-C1")), 6);
 }
 END_TEST
 
 START_TEST(finds_a_relative_file_again)
 {
-	struct error err;
+	char *relative = rig.path + strlen("/tmp/");
 
 	rig_write("VIRTIOFWD_CPU_MASK=1\nVIRTIOFWD_LOG_LEVEL=2\n", 43);
 	ck_assert_int_eq(chdir("/tmp"), 0);
-	ck_assert_int_eq(rig_load("--config", rig.path + strlen("/tmp/"), NULL), 0);
+	ck_assert_int_eq(rig_load("--config", relative, NULL), 0);
 	ck_assert_int_eq(chdir("/"), 0); /* as a daemon in the background does */
 	ck_assert_str_eq(rig.cfg.config_file, rig.path);
-	ck_assert_int_eq(config_reload_log_level(&rig.cfg, &err), 2);
+	ck_assert_int_eq(reload_level(WORDS("v", "--config", relative)), 2);
 }
 END_TEST
 
