@@ -232,11 +232,40 @@ def pin(args):
     return _done(args, relay=relay_id, vf_to_vm=vf_to_vm, vm_to_vf=vm_to_vf)
 
 
+def _balancer_changes(args):
+    changes = {}
+    if args.on or args.off:
+        changes["balancer"] = args.on
+    if args.sensitivity is not None:
+        changes["balancer_sensitivity"] = args.sensitivity
+    return changes
+
+
 def balance(args):
     daemon = Daemon(args)
+    changes = _balancer_changes(args)
+    if changes:
+        if args.explain:
+            raise client.ClientError("--explain moves and changes nothing: give it without the others")
+        settings = daemon.settings(**changes)
+        return _done(args, balancer=settings.balancer, sensitivity=settings.balancer_sensitivity)
     found = {"workers": figures.workers_of(daemon.stats([0])), "explanation": None}
     if args.explain:
         found["explanation"] = daemon.explain()
     lines = found["explanation"] if args.explain else report.worker_table(found["workers"])
     _print(args, found, (output.plain(line) for line in lines))
+    return 0
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+# syslog's severities, by number.
+LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+
+
+def log_level(args):
+    changes = {} if args.level is None else {"log_level": args.level}
+    level = Daemon(args).settings(**changes).log_level
+    name = LEVELS[level] if level < len(LEVELS) else None
+    _print(args, {"level": level, "name": name}, () if changes else [f"{level} ({name})"])
     return 0

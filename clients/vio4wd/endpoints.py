@@ -57,6 +57,16 @@ class Daemon:
             raise client.ClientError(f"the configuration is refused: {response.error_text}")
         return response
 
+    def settings(self, **changes):
+        """What can be changed while the daemon runs, as it is then: fields of ConfigRequest's are changed."""
+        request = self.messages.ConfigRequest(tell_settings=True, **changes)
+        response = self._ask("config", request, self.messages.ConfigResponse)
+        if response.status != self.messages.ConfigResponse.OK:
+            raise client.ClientError(response.error_text or "the daemon refuses, and does not say why")
+        if not response.HasField("settings"):
+            raise client.ClientError("this daemon is older, and has no settings to change while it runs")
+        return response.settings
+
     def _sched(self, request):
         response = self._ask("core_sched", request, self.messages.CoreSchedResponse)
         if response.status != self.messages.CoreSchedResponse.OK:

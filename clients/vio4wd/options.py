@@ -66,6 +66,21 @@ def _observation(text):
     return float(text)
 
 
+def _share(text):
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or float(text) > 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to 1")
+    return float(text)
+
+
+def _level(text):
+    if text in commands.LEVELS:
+        return commands.LEVELS.index(text)
+    if not re.fullmatch("[0-7]", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a number from 0 to 7 nor one of "
+                                         f"{', '.join(commands.LEVELS)}")
+    return int(text)
+
+
 def _run_directory(text):
     if not text.startswith("/"):
         raise argparse.ArgumentTypeError(f"'{text}' is not an absolute path")
@@ -177,9 +192,24 @@ def _pin(add):
 
 
 def _balance(add):
-    parser = add("balance", commands.balance, "", "show how busy the workers are")
+    parser = add("balance", commands.balance, "",
+                 "show how busy the workers are, or change the daemon's balancer")
     parser.add_argument("--explain", action="store_true",
                         help="what the daemon's balancer would move now, and why; nothing is moved")
+    switch = parser.add_mutually_exclusive_group()
+    switch.add_argument("--on", action="store_true", help="have the daemon move what is worth it")
+    switch.add_argument("--off", action="store_true", help="leave everything where it is")
+    parser.add_argument("--sensitivity", type=_share, metavar="F",
+                        help="share of the busiest worker's excess, 0 to 1, that a round of moves must take away; "
+                        "these three hold until the daemon ends or reads its file again (SIGHUP)")
+
+
+def _log_level(add):
+    parser = add("log-level", commands.log_level, " [LEVEL]", "show or change what the daemon logs")
+    level = parser.add_argument("level", metavar="LEVEL", nargs="?", type=_level,
+                                help="0 (emerg, quietest) to 7 (debug), or such a name; holds until the daemon "
+                                "ends or reads its file again (SIGHUP)")
+    level.completer = lambda **_: commands.LEVELS
 
 
 def _stats(add):
@@ -216,7 +246,8 @@ def _check(add):
 
 
 # In the order of the help.
-_COMMANDS = (_list, _show, _stats, _top, _health, _check, _add, _remove, _pin, _balance)
+_COMMANDS = (_list, _show, _stats, _top, _health, _check, _add, _remove, _pin, _balance,
+             _log_level)
 
 
 def _whole_epilog(made):

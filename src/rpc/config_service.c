@@ -2,6 +2,7 @@
 #include "rpc/config_service.h"
 
 #include "config/load.h"
+#include "config/reload.h"
 
 #define FEATURES_MAX 32 /* switches in the schema; what is beyond is left out */
 
@@ -16,16 +17,74 @@ static void answer_refuse(struct endpoint_reply *reply, enum endpoint_refusal re
 	endpoint_answer(reply, &answer.base);
 }
 
-static void request_handle(void *context, struct endpoint_reply *reply,
-                           const ProtobufCMessage *request)
+/* --- settings ---------------------------------------------------------------------------- */
+
+static bool asks_for_change(const Virtioforwarder__ConfigRequest *request)
 {
+	return request->has_log_level || request->has_balancer || request->has_balancer_sensitivity;
+}
+
+/* All of the request's, or none. 0, or -EINVAL with err. */
+static int settings_change(const struct config_service *service,
+                           const Virtioforwarder__ConfigRequest *request, struct error *err)
+{
+	struct config wanted = *service->config; /* borrows its strings */
+
+	if (request->has_log_level) {
+		if (config_check_number("loglevel", request->log_level, err) < 0)
+			return -err->code;
+		wanted.log_level = (int)request->log_level;
+	}
+	if (request->has_balancer_sensitivity) {
+		double value = request->balancer_sensitivity;
+
+		if (config_check_number("core-sched-sensitivity", value, err) < 0)
+			return -err->code;
+		wanted.core_sched_sensitivity = value;
+	}
+	if (request->has_balancer)
+		wanted.core_sched_enable = request->balancer;
+	control_settings_change(service->control, service->config, &wanted, "a client");
+	return 0;
+}
+
+static void settings_encode(const struct config *config, Virtioforwarder__Settings *out)
+{
+	*out = (Virtioforwarder__Settings)VIRTIOFORWARDER__SETTINGS__INIT;
+	out->has_log_level = out->has_balancer = out->has_balancer_sensitivity = true;
+	out->has_balancer_interval_s = out->has_balancer_log_level = true;
+	out->has_balancer_global_numa = true;
+	out->log_level = (uint32_t)config->log_level;
+	out->balancer = config->core_sched_enable;
+	out->balancer_sensitivity = config->core_sched_sensitivity;
+	out->balancer_interval_s = config->core_sched_poll_interval;
+	out->balancer_log_level = (uint32_t)config->core_sched_log_level;
+	out->balancer_global_numa = config->core_sched_global_numa_opt;
+}
+
+/* --- requests ---------------------------------------------------------------------------- */
+
+static void request_handle(void *context, struct endpoint_reply *reply,
+                           const ProtobufCMessage *message)
+{
+	const Virtioforwarder__ConfigRequest *request =
+	        (const Virtioforwarder__ConfigRequest *)message;
 	const struct config_service *service = context;
+	Virtioforwarder__Settings settings;
+	struct error err;
 	Virtioforwarder__ConfigResponse answer = VIRTIOFORWARDER__CONFIG_RESPONSE__INIT;
 	Virtioforwarder__ConfigResponse__RelayCPU entries[RELAYS_MAX], *pinned[RELAYS_MAX];
 	const char *features[FEATURES_MAX];
 	size_t n_features = config_features(service->config, features, FEATURES_MAX);
 
-	(void)request; /* it has no fields */
+	if (asks_for_change(request) && settings_change(service, request, &err) < 0) {
+		answer_refuse(reply, ENDPOINT_MALFORMED, err.text);
+		return;
+	}
+	if (request->tell_settings || asks_for_change(request)) {
+		settings_encode(service->config, &settings);
+		answer.settings = &settings;
+	}
 	answer.status = VIRTIOFORWARDER__CONFIG_RESPONSE__STATUS__OK;
 	answer.version = (char *)VERSION;
 	answer.dpdk_version = (char *)control_dpdk_version();

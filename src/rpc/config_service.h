@@ -1,5 +1,5 @@
-/* The config service: what the daemon is and which relays are pinned. Stateless; runs on the
- * control thread.
+/* The config service: what the daemon is, which relays are pinned, and the settings that change
+ * while it runs. Stateless; runs on the control thread.
  */
 #ifndef RPC_CONFIG_SERVICE_H
 #define RPC_CONFIG_SERVICE_H
@@ -11,8 +11,8 @@
 
 /* What the service answers from; the owner's, who keeps it as long as the endpoint. */
 struct config_service {
-	const struct config *config;
-	const struct control *control;
+	struct config *config; /* control's, too */
+	struct control *control;
 };
 
 /* service_context is a struct config_service. */

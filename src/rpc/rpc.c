@@ -154,7 +154,7 @@ static int open_endpoints(struct rpc *rpc, const struct config *config, struct c
 	return 0;
 }
 
-struct rpc *rpc_start(const struct config *config, struct control *control, struct loop *loop,
+struct rpc *rpc_start(struct config *config, struct control *control, struct loop *loop,
                       struct error *err)
 {
 	struct rpc *rpc = calloc(1, sizeof(*rpc));

@@ -10,10 +10,10 @@
 struct config;
 struct rpc;
 
-/* Opens the endpoints that the configuration names. config, control and
- * loop outlive the answer. NULL with err filled when one of them cannot be opened: it says which
- * and what to do; nothing stays open then. */
-struct rpc *rpc_start(const struct config *config, struct control *control, struct loop *loop,
+/* Opens the endpoints that the configuration names. config, whose settings clients
+ * may change, control and loop outlive the answer. NULL with err filled when one of them cannot be
+ * opened: it says which and what to do; nothing stays open then. */
+struct rpc *rpc_start(struct config *config, struct control *control, struct loop *loop,
                       struct error *err);
 
 /* Reads the clients' keys again (--zmq-curve-dir), and cuts off those who are connected when they

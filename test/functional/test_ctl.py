@@ -179,6 +179,30 @@ def test_balance(running):
 # --- monitoring and the preflight ----------------------------------------------------------------
 
 
+def test_balancer(running):
+    assert ask(running, "balance", "--on", "--sensitivity=0.5") == {
+        "done": True, "balancer": True, "sensitivity": 0.5}
+    assert run(running, "balance", "--explain").stdout.startswith("the balancer is on; sensitivity 0.50")
+    done = run(running, "balance", "--off")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert run(running, "balance", "--explain").stdout.startswith("the balancer is off")
+    for wrong in (["--on", "--off"], ["--sensitivity=2"], ["--sensitivity=x"]):
+        assert "usage: vio4wdctl balance" in run(running, "balance", *wrong, status=2).stderr
+    assert "nothing" in run(running, "balance", "--on", "--explain", status=1).stderr
+
+
+def test_log_level(running):
+    assert ask(running, "log-level") == {"level": 6, "name": "info"}
+    assert run(running, "log-level").stdout == "6 (info)\n"
+    assert ask(running, "log-level", "debug") == {"level": 7, "name": "debug"}
+    assert "is 7 now, and was 6: changed by a client" in running.log_text()
+    assert run(running, "log-level", "4").stdout == ""
+    assert run(running, "log-level").stdout == "4 (warning)\n"
+    for wrong in ("8", "loud", "-1"):
+        assert "log-level" in run(running, "log-level", wrong, status=2).stderr
+    assert complete("vio4wdctl log-level de") == ["debug"]
+
+
 def test_health(running, guest):
     assert run(running, "health", "--over=0.3").stdout.startswith("VIRTIO-FORWARDER OK: 0 of 0 relays")
     running.add_ring(3)
@@ -227,7 +251,8 @@ def test_check(daemon):
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "3"], ["add", "3", "net_null3"], ["remove", "3"],
-                                   ["pin"], ["balance", "--explain"], ["stats"]])
+                                   ["pin"], ["balance", "--explain"], ["stats"],
+                                   ["log-level"]])
 def test_without_a_daemon(daemon, words):
     done = run(daemon, *words, status=1)
     assert done.stdout == "" and done.stderr.count("\n") == 1

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+import wire_client as wire
 from patience import wait_for
 
 
@@ -86,3 +87,51 @@ def test_the_command_line_beats_the_file_then_too(daemon, conf, hangup):
     daemon.stop()
     daemon.start("--loglevel=7")
     assert "level 7" in hangup()
+
+
+# --- clients -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(daemon):
+    daemon.cpus = "1,2"
+    daemon.config_ep = f"ipc://{daemon.dir}/config"
+    return daemon.start(f"--zmq-config-ep={daemon.config_ep}", f"--zmq-core-sched-ep=ipc://{daemon.dir}/core_sched")
+
+
+def change(running, *fields):
+    return wire.config(running.config_ep, b"".join(fields))
+
+
+def test_settings_are_told_to_those_who_ask(running):
+    assert change(running).settings is None, "those who know nothing of them are spared"
+    settings = change(running, wire.field(100, 1)).settings
+    assert (settings.log_level, settings.balancer, settings.balancer_sensitivity) == (6, 0, 0.25)
+    assert (settings.balancer_interval_s, settings.balancer_log_level, settings.balancer_global_numa) == (5, 6, 0)
+
+
+def test_clients_change_settings(running):
+    answer = change(running, wire.field(101, 7), wire.field(102, 1), wire.double_field(103, 0.75))
+    assert answer.status == wire.CONFIG_OK
+    settings = answer.settings
+    assert (settings.log_level, settings.balancer, settings.balancer_sensitivity) == (7, 1, 0.75)
+    log = running.log_text()
+    assert "VIRTIOFWD_LOG_LEVEL (--loglevel) is 7 now, and was 6: changed by a client" in log
+    assert "VIO4WD_CORE_SCHED_ENABLE is on now, and was off: changed by a client" in log
+    assert "is 0.75 now, and was 0.25: changed by a client" in log
+    before = len(log)
+    assert change(running, wire.field(101, 7)).status == wire.CONFIG_OK
+    assert "VIRTIOFWD_LOG_LEVEL" not in running.log_text()[before:], "it is 7 already"
+
+
+@pytest.mark.parametrize("fields, says", [
+    ([wire.field(102, 1), wire.field(101, 8)], "loglevel is 8, which is not a number from 0 to 7"),
+    ([wire.field(101, 0), wire.double_field(103, 1.5)], "sensitivity is 1.5, which is not a number from 0 to 1"),
+    ([wire.field(101, 0), wire.double_field(103, float("nan"))], "is not a number from 0 to 1"),
+    ([wire.field(101, 0), wire.double_field(103, -1)], "is not a number from 0 to 1"),
+])
+def test_one_bad_setting_refuses_the_whole(running, fields, says):
+    answer = change(running, *fields)
+    assert answer.status == wire.EBADR and says in answer.error_text
+    settings = change(running, wire.field(100, 1)).settings
+    assert (settings.log_level, settings.balancer, settings.balancer_sensitivity) == (6, 0, 0.25)

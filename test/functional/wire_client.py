@@ -108,6 +108,14 @@ def real(data):
     return struct.unpack("<f", data)[0]
 
 
+def double(data):
+    return struct.unpack("<d", data)[0]
+
+
+def double_field(number, value):
+    return varint(number << 3 | FIXED64) + struct.pack("<d", value)
+
+
 # --- the services ----------------------------------------------------------------------------
 
 ADD, REMOVE, ADD_SOCK, REMOVE_SOCK, QUERY_PCI = range(5)
@@ -271,6 +279,15 @@ _RELAY_CPU = {
 
 CONFIG_OK = 0
 
+_SETTINGS = {
+    1: ("log_level", int),
+    2: ("balancer", int),
+    3: ("balancer_sensitivity", double),
+    4: ("balancer_interval_s", double),
+    5: ("balancer_log_level", int),
+    6: ("balancer_global_numa", int),
+}
+
 CONFIG_RESPONSE = {
     1: ("status", int),
     2: ("version", text),
@@ -278,6 +295,7 @@ CONFIG_RESPONSE = {
     4: ("features[]", text),
     5: ("relay_cpu_map[]", message(_RELAY_CPU)),
     100: ("error_text", text),
+    101: ("settings", message(_SETTINGS)),
 }
 
 UPDATE, GET_EAL_CORES = range(2)
@@ -429,9 +447,9 @@ def relay(endpoint, relay_id):
     return answer.relay[0]
 
 
-def config(endpoint):
+def config(endpoint, request=b""):
     with Client(endpoint) as client:
-        return Record(client.exchange(b""), CONFIG_RESPONSE)
+        return Record(client.exchange(request), CONFIG_RESPONSE)
 
 
 def core_sched(endpoint, op=None, pins=()):
