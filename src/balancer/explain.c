@@ -9,7 +9,7 @@ static double percent(uint32_t share)
 	return (double)share * 100 / BALANCER_FULL;
 }
 
-static const char *reason_text(enum balancer_reason reason)
+const char *balancer_explain_reason(enum balancer_reason reason)
 {
 	switch (reason) {
 	case BALANCER_NEW:
@@ -52,7 +52,7 @@ int balancer_explain_move(const struct balancer_snapshot *snapshot,
 	        "%s%s",
 	        lane->relay, lane->direction == 0 ? "vf_to_vm" : "vm_to_vf", lane->index,
 	        percent(move->load), from, to->lcore, percent(move->pressure_to[0]),
-	        percent(move->pressure_to[1]), reason_text(move->reason), remote);
+	        percent(move->pressure_to[1]), balancer_explain_reason(move->reason), remote);
 }
 
 int balancer_explain_verdict(const struct balancer_snapshot *snapshot,

@@ -6,6 +6,9 @@
 
 #include "balancer/snapshot.h"
 
+/* Why a lane moves, in words: a literal. */
+const char *balancer_explain_reason(enum balancer_reason reason);
+
 /* One line of text, without a newline; returns as snprintf. */
 int balancer_explain_move(const struct balancer_snapshot *snapshot,
                           const struct balancer_move *move, char *text, size_t size);

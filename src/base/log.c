@@ -21,22 +21,25 @@
 #include "base/clock.h"
 #include "base/syslog_socket.h"
 
-#define LINE_MAX_BYTES 2048 /* below PIPE_BUF: lines of several processes never mix in a pipe */
-#define NOTE_MAX       64
-#define STDOUT_WAIT_MS 100 /* how long a reader of our stdout may hold us up, once */
+#define LINE_MAX_BYTES  2048 /* below PIPE_BUF: lines of several processes never mix in a pipe */
+#define NOTE_MAX        64
+#define FIELD_MAX_BYTES 600
+#define STDOUT_WAIT_MS  100 /* how long a reader of our stdout may hold us up, once */
 
 static struct {
 	pthread_mutex_t lock;
 	atomic_int level;
 	enum log_target target;
 	const char *ident;
-	bool journal; /* stdout is journald's stream: it adds the time, and wants <severity> */
+	bool journal; /* journald is the reader: as stdout it adds the time, and wants <severity> */
 	struct syslog_socket system;
+	struct journal_socket fields; /* journald's other door, for messages with fields */
 	unsigned lost; /* lines that the reader, of stdout or of the system's log, did not take */
 } log_state = {.lock = PTHREAD_MUTEX_INITIALIZER,
                .level = LOG_INFO,
                .target = LOG_TO_STDOUT,
-               .system = {.fd = -1}};
+               .system = {.fd = -1},
+               .fields = {.fd = -1}};
 
 /* JOURNAL_STREAM is inherited by children whose stdout is something else: compare the file. */
 static bool stdout_is_journal(void)
@@ -50,10 +53,20 @@ static bool stdout_is_journal(void)
 	return fstat(STDOUT_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+/* There /dev/log is a link. */
+static bool system_is_journal(void)
+{
+	static const char own[] = "/run/systemd/journal/";
+	char target[64];
+	ssize_t n = readlink(_PATH_LOG, target, sizeof(target));
+
+	return n > (ssize_t)sizeof(own) && memcmp(target, own, sizeof(own) - 1) == 0;
+}
+
 static void open_target(void)
 {
-	if (log_state.target == LOG_TO_STDOUT)
-		log_state.journal = stdout_is_journal();
+	log_state.journal =
+	        log_state.target == LOG_TO_STDOUT ? stdout_is_journal() : system_is_journal();
 }
 
 void log_open(enum log_target target, int level, const char *ident)
@@ -70,6 +83,7 @@ void log_reopen(void)
 {
 	pthread_mutex_lock(&log_state.lock);
 	syslog_socket_close(&log_state.system);
+	journal_socket_close(&log_state.fields);
 	fflush(stdout);
 	open_target();
 	pthread_mutex_unlock(&log_state.lock);
@@ -89,6 +103,7 @@ void log_close(void)
 {
 	pthread_mutex_lock(&log_state.lock);
 	syslog_socket_close(&log_state.system);
+	journal_socket_close(&log_state.fields);
 	log_state.target = LOG_TO_STDOUT;
 	pthread_mutex_unlock(&log_state.lock);
 }
@@ -195,6 +210,14 @@ static void write_system(int severity, const char *text)
 		log_state.lost++;
 }
 
+static void write_text(int severity, const char *text)
+{
+	if (log_state.target == LOG_TO_SYSLOG)
+		write_system(severity, text);
+	else
+		write_stdout(severity, text);
+}
+
 static __attribute__((format(printf, 2, 0))) void write_message(int severity, const char *format,
                                                                 va_list args)
 {
@@ -205,10 +228,7 @@ static __attribute__((format(printf, 2, 0))) void write_message(int severity, co
 		raw[0] = '\0';
 	escape(text, sizeof(text), raw);
 	pthread_mutex_lock(&log_state.lock);
-	if (log_state.target == LOG_TO_SYSLOG)
-		write_system(severity, text);
-	else
-		write_stdout(severity, text);
+	write_text(severity, text);
 	pthread_mutex_unlock(&log_state.lock);
 	errno = saved_errno;
 }
@@ -280,4 +300,47 @@ void log_write_limited(struct log_limit *limit, int severity, const char *format
 		note_left_out(limit, text);
 	}
 	va_end(args);
+}
+
+/* True when journald has taken it. */
+static bool write_fields(int severity, const struct log_field *fields, unsigned n_fields,
+                         const char *text)
+{
+	char values[LOG_FIELDS_MAX][FIELD_MAX_BYTES];
+	struct log_field escaped[LOG_FIELDS_MAX];
+
+	if (!log_state.journal || n_fields == 0 || n_fields > LOG_FIELDS_MAX)
+		return false;
+	for (unsigned i = 0; i < n_fields; i++) {
+		escape(values[i], sizeof(values[i]), fields[i].value);
+		escaped[i] = (struct log_field){.name = fields[i].name, .value = values[i]};
+	}
+	return journal_socket_send(&log_state.fields, JOURNAL_SOCKET_PATH, severity,
+	                           log_state.ident, text, escaped, n_fields) == 0;
+}
+
+void log_write_fields(struct log_limit *limit, int severity, const struct log_field *fields,
+                      unsigned n_fields, const char *text)
+{
+	int saved_errno = errno;
+	unsigned suppressed = 0;
+	char line[LINE_MAX_BYTES];
+
+	if (severity > log_get_level())
+		return;
+	if (limit != NULL && !log_limit_admit(limit, &suppressed)) {
+		char left_out[LOG_LEFT_OUT_MAX];
+
+		snprintf(left_out, sizeof(left_out), "%s", text);
+		note_left_out(limit, left_out);
+		return;
+	}
+	if (suppressed > 0)
+		tell_left_out(limit, severity, suppressed);
+	escape(line, sizeof(line), text);
+	pthread_mutex_lock(&log_state.lock);
+	if (!write_fields(severity, fields, n_fields, line))
+		write_text(severity, line);
+	pthread_mutex_unlock(&log_state.lock);
+	errno = saved_errno;
 }

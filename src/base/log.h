@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <syslog.h>
 
+#include "base/journal_socket.h"
+
 enum log_target { LOG_TO_STDOUT, LOG_TO_SYSLOG };
 
 /* ident is kept by reference (a string literal). level is 0 (LOG_EMERG) to 7 (LOG_DEBUG). */
@@ -39,6 +41,12 @@ struct log_limit {
 bool log_limit_admit(struct log_limit *limit, unsigned *suppressed);
 void log_write_limited(struct log_limit *limit, int severity, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+/* A message with fields, which journald keeps when it is the reader, and others do not see. limit
+ * may be NULL: none. Control characters are escaped in all. */
+#define LOG_FIELDS_MAX 16
+void log_write_fields(struct log_limit *limit, int severity, const struct log_field *fields,
+                      unsigned n_fields, const char *text);
 
 #define log_err(...)    log_write(LOG_ERR, __VA_ARGS__)
 #define log_warn(...)   log_write(LOG_WARNING, __VA_ARGS__)

@@ -15,6 +15,8 @@
 #include "config/reload.h"
 #include "dpdk/env.h"
 #include "dpdk/pool.h"
+#include "events/events.h"
+#include "events/posted.h"
 #include "placement/pins.h"
 #include "relay/pairing.h"
 #include "relay/request.h"
@@ -129,8 +131,14 @@ static struct control *control_allocate(const struct config *config, struct loop
 	memset(control, 0, size);
 	control->config = config;
 	control->loop = loop;
-	control->relays.event_fd = control->relays.link_fd = -1;
+	control->relays.event_fd = control->relays.link_fd = control->posted_fd = -1;
 	return control;
+}
+
+static void on_posted(void *context)
+{
+	(void)context;
+	posted_tell();
 }
 
 /* What there has to be before anything runs. 0 or -ENOMEM. */
@@ -148,6 +156,10 @@ static int create_parts(struct control *control)
 	relays->guest_thread = job_thread_create("guest", control->loop);
 	control->sampler = sampler_create(relays, &control->loads);
 	control->cpu_watch = cpu_watch_create(control->workers, control->loop);
+	control->posted_fd = posted_open();
+	if (control->posted_fd < 0 ||
+	    loop_add_fd(control->loop, control->posted_fd, LOOP_READABLE, on_posted, control) < 0)
+		return -ENOMEM;
 	if (control->planner == NULL || relays->device_thread == NULL ||
 	    relays->guest_thread == NULL || control->sampler == NULL || control->cpu_watch == NULL)
 		return -ENOMEM;
@@ -236,6 +248,10 @@ void control_destroy(struct control *control)
 	struct job_thread *device_thread = control->relays.device_thread;
 	bool devices_released = true;
 
+	if (control->posted_fd >= 0) {
+		loop_remove_fd(control->loop, control->posted_fd);
+		posted_close();
+	}
 	/* An attach under way ends first; what it attached is detached in the second round. */
 	for (int round = 0; device_thread != NULL && round < 2; round++) {
 		relays_detach_all(&control->relays);
@@ -330,11 +346,17 @@ int control_balance_explain(struct control *control, line_fn line, void *context
 /* --- settings --------------------------------------------------------------------------------
  */
 
-static void log_change(void *context, const char *name, const char *before, const char *now)
+static void tell_change(void *context, const char *name, const char *before, const char *now)
 {
 	const char *who = context;
 
-	log_notice("%s is %s now, and was %s: changed by %s", name, now, before, who);
+	events_tell(&(struct event){.id = EVENT_SETTING_CHANGED,
+	                            .relay = EVENT_NO_RELAY,
+	                            .values = {{EVENT_FIELD_SETTING, 0, name},
+	                                       {EVENT_FIELD_BEFORE, 0, before},
+	                                       {EVENT_FIELD_NOW, 0, now},
+	                                       {EVENT_FIELD_BY, 0, who}}},
+	            NULL, "%s is %s now, and was %s: changed by %s", name, now, before, who);
 }
 
 unsigned control_settings_change(struct control *control, struct config *config,
@@ -346,7 +368,7 @@ unsigned control_settings_change(struct control *control, struct config *config,
 	 * wonder later why it went silent. */
 	if (wanted->log_level > log_get_level())
 		log_set_level(wanted->log_level);
-	count = config_take(config, wanted, log_change, (void *)(uintptr_t)who);
+	count = config_take(config, wanted, tell_change, (void *)(uintptr_t)who);
 	log_set_level(config->log_level);
 	dpdk_env_set_log_level(config->log_level);
 	if (count > 0)

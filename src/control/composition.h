@@ -20,6 +20,7 @@ struct control {
 	struct watchdog *watchdog;
 	struct saved *saved; /* NULL: nothing is saved */
 	struct cpu_watch *cpu_watch;
+	int posted_fd;                    /* readable when other threads have posted events */
 	struct rte_mempool *discard_pool; /* for guests' packets while there is no VF */
 	struct loop_task replan;          /* at the end of each turn in which a relay has changed */
 	struct loop_timer replan_timer;   /* when there was no memory for it */

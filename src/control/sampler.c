@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/container_of.h"
-#include "base/log.h"
 #include "dpdk/pool.h"
+#include "events/events.h"
 #include "guest/guest_kernel.h"
 #include "relay/host.h"
 #include "relay/mac.h"
@@ -154,6 +154,16 @@ static void health_run(struct job *job)
 	pool_reclaim();
 }
 
+static void tell_link(const struct relay *relay, bool up)
+{
+	const char *device = relay->vf_end.device.name;
+
+	events_tell(&(struct event){.id = up ? EVENT_LINK_UP : EVENT_LINK_DOWN,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, device}}},
+	            NULL, "relay %u: the link of %s is %s", relay->id, device, up ? "up" : "down");
+}
+
 static void health_done(struct job *job)
 {
 	struct sampler *sampler = sampler_of_job(job);
@@ -168,9 +178,7 @@ static void health_done(struct job *job)
 		    relay->vf_end.vf.generation != entry->vf.generation)
 			continue;
 		if (relay->vf_end.health.link_up != entry->health.link_up)
-			log_notice("relay %u: the link of %s is %s", relay->id,
-			           relay->vf_end.device.name,
-			           entry->health.link_up ? "up" : "down");
+			tell_link(relay, entry->health.link_up);
 		relay->vf_end.health = entry->health;
 		if (entry->question != VF_HOST_NO_QUESTION &&
 		    host_told(relay, &entry->host, entry->question))

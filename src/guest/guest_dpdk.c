@@ -16,7 +16,9 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_mbuf.h>
@@ -29,6 +31,7 @@
 #include "base/parse.h"
 #include "datapath/worker.h"
 #include "dpdk/compat.h"
+#include "events/posted.h"
 #include "guest/guest_dpdk_queues.h"
 #include "sys/socket_file.h"
 
@@ -100,25 +103,55 @@ struct message {
 #define MESSAGE_ADD_MEM_REG     37
 #define MESSAGE_REM_MEM_REG     38
 
+static void post_refusal(struct vhost_guest *slot, const char *reason, const char *line)
+{
+	events_post(&(struct event){.id = EVENT_FRONT_END_REFUSED,
+	                            .relay = (int)slot_id(slot),
+	                            .values = {{EVENT_FIELD_SOCKET, 0, slot->path},
+	                                       {EVENT_FIELD_REASON, 0, reason}}},
+	            &slot->front_end_log, "relay %u: %s", slot_id(slot), line);
+}
+
+static __attribute__((format(printf, 2, 3))) void complain(struct vhost_guest *slot,
+                                                           const char *format, ...)
+{
+	char reason[ERROR_TEXT_MAX], line[ERROR_TEXT_MAX + 256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reason, sizeof(reason), format, args);
+	va_end(args);
+	snprintf(line, sizeof(line), "the front end at %s %s", slot->path, reason);
+	post_refusal(slot, reason, line);
+}
+
+static void turn_away(struct vhost_guest *slot)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+	         "a second front end knocked at %s and was turned away; one guest per socket",
+	         slot->path);
+	post_refusal(slot, "a second front end: one guest per socket", line);
+}
+
 /* The library believes a size that changes while it polls the ring, and takes rings without any. */
 static bool may_have_size(struct vhost_guest *slot, uint32_t virtqueue, uint32_t size)
 {
 	uint32_t before = atomic_load(&slot->ring_size[virtqueue]);
 
 	if (size == 0 || size > RING_SIZE_MAX) {
-		log_write_limited(&slot->front_end_log, LOG_WARNING,
-		                  "relay %u: the front end at %s is refused a virtqueue %u of %u "
-		                  "entries; rings have 1 to %u (QEMU: rx_queue_size=, "
-		                  "tx_queue_size=)",
-		                  slot_id(slot), slot->path, virtqueue, size, RING_SIZE_MAX);
+		complain(slot,
+		         "is refused a virtqueue %u of %u entries; rings have 1 to %u (QEMU: "
+		         "rx_queue_size=, tx_queue_size=)",
+		         virtqueue, size, RING_SIZE_MAX);
 		return false;
 	}
 	if (size != before && atomic_load(&slot->running) >> virtqueue & 1) {
-		log_write_limited(
-		        &slot->front_end_log, LOG_WARNING,
-		        "relay %u: the front end at %s is refused %u entries for its "
-		        "virtqueue %u, which runs with %u; a ring has to be stopped first",
-		        slot_id(slot), slot->path, size, virtqueue, before);
+		complain(slot,
+		         "is refused %u entries for its virtqueue %u, which runs with %u; a ring "
+		         "has to be stopped first",
+		         size, virtqueue, before);
 		return false;
 	}
 	atomic_store(&slot->ring_size[virtqueue], (uint16_t)size);
@@ -129,14 +162,13 @@ static bool may_have_size(struct vhost_guest *slot, uint32_t virtqueue, uint32_t
 static bool may_have_mtu(struct vhost_guest *slot, uint64_t mtu)
 {
 	if (mtu > slot->mtu_max) {
-		log_write_limited(&slot->front_end_log, LOG_WARNING,
-		                  "relay %u: the front end at %s wants an MTU of %" PRIu64
-		                  ", which is refused: relays carry %u%s; give the guest no more "
-		                  "(QEMU: host_mtu=)",
-		                  slot_id(slot), slot->path, mtu, slot->mtu_max,
-		                  slot->mtu_max < MTU_JUMBO
-		                          ? ", and " LIMIT_TEXT(MTU_JUMBO) " with --enable-jumbo"
-		                          : "");
+		complain(slot,
+		         "wants an MTU of %" PRIu64 ", which is refused: relays carry %u%s; give "
+		         "the guest no more (QEMU: host_mtu=)",
+		         mtu, slot->mtu_max,
+		         slot->mtu_max < MTU_JUMBO
+		                 ? ", and " LIMIT_TEXT(MTU_JUMBO) " with --enable-jumbo"
+		                 : "");
 		return false;
 	}
 	atomic_store(&slot->mtu, (uint16_t)mtu);
@@ -180,12 +212,10 @@ static void explain_refusal(struct vhost_guest *slot)
 
 	if (since == 0 || clock_now_ms() - since > REFUSAL_MS)
 		return;
-	log_write_limited(&slot->front_end_log, LOG_WARNING,
-	                  "relay %u: the front end at %s has hung up right after it had read what "
-	                  "features are offered: if it does so again and again, its guest has "
-	                  "negotiated others (with another forwarder, or with other -R and -T); "
-	                  "stop that virtual machine and start it, a reboot is not enough",
-	                  slot_id(slot), slot->path);
+	complain(slot, "has hung up right after it had read what features are offered: if it does "
+	               "so again and again, its guest has negotiated others (with another "
+	               "forwarder, or with other -R and -T); stop that virtual machine and start "
+	               "it, a reboot is not enough");
 }
 
 /* Memory that tells of a guest's requests under way is of no use to a network device, and not
@@ -253,10 +283,7 @@ static int on_new_connection(int vid)
 		if (atomic_load(&slot->phase) != SLOT_OPEN || strcmp(slot->path, path) != 0)
 			continue;
 		if (!atomic_compare_exchange_strong(&slot->connection, &nobody, vid)) {
-			log_write_limited(&slot->front_end_log, LOG_WARNING,
-			                  "relay %u: a second front end knocked at %s and was "
-			                  "turned away; one guest per socket",
-			                  i, path);
+			turn_away(slot);
 			return -1;
 		}
 		slot->features_read_ms = 0;

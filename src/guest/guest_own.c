@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "datapath/counters.h"
 #include "datapath/worker.h"
+#include "events/posted.h"
 #include "guest/guest_own_journals.h"
 #include "guest/guest_own_queues.h"
 #include "guest/offered.h"
@@ -66,10 +67,15 @@ static void own_changed(void *context, unsigned relay_id)
 static void own_fault(void *context, unsigned relay_id, unsigned ring, enum virtqueue_fault fault)
 {
 	(void)context;
-	log_write_limited(&backend.log[relay_id], LOG_WARNING,
-	                  "relay %u: the guest's virtqueue %u is stopped: %s; it stays so until "
-	                  "the guest's driver sets it up anew",
-	                  relay_id, ring, virtqueue_fault_text(fault));
+	events_post(
+	        &(struct event){.id = EVENT_QUEUE_STOPPED,
+	                        .relay = (int)relay_id,
+	                        .values = {{EVENT_FIELD_QUEUE, ring, NULL},
+	                                   {EVENT_FIELD_REASON, 0, virtqueue_fault_text(fault)}}},
+	        &backend.log[relay_id],
+	        "relay %u: the guest's virtqueue %u is stopped: %s; it stays so until the "
+	        "guest's driver sets it up anew",
+	        relay_id, ring, virtqueue_fault_text(fault));
 }
 
 /* --- the interface -----------------------------------------------------------------------------

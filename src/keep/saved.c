@@ -19,6 +19,7 @@
 #include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "events/events.h"
 #include "keep/restore.h"
 #include "keep/state.h"
 #include "placement/pins.h"
@@ -142,6 +143,18 @@ static void write_run(struct job *job)
 
 static void on_time(void *context);
 
+static void tell_trouble(const struct saved *saved)
+{
+	events_tell(&(struct event){.id = EVENT_STATE_NOT_SAVED,
+	                            .relay = EVENT_NO_RELAY,
+	                            .values = {{EVENT_FIELD_PATH, 0, saved->path},
+	                                       {EVENT_FIELD_REASON, 0, saved->err.text}}},
+	            NULL,
+	            "the relays' state cannot be saved, so what clients add will not come back "
+	            "after a restart: %s; tried again every %u s",
+	            saved->err.text, RETRY_MS / 1000);
+}
+
 static void write_done(struct job *job)
 {
 	struct saved *saved = CONTAINER_OF(job, struct saved, job);
@@ -149,11 +162,12 @@ static void write_done(struct job *job)
 
 	saved->writing = false;
 	if (saved->rc < 0 && !saved->failing)
-		log_warn("the relays' state cannot be saved, so what clients add will not come "
-		         "back after a restart: %s; tried again every %u s",
-		         saved->err.text, RETRY_MS / 1000);
+		tell_trouble(saved);
 	if (saved->rc == 0 && saved->failing)
-		log_notice("the relays' state is saved again");
+		events_tell(&(struct event){.id = EVENT_STATE_SAVED,
+		                            .relay = EVENT_NO_RELAY,
+		                            .values = {{EVENT_FIELD_PATH, 0, saved->path}}},
+		            NULL, "the relays' state is saved again");
 	saved->failing = saved->rc < 0;
 	if (!saved->failing)
 		saved->written = saved->number;
@@ -214,17 +228,23 @@ static void on_look(void *context)
 /* Not ours to read, but maybe of use to somebody. */
 static void set_aside(const struct saved *saved, const char *why)
 {
+	const struct event event = {
+	        .id = EVENT_STATE_UNUSABLE,
+	        .relay = EVENT_NO_RELAY,
+	        .values = {{EVENT_FIELD_PATH, 0, saved->path}, {EVENT_FIELD_REASON, 0, why}}};
 	char name[PATH_MAX];
 	struct error err;
 
 	if (whole_file_set_aside(saved->path, name, &err) < 0)
-		log_warn("the saved state cannot be used: %s; nor can it be kept for a look: %s; "
-		         "what clients had added has to be added again",
-		         why, err.text);
+		events_tell(&event, NULL,
+		            "the saved state cannot be used: %s; nor can it be kept for a look: "
+		            "%s; what clients had added has to be added again",
+		            why, err.text);
 	else
-		log_warn("the saved state cannot be used: %s; it is kept as %s, and what clients "
-		         "had added has to be added again",
-		         why, name);
+		events_tell(&event, NULL,
+		            "the saved state cannot be used: %s; it is kept as %s, and what "
+		            "clients had added has to be added again",
+		            why, name);
 }
 
 /* False when there is nothing to restore. */

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 #include "balancer/balancer.h"
+#include "balancer/explain.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "events/events.h"
 #include "sys/sysfs.h"
 #include "sys/topology.h"
 
@@ -141,17 +143,38 @@ void placing_place(struct placing *placing, const struct placing_lane *lanes, un
 		*lanes[i].worker = result.workers[i];
 }
 
+/* Of a move; whether it is logged is a setting of its own, and the endpoint has it in any case. */
+static void tell_move(const struct placing *placing, const struct balancer_snapshot *snapshot,
+                      const struct balancer_move *move)
+{
+	static struct log_limit not_at_all = LOG_LIMIT(UINT32_MAX, 0);
+	bool logged = placing->relays->config->core_sched_log_level >= LOG_INFO;
+	const struct balancer_lane *lane = &snapshot->lanes[move->lane];
+	bool has_from = move->from != BALANCER_NOWHERE;
+	char text[EXPLAIN_MAX];
+
+	balancer_explain_move(snapshot, move, text, sizeof(text));
+	events_tell(
+	        &(struct event){
+	                .id = EVENT_LANE_MOVED,
+	                .relay = lane->relay,
+	                .values = {{EVENT_FIELD_DIRECTION, 0,
+	                            lane->direction == LANE_VF_TO_VM ? "vf_to_vm" : "vm_to_vf"},
+	                           {EVENT_FIELD_QUEUE, lane->index, NULL},
+	                           {EVENT_FIELD_TO_CPU, snapshot->workers[move->to].lcore, NULL},
+	                           {EVENT_FIELD_REASON, 0, balancer_explain_reason(move->reason)},
+	                           {has_from ? EVENT_FIELD_FROM_CPU : EVENT_FIELD_NONE,
+	                            has_from ? snapshot->workers[move->from].lcore : 0, NULL}}},
+	        logged ? NULL : &not_at_all, "balancer: %s", text);
+}
+
 static void log_decisions(const struct placing *placing, const struct balancer_snapshot *snapshot,
                           const struct balancer_result *result)
 {
 	char text[EXPLAIN_MAX];
 
-	if (placing->relays->config->core_sched_log_level < LOG_INFO)
-		return;
-	for (unsigned i = 0; i < result->n_moves; i++) {
-		balancer_explain_move(snapshot, &result->moves[i], text, sizeof(text));
-		log_info("balancer: %s", text);
-	}
+	for (unsigned i = 0; i < result->n_moves; i++)
+		tell_move(placing, snapshot, &result->moves[i]);
 	if (placing->relays->config->core_sched_log_level < LOG_DEBUG)
 		return;
 	for (unsigned i = 0; i < result->n_verdicts; i++) {

@@ -14,6 +14,7 @@
 #include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "events/events.h"
 #include "relay/mtu.h"
 #include "relay/socket_owner.h"
 
@@ -29,23 +30,55 @@ static struct relay *relay_of_job(struct job *job)
 
 /* --- guests -------------------------------------------------------------------------------- */
 
-static void log_guest(struct relay *relay, const struct guest_state *before)
+static void tell_socket(struct relay *relay, enum event_id id, const char *what)
+{
+	events_tell(&(struct event){.id = id,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_SOCKET, 0, relay->guest_end.path}}},
+	            &relay->guest_end.log, "relay %u: %s", relay->id, what);
+}
+
+static void tell_ready(struct relay *relay, const struct guest_state *now)
+{
+	events_tell(&(struct event){.id = EVENT_DRIVER_READY,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_SOCKET, 0, relay->guest_end.path},
+	                                       {EVENT_FIELD_FEATURES, (int64_t)now->features, NULL},
+	                                       {EVENT_FIELD_RX_QUEUES, now->rx_queues, NULL},
+	                                       {EVENT_FIELD_TX_QUEUES, now->tx_queues, NULL},
+	                                       {EVENT_FIELD_NUMA_NODE, now->numa_node, NULL}}},
+	            &relay->guest_end.log,
+	            "relay %u: a guest is here, features 0x%llx, memory on NUMA node %d", relay->id,
+	            (unsigned long long)now->features, now->numa_node);
+}
+
+static void tell_queues(struct relay *relay, const struct guest_state *now)
+{
+	events_tell(&(struct event){.id = EVENT_QUEUES_CHANGED,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_RX_QUEUES, now->rx_queues, NULL},
+	                                       {EVENT_FIELD_TX_QUEUES, now->tx_queues, NULL}}},
+	            &relay->guest_end.log,
+	            "relay %u: the guest receives on queues 0x%x and sends on 0x%x", relay->id,
+	            now->rx_queues, now->tx_queues);
+}
+
+static void tell_guest(struct relay *relay, const struct guest_state *before)
 {
 	const struct guest_state *now = &relay->guest_end.guest;
-	struct log_limit *limit = &relay->guest_end.log;
+	bool another = now->sessions != before->sessions;
 
-	if (before->connected && (!now->connected || now->sessions != before->sessions))
-		log_write_limited(limit, LOG_NOTICE, "relay %u: the guest has left", relay->id);
-	if (now->connected && (!before->connected || now->sessions != before->sessions))
-		log_write_limited(
-		        limit, LOG_NOTICE,
-		        "relay %u: a guest is here, features 0x%llx, memory on NUMA node %d",
-		        relay->id, (unsigned long long)now->features, now->numa_node);
+	if (now->front_end && !before->front_end)
+		tell_socket(relay, EVENT_GUEST_CONNECTED, "a front end has connected");
+	if (before->connected && (!now->connected || another))
+		tell_socket(relay, EVENT_DRIVER_RESET, "the guest has left");
+	if (before->front_end && !now->front_end)
+		tell_socket(relay, EVENT_GUEST_GONE, "the front end has gone");
+	if (now->connected && (!before->connected || another))
+		tell_ready(relay, now);
 	if (now->connected &&
 	    (now->rx_queues != before->rx_queues || now->tx_queues != before->tx_queues))
-		log_write_limited(limit, LOG_INFO,
-		                  "relay %u: the guest receives on queues 0x%x and sends on 0x%x",
-		                  relay->id, now->rx_queues, now->tx_queues);
+		tell_queues(relay, now);
 }
 
 bool guest_life_changed(struct relay *relay)
@@ -61,7 +94,7 @@ bool guest_life_changed(struct relay *relay)
 	relay->guest_end.guest = another ? nobody : now;
 	if (!another && now.connected)
 		guest_admit(relay->id, now.sessions);
-	log_guest(relay, &before);
+	tell_guest(relay, &before);
 	mtu_compare(relay);
 	relay_changed(relay);
 	return another;
@@ -74,7 +107,7 @@ static void refuse_guest(struct relay *relay)
 	guest_refuse(relay->id);
 	if (relay->kernel_end.phase != KERNEL_UP) { /* else no guest has been served */
 		relay->guest_end.guest = nobody;
-		log_guest(relay, &before);
+		tell_guest(relay, &before);
 	}
 	relay_changed(relay);
 }

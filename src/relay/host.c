@@ -8,10 +8,12 @@
  */
 #include "relay/host.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "events/events.h"
 #include "relay/stand_in.h"
 #include "relay/trunk.h"
 #include "sys/link_watch.h"
@@ -29,9 +31,15 @@ static void ask(struct relay *relay, enum vf_host_question question)
 
 static void warn_of_pf(const struct relay *relay)
 {
-	log_warn("relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
-	         relay->id, relay->vf_end.vf.host.pf, relay->vf_end.device.name,
-	         relay->vf_end.vf.host.pf);
+	const char *pf = relay->vf_end.vf.host.pf, *device = relay->vf_end.device.name;
+
+	events_tell(&(struct event){.id = EVENT_INTERFACE_DOWN,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
+	                                       {EVENT_FIELD_INTERFACE, 0, pf}}},
+	            NULL,
+	            "relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
+	            relay->id, pf, device, pf);
 }
 
 /* Noted at once: it may be up again before anybody asks. */
@@ -113,6 +121,29 @@ void host_attached(struct relay *relay)
 		warn_of_pf(relay);
 }
 
+static void tell_pf_up(const struct relay *relay)
+{
+	const char *pf = relay->vf_end.vf.host.pf, *device = relay->vf_end.device.name;
+
+	events_tell(&(struct event){.id = EVENT_INTERFACE_UP,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
+	                                       {EVENT_FIELD_INTERFACE, 0, pf}}},
+	            NULL, "relay %u: %s, the PF of %s, is up again", relay->id, pf, device);
+}
+
+static void tell_reset(const struct relay *relay, const char *reason)
+{
+	const struct vf_end *end = &relay->vf_end;
+
+	events_tell(&(struct event){.id = EVENT_VF_RESET,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name},
+	                                       {EVENT_FIELD_INTERFACE, 0, end->vf.host.pf},
+	                                       {EVENT_FIELD_REASON, 0, reason}}},
+	            NULL, "relay %u: %s", relay->id, reason);
+}
+
 /* What an unheard PF did and undid again leaves its trace in its carrier's count alone. A cable
  * that was pulled leaves the same one: then the VF is attached anew without need, which costs less
  * than a VF that is deaf for good. */
@@ -125,7 +156,7 @@ static bool may_have_been_down(const struct vf_host *before, const struct vf_hos
 bool host_told(struct relay *relay, const struct vf_host *host, enum vf_host_question question)
 {
 	const struct vf_host before = relay->vf_end.vf.host;
-	char text[VF_MAC_TEXT_MAX];
+	char mac[VF_MAC_TEXT_MAX], text[ERROR_TEXT_MAX];
 
 	if (host->incomplete)
 		ask(relay, question);
@@ -141,20 +172,21 @@ bool host_told(struct relay *relay, const struct vf_host *host, enum vf_host_que
 		relay->vf_end.vf.host.mac = before.mac;
 	if (question == VF_HOST_CHANGED_TWICE && before.pf_up &&
 	    may_have_been_down(&before, host)) {
-		log_notice("relay %u: %s, the PF of %s, may have been down meanwhile", relay->id,
-		           host->pf, relay->vf_end.device.name);
+		snprintf(text, sizeof(text), "%s, the PF of %s, may have been down meanwhile",
+		         host->pf, relay->vf_end.device.name);
+		tell_reset(relay, text);
 		return true;
 	}
 	if (!before.pf_up) {
-		log_notice("relay %u: %s, the PF of %s, is up again", relay->id, host->pf,
-		           relay->vf_end.device.name);
+		tell_pf_up(relay);
 		return true;
 	}
 	if (vf_mac_is_zero(&host->mac) || vf_mac_equal(&before.mac, &host->mac) ||
 	    vf_has_mac(&relay->vf_end.vf, &host->mac))
 		return false;
-	log_notice("relay %u: the host gives %s the MAC address %s", relay->id,
-	           relay->vf_end.device.name, vf_mac_format(&host->mac, text));
+	snprintf(text, sizeof(text), "the host gives %s the MAC address %s",
+	         relay->vf_end.device.name, vf_mac_format(&host->mac, mac));
+	tell_reset(relay, text);
 	return true;
 }
 

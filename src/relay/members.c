@@ -8,11 +8,13 @@
  */
 #include "relay/members.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/container_of.h"
 #include "base/log.h"
+#include "events/events.h"
 #include "relay/vf_life.h"
 
 static struct vf_mend_job *mend_of_job(struct job *job)
@@ -106,18 +108,34 @@ static void keep_counts(struct relay *relay, const struct vf_mended *mended)
 	relay->vf_end.health = mended->health;
 }
 
-static void log_changes(const struct relay *relay, const struct vf_mend_job *mend)
+static void tell_member(const struct relay *relay, enum event_id id, const char *member,
+                        const char *line)
 {
+	events_tell(&(struct event){.id = id,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, relay->vf_end.device.name},
+	                                       {EVENT_FIELD_MEMBER, 0, member}}},
+	            NULL, "relay %u: %s", relay->id, line);
+}
+
+static void tell_changes(const struct relay *relay, const struct vf_mend_job *mend)
+{
+	const char *bond = relay->vf_end.device.name;
+	char line[ERROR_TEXT_MAX];
+
 	for (unsigned i = 0; i < relay->vf_end.vf.n_members; i++) {
 		const char *name = relay->vf_end.bond.members[i].name;
 
-		if (mend->mended.returned >> i & 1)
-			log_notice("relay %u: %s is a member of %s again", relay->id, name,
-			           relay->vf_end.device.name);
-		else if (mend->lost >> i & 1)
-			log_warn("relay %u: %s was reset by its PF or has left the machine; %s "
-			         "goes on without it until it is there again",
-			         relay->id, name, relay->vf_end.device.name);
+		if (mend->mended.returned >> i & 1) {
+			snprintf(line, sizeof(line), "%s is a member of %s again", name, bond);
+			tell_member(relay, EVENT_MEMBER_BACK, name, line);
+		} else if (mend->lost >> i & 1) {
+			snprintf(line, sizeof(line),
+			         "%s was reset by its PF or has left the machine; %s goes on "
+			         "without it until it is there again",
+			         name, bond);
+			tell_member(relay, EVENT_MEMBER_LOST, name, line);
+		}
 	}
 }
 
@@ -133,7 +151,7 @@ static void mend_done(struct job *job)
 		relay->vf_end.vf.generation = mend->vf.generation;
 		members_tried(relay, mend->wanted);
 		keep_counts(relay, &mend->mended);
-		log_changes(relay, mend);
+		tell_changes(relay, mend);
 	}
 	if (relay->vf_end.phase == VF_LEAVING) {
 		relay_changed(relay); /* nothing keeps it any more */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "events/events.h"
 #include "relay/guest_life.h"
 #include "relay/request.h"
 #include "relay/vf_life.h"
@@ -24,6 +25,17 @@ static enum pair_action take(struct relay *relay, enum pair_event event)
 	return step.action;
 }
 
+static void tell(const struct relay *relay, enum event_id id, const char *what)
+{
+	const char *device = relay->vf_end.device.name, *socket = relay->guest_end.path;
+
+	events_tell(&(struct event){.id = id,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
+	                                       {EVENT_FIELD_SOCKET, 0, socket}}},
+	            NULL, "relay %u: %s and %s %s", relay->id, device, socket, what);
+}
+
 /* --- the end of a pair ----------------------------------------------------------------------- */
 
 static void finish(struct relay *relay)
@@ -35,6 +47,7 @@ static void finish(struct relay *relay)
 	if (relay->guest_end.phase != GUEST_CLOSED || relay->vf_end.phase != VF_ABSENT ||
 	    take(relay, PAIR_EVENT_ENDED) != PAIR_ACTION_FORGET)
 		return;
+	tell(relay, EVENT_RELAY_REMOVED, "are no relay any more");
 	memcpy(error, pair->end_error, sizeof(error));
 	relay->guest_end.path[0] = '\0';
 	waiters_answer(&pair->adders, &failure);
@@ -94,8 +107,7 @@ void pairing_closed(struct relay *relay)
 static void announce(struct relay *relay)
 {
 	relay_keep(relay);
-	log_notice("relay %u: %s and %s are paired", relay->id, relay->vf_end.device.name,
-	           relay->guest_end.path);
+	tell(relay, EVENT_RELAY_ADDED, "are paired");
 	relay_answer_kept(relay, &relay->pair.adders);
 }
 

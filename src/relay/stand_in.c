@@ -9,14 +9,33 @@
 #include "relay/stand_in.h"
 
 #include "base/log.h"
+#include "events/events.h"
 
 static void warn_that_it_is_down(const struct relay *relay)
 {
-	const struct vf_interface *interface = &relay->vf_end.vf.interface;
+	const char *interface = relay->vf_end.vf.interface.name;
+	const char *device = relay->vf_end.device.name;
 
-	log_warn("relay %u: %s, the interface of %s, is down: nothing passes until 'ip link set %s "
-	         "up'",
-	         relay->id, interface->name, relay->vf_end.device.name, interface->name);
+	events_tell(&(struct event){.id = EVENT_INTERFACE_DOWN,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
+	                                       {EVENT_FIELD_INTERFACE, 0, interface}}},
+	            NULL,
+	            "relay %u: %s, the interface of %s, is down: nothing passes until 'ip link set "
+	            "%s up'",
+	            relay->id, interface, device, interface);
+}
+
+static void tell_that_it_is_up(const struct relay *relay)
+{
+	const char *interface = relay->vf_end.vf.interface.name;
+	const char *device = relay->vf_end.device.name;
+
+	events_tell(&(struct event){.id = EVENT_INTERFACE_UP,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
+	                                       {EVENT_FIELD_INTERFACE, 0, interface}}},
+	            NULL, "relay %u: %s, the interface of %s, is up", relay->id, interface, device);
 }
 
 static void on_other_mtu(struct relay *relay, uint32_t mtu)
@@ -69,8 +88,7 @@ void stand_in_look(struct relay *relay, enum vf_interface_news news)
 		break;
 	case VF_INTERFACE_UP:
 		interface->is_up = true;
-		log_notice("relay %u: %s, the interface of %s, is up", relay->id, interface->name,
-		           relay->vf_end.device.name);
+		tell_that_it_is_up(relay);
 		relay_changed(relay);
 		break;
 	}

@@ -18,6 +18,7 @@
 #include "base/sizes.h"
 #include "config/config.h"
 #include "config/eal_args.h"
+#include "events/events.h"
 #include "relay/kernel_life.h"
 
 #define VF_QUEUES_DEFAULT 4
@@ -214,7 +215,10 @@ static void detach_done(struct job *job)
 	if (take(relay, VF_EVENT_DETACHED) != VF_ACTION_END)
 		return;
 	if (!failed)
-		log_notice("relay %u: %s removed", relay->id, end->device.name);
+		events_tell(&(struct event){.id = EVENT_VF_REMOVED,
+		                            .relay = (int)relay->id,
+		                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name}}},
+		            NULL, "relay %u: %s removed", relay->id, end->device.name);
 	answer_removers(relay, failed ? end->job.err.text : NULL);
 }
 
@@ -228,8 +232,12 @@ void vf_life_return(struct relay *relay)
 {
 	struct vf_end *end = &relay->vf_end;
 
-	log_warn("relay %u: %s was reset by its PF or has left the machine; attaching it anew",
-	         relay->id, end->device.name);
+	events_tell(&(struct event){.id = EVENT_VF_LOST,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name}}},
+	            NULL,
+	            "relay %u: %s was reset by its PF or has left the machine; attaching it anew",
+	            relay->id, end->device.name);
 	if (!backoff_lost(&end->backoff, clock_now_ms()))
 		log_notice("relay %u: %s goes again and again; it is attached later each time, "
 		           "until it stays",
@@ -267,6 +275,21 @@ static const char *reason_alone(const struct vf_end *end, const char *why)
 	               : why;
 }
 
+/* why names the device, or not; consequence follows it. */
+static void tell_failure(const struct relay *relay, const char *why, const char *before,
+                         const char *consequence)
+{
+	const struct vf_end *end = &relay->vf_end;
+	const char *reason = reason_alone(end, why);
+
+	events_tell(&(struct event){.id = EVENT_VF_FAILED,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name},
+	                                       {EVENT_FIELD_REASON, 0, reason}}},
+	            NULL, "relay %u: %s%s: %s%s", relay->id, end->device.name, before, reason,
+	            consequence);
+}
+
 /* Once for each reason: it may stay away for good. */
 static void log_absence(struct relay *relay, const char *why)
 {
@@ -276,12 +299,10 @@ static void log_absence(struct relay *relay, const char *why)
 
 	snprintf(end->last_failure, sizeof(end->last_failure), "%s", why);
 	if (awaited && first)
-		log_err("relay %u: %s: %s; it is taken when it is there", relay->id,
-		        end->device.name, reason_alone(end, why));
+		tell_failure(relay, why, "", "; it is taken when it is there");
 	else if (end->origin == VF_ORIGIN_RESTORED && first)
-		log_err("relay %u: %s, which a client had added before the restart: %s; it is "
-		        "tried again and again until it works or is removed",
-		        relay->id, end->device.name, reason_alone(end, why));
+		tell_failure(relay, why, ", which a client had added before the restart",
+		             "; it is tried again and again until it works or is removed");
 	else
 		log_write(same ? LOG_DEBUG : LOG_INFO, "relay %u: %s is not %s yet: %s", relay->id,
 		          end->device.name, awaited ? "there" : "back", reason_alone(end, why));
@@ -327,9 +348,11 @@ static void attach_failed(struct relay *relay)
 
 	if (end->wish == VF_WISH_KEEP || end->wish == VF_WISH_AWAIT)
 		log_absence(relay, end->job.err.text);
-	else /* OVSDB's side tries again and again, and tells what is new. */
-		log_write(end->origin == VF_ORIGIN_OVSDB ? LOG_DEBUG : LOG_ERR, "relay %u: %s: %s",
-		          relay->id, end->device.name, reason_alone(end, end->job.err.text));
+	else if (end->origin == VF_ORIGIN_OVSDB) /* tries again and again, and tells what is new */
+		log_debug("relay %u: %s: %s", relay->id, end->device.name,
+		          reason_alone(end, end->job.err.text));
+	else
+		tell_failure(relay, end->job.err.text, "", "");
 	enum vf_action action = take(relay, VF_EVENT_ATTACH_FAILED);
 	answer_failed_attach(relay);
 	if (action == VF_ACTION_END)
@@ -341,9 +364,15 @@ static void announce(struct relay *relay)
 	struct vf_end *end = &relay->vf_end;
 
 	backoff_well(&end->backoff, clock_now_ms());
-	log_notice("relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
-	           end->device.name, end->vf.port_id, end->vf.n_queues, end->vf.mtu,
-	           end->vf.numa_node);
+	events_tell(&(struct event){.id = EVENT_VF_ATTACHED,
+	                            .relay = (int)relay->id,
+	                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name},
+	                                       {EVENT_FIELD_QUEUES, end->vf.n_queues, NULL},
+	                                       {EVENT_FIELD_MTU, end->vf.mtu, NULL},
+	                                       {EVENT_FIELD_NUMA_NODE, end->vf.numa_node, NULL}}},
+	            NULL, "relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
+	            end->device.name, end->vf.port_id, end->vf.n_queues, end->vf.mtu,
+	            end->vf.numa_node);
 	relay->relays->reports.vf_attached(relay);
 	relay_changed(relay);
 	vf_changed(relay);

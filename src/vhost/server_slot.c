@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "events/posted.h"
 #include "vhost/disabled_rings.h"
 #include "vhost/listener.h"
 
@@ -60,10 +62,21 @@ static void host_fault(void *context, unsigned ring, enum virtqueue_fault fault)
 /* --- the connection's end ----------------------------------------------------------------------
  */
 
+static void post_refusal(struct server_slot *slot, const char *reason, const char *line)
+{
+	events_post(&(struct event){.id = EVENT_FRONT_END_REFUSED,
+	                            .relay = (int)slot->relay_id,
+	                            .values = {{EVENT_FIELD_SOCKET, 0, slot->path},
+	                                       {EVENT_FIELD_REASON, 0, reason}}},
+	            &slot->log, "relay %u: %s", slot->relay_id, line);
+}
+
 static void complain(struct server_slot *slot, const char *text, const char *consequence)
 {
-	log_write_limited(&slot->log, LOG_WARNING, "relay %u: the front end at %s %s%s",
-	                  slot->relay_id, slot->path, text, consequence);
+	char line[ERROR_TEXT_MAX + 256];
+
+	snprintf(line, sizeof(line), "the front end at %s %s%s", slot->path, text, consequence);
+	post_refusal(slot, text, line);
 }
 
 static void set_front_end(struct server_slot *slot, bool is_there)
@@ -340,6 +353,16 @@ static bool has_hung_up(const struct connection *connection)
 	return poll(&peer, 1, 0) == 1 && (peer.revents & POLLHUP) != 0;
 }
 
+static void turn_away(struct server_slot *slot)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+	         "a second front end knocked at %s and was turned away; one guest per socket",
+	         slot->path);
+	post_refusal(slot, "a second front end: one guest per socket", line);
+}
+
 /* One front end has the socket at a time; others are turned away, or they would wait for ever. One
  * that comes right after the last has left is none of these, though we may hear of both at once. */
 static void on_knock(void *context)
@@ -361,10 +384,7 @@ static void on_knock(void *context)
 			continue;
 		}
 		close(fd);
-		log_write_limited(&slot->log, LOG_WARNING,
-		                  "relay %u: a second front end knocked at %s and was turned away; "
-		                  "one guest per socket",
-		                  slot->relay_id, slot->path);
+		turn_away(slot);
 	}
 }
 
