@@ -192,6 +192,58 @@ def exchange(args, endpoint, body, timeout_s=TIMEOUT_S, wait=True):
         context.term()
 
 
+class Subscription:
+    """To all that an endpoint publishes: a context manager, which has connected when it is entered."""
+
+    def __init__(self, args, endpoint, timeout_s=TIMEOUT_S):
+        try:
+            import zmq
+        except ImportError as error:
+            raise ClientError(f"cannot load zmq: {error}; install python3-zmq") from None
+        self._zmq = zmq
+        self._args, self._endpoint, self._timeout_s = args, endpoint, timeout_s
+        self._context = self._socket = None
+
+    def __enter__(self):
+        zmq = self._zmq
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.linger = 0
+        try:
+            _curve_apply(zmq, self._socket, self._args)
+            self._socket.ipv6 = "[" in self._endpoint
+            self._socket.subscribe(b"")
+            if not self._connect():
+                why = _silence_explain(self._endpoint)
+                kind = Forbidden if why == _NO_PERMISSION else NoAnswer
+                raise kind(f"no answer from {self._endpoint} within {self._timeout_s:g} s: {why}")
+        except zmq.ZMQError as error:
+            self.__exit__()
+            raise ClientError(f"{self._endpoint}: {error}") from None
+        except ClientError:
+            self.__exit__()
+            raise
+        return self
+
+    def _connect(self):
+        """Whether it has in time: ZeroMQ itself goes on trying, and does not say."""
+        monitor = self._socket.get_monitor_socket(self._zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        try:
+            self._socket.connect(self._endpoint)
+            return monitor.poll(int(self._timeout_s * 1000))
+        finally:
+            self._socket.disable_monitor()
+            monitor.close(0)
+
+    def __exit__(self, *_):
+        self._socket.close()
+        self._context.term()
+
+    def receive(self):
+        """The frames of the next message, whenever that comes."""
+        return self._socket.recv_multipart()
+
+
 def garbage():
     """Bytes that are no message at all: no field has wire type 7."""
     return b"\xff" + os.urandom(63)

@@ -8,7 +8,8 @@ import time
 import virtioforwarder_client as client
 
 from . import diagnosis, figures, health, naming, output, report
-from .endpoints import UNPINNED, Daemon
+from . import events as happened
+from .endpoints import SWITCHES, UNPINNED, Daemon
 
 # What the service reads its options from.
 CONFIGURATION = "/etc/default/virtioforwarder"
@@ -255,6 +256,35 @@ def balance(args):
     lines = found["explanation"] if args.explain else report.worker_table(found["workers"])
     _print(args, found, (output.plain(line) for line in lines))
     return 0
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+def events(args):
+    daemon = Daemon(args)
+    relay_id = None
+    if args.relay is not None:
+        relay_id = naming.number(args.relay)
+        if relay_id is None:
+            relay_id = _named(daemon, args.relay)["id"]
+
+    def wanted(found):
+        return (relay_id is None or found["relay"] == relay_id) and (not args.event or found["event"] in args.event)
+
+    def show(found):
+        print(output.as_json(found, one_line=True) if args.json else happened.line(found), flush=True)
+
+    if not args.follow:
+        found = [one for one in map(happened.as_object, daemon.events(args.last)) if wanted(one)]
+        _print(args, found, map(happened.line, found))
+        return 0
+    try:
+        happened.follow(daemon, wanted, show)
+    except client.NoAnswer as error:
+        raise client.NoAnswer(f"{error} (the daemon's option {SWITCHES['events']})") from None
+    except KeyboardInterrupt:  # the usual way to end it
+        return 0
 
 
 # --- settings ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ SERVICES = {
     "port_control": "port_control_ep",
     "config": "config_ep",
     "core_sched": "core_sched_ep",
+    "events": "events_ep",
 }
 # What switches an endpoint on that does not answer.
 SWITCHES = {
@@ -17,11 +18,12 @@ SWITCHES = {
     "port_control": "--zmq-port-control-ep (VIRTIOFWD_ZMQ_PORT_CONTROL_EP)",
     "config": "--zmq-config-ep (VIRTIOFWD_ZMQ_CONFIG_EP)",
     "core_sched": "--zmq-core-sched-ep (VIRTIOFWD_ZMQ_CORE_SCHED_EP)",
+    "events": "--zmq-events-ep (VIRTIOFWD_ZMQ_EVENTS_EP)",
 }
 
 
 class Daemon:
-    """The four services of one daemon. timeout_s is for those who cannot wait the usual time."""
+    """The services of one daemon. timeout_s is for those who cannot wait the usual time."""
 
     def __init__(self, args, timeout_s=client.TIMEOUT_S):
         self.args = args
@@ -66,6 +68,13 @@ class Daemon:
         if not response.HasField("settings"):
             raise client.ClientError("this daemon is older, and has no settings to change while it runs")
         return response.settings
+
+    def events(self, count):
+        """The last Event messages that the daemon keeps, at most so many."""
+        response = self._ask("config", self.messages.ConfigRequest(events=count), self.messages.ConfigResponse)
+        if response.status != self.messages.ConfigResponse.OK:
+            raise client.ClientError(response.error_text or "the daemon refuses, and does not say why")
+        return list(response.event)
 
     def _sched(self, request):
         response = self._ask("core_sched", request, self.messages.CoreSchedResponse)

@@ -204,6 +204,25 @@ def _balance(add):
                         "these three hold until the daemon ends or reads its file again (SIGHUP)")
 
 
+def _last(text):
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to 256")
+    return int(text)
+
+
+def _events(add):
+    parser = add("events", commands.events, "", "tell what has happened to relays, or what happens")
+    parser.add_argument("--follow", action="store_true",
+                        help="each as it comes, until interrupted; with --json a line each. Missed events are "
+                        "told on the standard error output")
+    parser.add_argument("--last", type=_last, default=256, metavar="N",
+                        help="without --follow: of the last N, 256 at most (the daemon keeps no more)")
+    parser.add_argument("--relay", metavar="RELAY",
+                        help="of this one only: its id, socket, device or MAC address").completer = _live_relays
+    parser.add_argument("--event", metavar="NAME", action="append",
+                        help="these only, such as vf-lost; may be given several times. doc/events.md has all")
+
+
 def _log_level(add):
     parser = add("log-level", commands.log_level, " [LEVEL]", "show or change what the daemon logs")
     level = parser.add_argument("level", metavar="LEVEL", nargs="?", type=_level,
@@ -247,7 +266,7 @@ def _check(add):
 
 # In the order of the help.
 _COMMANDS = (_list, _show, _stats, _top, _health, _check, _add, _remove, _pin, _balance,
-             _log_level)
+             _log_level, _events)
 
 
 def _whole_epilog(made):

@@ -44,6 +44,7 @@ struct config {
 	char *ovsdb_sock;    /* NULL: OVSDB is left alone */
 	char *ovsdb_ids;     /* what its rows name: "relay" or "vf" */
 	char *zmq_config_ep, *zmq_port_control_ep, *zmq_stats_ep, *zmq_core_sched_ep;
+	char *zmq_events_ep;
 	char *metrics_ep;                       /* unix:PATH or tcp://, on the loopback */
 	bool ipc_port_control;                  /* -I */
 	char *vhost_username, *vhost_groupname; /* NULL: the process's own */

@@ -184,6 +184,7 @@ static int check_endpoints(struct config *cfg, const struct sources *sources, st
 	        {"zmq-port-control-ep", &cfg->zmq_port_control_ep},
 	        {"zmq-stats-ep", &cfg->zmq_stats_ep},
 	        {"zmq-core-sched-ep", &cfg->zmq_core_sched_ep},
+	        {"zmq-events-ep", &cfg->zmq_events_ep},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {

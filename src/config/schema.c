@@ -326,6 +326,16 @@ const struct schema_row schema[] = {
          .help = "HTTP endpoint of the metrics, for Prometheus and its kin, which find them at "
                  "/metrics: unix:/PATH, or tcp://127.0.0.1:PORT for every user of this host. Off "
                  "unless given."},
+        {.option = "zmq-events-ep",
+         .variable = "VIRTIOFWD_ZMQ_EVENTS_EP",
+         .type = SCHEMA_ENDPOINT,
+         .need = MAY_HAVE_VALUE,
+         .argument = "ENDPOINT",
+         .bare = "ipc://" RUN_DIR "events",
+         .group = GROUP_ENDPOINTS,
+         .offset = AT(zmq_events_ep),
+         .help = "ZeroMQ endpoint that publishes events: guests and VFs that come and go, and what "
+                 "goes wrong."},
         {.option = "zmq-group",
          .variable = "VIRTIOFWD_ZMQ_GROUP",
          .type = SCHEMA_ACCOUNT,

@@ -103,6 +103,7 @@ static void check_endpoints(struct picture *p)
 	check_endpoint(p, "zmq-core-sched-ep", p->config->zmq_core_sched_ep);
 	check_endpoint(p, "zmq-config-ep", p->config->zmq_config_ep);
 	check_endpoint(p, "metrics-ep", p->config->metrics_ep);
+	check_endpoint(p, "zmq-events-ep", p->config->zmq_events_ep);
 }
 
 /* --- its limits ----------------------------------------------------------------------------- */

@@ -70,6 +70,7 @@ static void request_handle(void *context, struct endpoint_reply *reply,
 	const Virtioforwarder__ConfigRequest *request =
 	        (const Virtioforwarder__ConfigRequest *)message;
 	const struct config_service *service = context;
+	Virtioforwarder__Event *events[EVENT_STREAM_KEPT];
 	Virtioforwarder__Settings settings;
 	struct error err;
 	Virtioforwarder__ConfigResponse answer = VIRTIOFORWARDER__CONFIG_RESPONSE__INIT;
@@ -80,6 +81,13 @@ static void request_handle(void *context, struct endpoint_reply *reply,
 	if (asks_for_change(request) && settings_change(service, request, &err) < 0) {
 		answer_refuse(reply, ENDPOINT_MALFORMED, err.text);
 		return;
+	}
+	if (service->events != NULL && request->has_events) {
+		answer.n_event = event_stream_read(
+		        service->events,
+		        request->events < EVENT_STREAM_KEPT ? request->events : EVENT_STREAM_KEPT,
+		        events);
+		answer.event = events;
 	}
 	if (request->tell_settings || asks_for_change(request)) {
 		settings_encode(service->config, &settings);
@@ -107,6 +115,8 @@ static void request_handle(void *context, struct endpoint_reply *reply,
 		pinned[answer.n_relay_cpu_map++] = entry;
 	}
 	endpoint_answer(reply, &answer.base);
+	for (size_t i = 0; i < answer.n_event; i++)
+		virtioforwarder__event__free_unpacked(events[i], NULL);
 }
 
 const struct endpoint_service config_service = {

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "control/control.h"
+#include "rpc/event_stream.h"
 #include "rpc/transport/endpoint.h"
 #include "virtioforwarder.pb-c.h"
 
@@ -13,6 +14,7 @@
 struct config_service {
 	struct config *config; /* control's, too */
 	struct control *control;
+	const struct event_stream *events; /* NULL: none are kept */
 };
 
 /* service_context is a struct config_service. */

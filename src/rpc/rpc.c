@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "rpc/config_service.h"
 #include "rpc/core_sched.h"
+#include "rpc/event_stream.h"
 #include "rpc/port_control.h"
 #include "rpc/stats.h"
 #include "rpc/transport/curve_keys.h"
@@ -31,6 +32,7 @@ struct rpc {
 	void *zmq; /* the context of all sockets */
 	struct stats *stats;
 	struct config_service config;
+	struct event_stream events;
 	struct endpoint *endpoints[SERVICES]; /* NULL: not configured */
 	const char *curve_dir;                /* NULL: none */
 	struct curve_keys curve_keys;
@@ -46,7 +48,7 @@ struct rpc {
  * guests, whose queues want two each. */
 static unsigned connections_max_find(void)
 {
-	unsigned share = open_files_left() / 4 / SERVICES;
+	unsigned share = open_files_left() / 4 / (SERVICES + 1);
 
 	if (share > CONNECTIONS_MAX)
 		return CONNECTIONS_MAX;
@@ -96,6 +98,10 @@ static unsigned connections_count(void *context)
 		clients_counts_read(endpoint_clients(rpc->endpoints[i]), &counts);
 		sum += counts.connections;
 	}
+	if (rpc->events.publisher != NULL) {
+		clients_counts_read(publisher_clients(rpc->events.publisher), &counts);
+		sum += counts.connections;
+	}
 	return sum;
 }
 
@@ -106,6 +112,8 @@ static void connections_cut(void *context, enum clients_blame blame)
 	for (unsigned i = 0; i < SERVICES; i++)
 		if (rpc->endpoints[i] != NULL)
 			clients_cut(endpoint_clients(rpc->endpoints[i]), blame);
+	if (rpc->events.publisher != NULL)
+		clients_cut(publisher_clients(rpc->events.publisher), blame);
 }
 
 static const struct memory_guard_ops memory_guard_ops = {
@@ -121,6 +129,8 @@ static void on_look(void *context)
 	for (unsigned i = 0; i < SERVICES; i++)
 		if (rpc->endpoints[i] != NULL)
 			endpoint_look(rpc->endpoints[i]);
+	if (rpc->events.publisher != NULL)
+		publisher_look(rpc->events.publisher);
 	loop_timer_start(rpc->loop, &rpc->look_timer, LOOK_MS, on_look, rpc);
 }
 
@@ -151,7 +161,8 @@ static int open_endpoints(struct rpc *rpc, const struct config *config, struct c
 		if (rpc->endpoints[i] == NULL)
 			return -err->code;
 	}
-	return 0;
+	return event_stream_start(&rpc->events, rpc->zmq, config->zmq_events_ep, &access, loop,
+	                          err);
 }
 
 struct rpc *rpc_start(struct config *config, struct control *control, struct loop *loop,
@@ -163,7 +174,8 @@ struct rpc *rpc_start(struct config *config, struct control *control, struct loo
 		error_set(err, ENOMEM, "cannot open the endpoints: out of memory");
 		return NULL;
 	}
-	rpc->config = (struct config_service){.config = config, .control = control};
+	rpc->config = (struct config_service){
+	        .config = config, .control = control, .events = &rpc->events};
 	rpc->loop = loop;
 	rpc->zmq = zmq_ctx_new();
 	rpc->stats = stats_create(control, loop);
@@ -205,6 +217,8 @@ int rpc_reload(struct rpc *rpc, struct error *err)
 	for (unsigned i = 0; !same && i < SERVICES; i++)
 		if (rpc->endpoints[i] != NULL && endpoint_has_keys(rpc->endpoints[i]))
 			clients_cut(endpoint_clients(rpc->endpoints[i]), CLIENTS_ALL);
+	if (!same && rpc->events.publisher != NULL && publisher_has_keys(rpc->events.publisher))
+		clients_cut(publisher_clients(rpc->events.publisher), CLIENTS_ALL);
 	return 0;
 }
 
@@ -217,6 +231,7 @@ void rpc_stop(struct rpc *rpc)
 	stats_destroy(rpc->stats); /* drops replies, which its endpoint must still see */
 	for (unsigned i = 0; i < SERVICES; i++)
 		endpoint_close(rpc->endpoints[i]);
+	event_stream_stop(&rpc->events);
 	zap_stop(rpc->zap);
 	curve_keys_free(&rpc->curve_keys);
 	if (rpc->zmq != NULL)

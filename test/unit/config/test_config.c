@@ -209,6 +209,7 @@ static const struct value_case cases[] = {
         {"metrics-ep", "unix:/run/a b", NULL, "blanks"},
         {"metrics-ep", "ipc:///run/m", NULL, "unix:/path or tcp://127.0.0.1:port"},
         {"metrics-ep", "9100", NULL, "unix:/path or tcp://127.0.0.1:port"},
+        {"zmq-events-ep", "ipc:///tmp/ev", "ipc:///tmp/ev", NULL},
         {"zmq-group", "wheel", "wheel", NULL},
         {"zmq-curve-dir", "/etc/keys", "/etc/keys", NULL},
         {"zmq-curve-dir", "keys", NULL, "not an absolute path"},
