@@ -191,6 +191,7 @@ static void unmake_port(const struct kernel_guest *kernel, unsigned relay_id)
 static int make_pool(struct kernel_guest *kernel, const struct guest_kernel_params *params,
                      uint16_t ring, struct error *err)
 {
+	uint16_t data_room = (uint16_t)sizes_mbuf_data(params->mtu, true);
 	const struct pool_params pool = {
 	        .relay_id = params->relay_id,
 	        .node = params->node,
@@ -199,7 +200,8 @@ static int make_pool(struct kernel_guest *kernel, const struct guest_kernel_para
 	        .rxd = ring,
 	        .txd = params->vf_ring,
 	        .backlog = LANE_BACKLOG_VM_TO_VF,
-	        .frame_mbufs = (uint16_t)sizes_frame_mbufs(params->mtu, POOL_DATA_ROOM),
+	        .frame_mbufs = (uint16_t)sizes_frame_mbufs(params->mtu, data_room),
+	        .data_room = data_room,
 	        .n_workers = params->n_workers,
 	        .huge_dir = params->huge_dir,
 	};
@@ -260,7 +262,7 @@ static int set_up_port(struct kernel_guest *kernel, const struct guest_kernel_pa
 		           "%u: its driver (%s) does no more; longer frames are lost",
 		           params->relay_id, params->interface, kernel->mtu, params->mtu,
 		           info.driver_name);
-	if (sizes_frame_mbufs(kernel->mtu, POOL_DATA_ROOM) > 1) {
+	if (sizes_frame_mbufs(kernel->mtu, sizes_mbuf_data(kernel->mtu, true)) > 1) {
 		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
 		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
 	}
