@@ -58,6 +58,12 @@ Workers, with --loads, as in worker.cpu_1.busy=0.4:
   busy_cycles  its cycles in all
   asleep       the share of the last second that it slept
   sleeps       how often it has slept
+  woken_by_guest, woken_by_vf
+               how often it has slept until a guest, or a VF, told of packets
+  woken_in_vain
+               of these: how often there were none
+  late_finds   packets that it found when it had slept its time, and that nobody had told of: if
+               there are more of them each minute, --idle-vf-interrupts=no, and please report it
   lanes        how many it serves
   host_cpu, numa_node, shares_cpu
                where it runs
@@ -220,7 +226,7 @@ def print_loads(response, hide_zeros):
             print(f"relay_{relay.id}.{key}={value}")
     for worker in response.worker:
         for name in ("host_cpu", "numa_node", "shares_cpu", "busy", "busy_cycles", "asleep", "sleeps",
-                     "lanes"):
+                     "woken_by_guest", "woken_by_vf", "woken_in_vain", "late_finds", "lanes"):
             for _, value in present(worker, name):
                 if value or not hide_zeros:
                     print(f"worker.cpu_{worker.cpu}.{name}={value}")

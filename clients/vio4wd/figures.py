@@ -132,7 +132,8 @@ def relay_object(relay):
 
 def worker_object(worker):
     fields = {"cpu": worker.cpu}
-    for name in ("host_cpu", "numa_node", "shares_cpu", "busy", "asleep", "sleeps", "lanes"):
+    for name in ("host_cpu", "numa_node", "shares_cpu", "busy", "asleep", "sleeps", "woken_by_guest", "woken_by_vf",
+                 "woken_in_vain", "late_finds", "lanes"):
         fields[name] = _given(worker, name)
     return fields
 

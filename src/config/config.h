@@ -52,7 +52,8 @@ struct config {
 	char *vhost_socket;                     /* pattern with exactly one %u */
 	char *guest_backend;                    /* the name of a kind of guest end */
 	char *idle_sleep;                       /* "yes" or "no": whether idle workers sleep */
-	unsigned idle_grace_us, idle_timed_max_us;
+	unsigned idle_grace_us, idle_timed_max_us, idle_net_ms;
+	char *idle_vf_interrupts;  /* "auto" or "no" */
 	struct cpu_set idle_awake; /* lcores of workers that never do */
 	struct cpu_pin pins[RELAYS_MAX];
 	size_t n_pins;

@@ -78,8 +78,8 @@ const struct schema_row schema[] = {
          .absent = "yes",
          .group = GROUP_CPUS,
          .offset = AT(idle_sleep),
-         .help = "Workers that find nothing to do sleep for moments, and leave their CPUs to power "
-                 "saving and to others. no: they poll without end."},
+         .help = "Workers that find nothing to do sleep until a guest or a VF tells of packets, "
+                 "and leave their CPUs to power saving and to others. no: they poll without end."},
         {.option = "idle-grace-us",
          .variable = "VIRTIOFWD_IDLE_GRACE_US",
          .type = SCHEMA_NUMBER,
@@ -100,8 +100,30 @@ const struct schema_row schema[] = {
          .absent = "80",
          .group = GROUP_CPUS,
          .offset = AT(idle_timed_max_us),
-         .help = "The longest of these sleeps, in microseconds: so much later, and the time that "
-                 "a CPU takes to wake, may a first packet get through. 0 is as --idle-sleep=no."},
+         .help = "Some VFs cannot tell of packets: a worker that has one wakes by the clock, and "
+                 "this is its longest sleep in microseconds. So much later, and the time that a "
+                 "CPU takes to wake, may a first packet get through. 0: these workers poll."},
+        {.option = "idle-net-ms",
+         .variable = "VIRTIOFWD_IDLE_NET_MS",
+         .type = SCHEMA_NUMBER,
+         .need = NEED_VALUE,
+         .argument = "MS",
+         .max = 10000,
+         .absent = "100",
+         .group = GROUP_CPUS,
+         .offset = AT(idle_net_ms),
+         .help = "The longest sleep of any worker, in milliseconds: then it looks though nobody "
+                 "has told it to. 0: it sleeps on."},
+        {.option = "idle-vf-interrupts",
+         .variable = "VIRTIOFWD_IDLE_VF_INTERRUPTS",
+         .type = SCHEMA_CHOICE,
+         .need = NEED_VALUE,
+         .argument = "{auto,no}",
+         .absent = "auto",
+         .group = GROUP_CPUS,
+         .offset = AT(idle_vf_interrupts),
+         .help = "Whether VFs whose drivers have receive interrupts wake workers by them. Holds "
+                 "for VFs that are attached afterwards. no: as VFs that have none."},
         {.option = "idle-awake",
          .variable = "VIRTIOFWD_IDLE_AWAKE",
          .type = SCHEMA_CPUS,

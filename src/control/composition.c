@@ -166,6 +166,16 @@ static int create_parts(struct control *control)
 	return relays_listen(relays);
 }
 
+static void let_sleep(struct control *control)
+{
+	const struct config *config = control->config;
+	const struct idle_policy policy =
+	        idle_policy_of(config->idle_grace_us, config->idle_timed_max_us,
+	                       config->idle_net_ms, control->workers->cycles_per_s);
+
+	workers_let_sleep(control->workers, &policy, &config->idle_awake);
+}
+
 struct control *control_start(const struct config *config, struct loop *loop, struct error *err)
 {
 	struct control *control = control_allocate(config, loop);
@@ -176,8 +186,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	if (control->workers == NULL)
 		goto fail;
 	if (strcmp(config->idle_sleep, "yes") == 0)
-		workers_let_sleep(control->workers, config->idle_grace_us,
-		                  config->idle_timed_max_us, &config->idle_awake);
+		let_sleep(control);
 	if (create_parts(control) < 0)
 		goto fail_memory;
 	if (workers_start(control->workers) < 0) {

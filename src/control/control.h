@@ -60,6 +60,9 @@ struct control_worker {
 	uint64_t busy_cycles;
 	float asleep; /* likewise: share of its time */
 	uint64_t sleeps;
+	/* Of these: ended since guests, or VFs, told of packets; and when there were none */
+	uint64_t woken_by_guest, woken_by_vf, woken_in_vain;
+	uint64_t late_finds; /* packets that nobody told of */
 };
 
 unsigned control_worker_count(const struct control *control);

@@ -200,6 +200,10 @@ void control_worker_read(const struct control *control, unsigned index, struct c
 	        .busy_cycles = counter_read(&worker->busy_cycles),
 	        .asleep = share_of(control->loads.sleep[index].meter.sample),
 	        .sleeps = counter_read(&worker->sleeps),
+	        .woken_by_guest = counter_read(&worker->woken_by_guest),
+	        .woken_by_vf = counter_read(&worker->woken_by_vf),
+	        .woken_in_vain = counter_read(&worker->woken_in_vain),
+	        .late_finds = counter_read(&worker->late_finds),
 	};
 }
 

@@ -8,10 +8,8 @@
  *
  * Called by workers, one at a time for each queue and direction; never blocks, allocates or logs.
  *
- * Ends can only be polled so far. One that can be waited for will have three functions more beside
- * these: `arm` (tell me when there is something; answers whether there is something already),
- * `disarm`, and the descriptor that becomes readable then, for the worker's wake_fd to be joined
- * with. They concern a worker that is about to sleep, never a burst.
+ * A worker that is about to sleep asks ends to wake it (`arm`), and one that stays awake to leave
+ * that (`spare`); neither concerns a burst.
  */
 #ifndef DATAPATH_END_H
 #define DATAPATH_END_H
@@ -60,8 +58,25 @@ typedef uint16_t (*vf_send_fn)(uint16_t port_id, uint16_t queue, struct rte_mbuf
  * `receive` has to be asked. It lives as long as the process. Whoever makes a plan asks for it. */
 typedef const struct idle_look *(*guest_look_fn)(struct guest *guest, uint16_t queue);
 
+/* A descriptor that somebody writes to when there is something for us, which nobody reads: an
+ * eventfd. */
+struct wake_source {
+	int fd;
+	uint32_t serial; /* > 0; another one is another descriptor, be its number the same */
+};
+
+/* Has the guest write to a descriptor when it sends on pair `queue`. True: for whatever the caller
+ * does not find when it looks after a full fence, *source is written to. Until the next grace
+ * period the descriptor is open. False: it cannot be had, now or ever: look from time to time. */
+typedef bool (*guest_arm_fn)(struct guest *guest, uint16_t queue, struct wake_source *source);
+
+/* The guest may spare itself that from now on. */
+typedef void (*guest_spare_fn)(struct guest *guest, uint16_t queue);
+
 struct guest_ops {
 	guest_look_fn look; /* NULL = none has any */
+	guest_arm_fn arm;   /* NULL = none can be; else there is a look, too */
+	guest_spare_fn spare;
 	guest_receive_fn receive;
 	guest_send_fn send;
 	guest_offers_fn offers;

@@ -1,7 +1,7 @@
 /* When a worker whose lanes have nothing to do stops looking, and for how long it sleeps then: it
- * polls on for its grace, then sleeps from IDLE_REST_MIN_NS on, twice as long each time, up to a
- * limit. What it wakes for is the time, or whoever has something for its plan; so a packet that
- * comes meanwhile waits for that long at most.
+ * polls on for its grace. Where its lanes have alarms (alarms.h) it then sleeps until one goes off;
+ * where they have none, it sleeps from IDLE_REST_MIN_NS on, twice as long each time, up to a limit:
+ * a packet that comes meanwhile waits for that long at most.
  *
  * The grace follows what came of it, as the halt polling of hypervisors does: it doubles when there
  * was more work soon after a wake-up, and halves when there was no more than one pass of it.
@@ -19,8 +19,10 @@
 
 /* All zeros: who has lanes never sleeps. */
 struct idle_policy {
+	bool sleeps;
 	uint64_t grace_min, grace_max; /* cycles */
-	uint64_t rest_max_ns;          /* 0 = never sleeps */
+	uint64_t rest_max_ns;          /* of sleeps by time; 0 = none */
+	uint64_t net_ns;               /* of sleeps until an alarm goes off; 0 = no end */
 };
 
 struct idle {
@@ -29,16 +31,23 @@ struct idle {
 	uint64_t works_slept; /* and at the last sleep from which there was something to wake for */
 	uint64_t since;       /* cycles: when it began to find nothing */
 	uint64_t grace;       /* cycles */
-	uint64_t rest_ns;     /* its last sleep, 0 = it has not slept since it had work */
+	uint64_t rest_ns;     /* its last sleep by time, 0 = none since it had work */
+	bool due;             /* the grace is over, and it has had no work since */
 };
 
-/* us and us; a rest_max_us of 0 is a policy of never sleeping. cycles_per_s > 0. */
-struct idle_policy idle_policy_of(uint64_t grace_us, uint64_t rest_max_us, uint64_t cycles_per_s);
+/* us, us and ms; a rest_max_us of 0: no sleeps by time; a net_ms of 0: as long as no alarm goes
+ * off. cycles_per_s > 0. */
+struct idle_policy idle_policy_of(uint64_t grace_us, uint64_t rest_max_us, uint64_t net_ms,
+                                  uint64_t cycles_per_s);
 
 void idle_begin(struct idle *idle, const struct idle_policy *policy);
 
-/* After a pass that began at `now` cycles and has moved nothing: how long to sleep, in ns; 0: not
- * at all, look again. */
-uint64_t idle_rest(struct idle *idle, const struct idle_policy *policy, uint64_t now);
+/* After a pass that began at `now` cycles and has moved nothing: whether to sleep; else look again.
+ */
+bool idle_is_due(struct idle *idle, const struct idle_policy *policy, uint64_t now);
+
+/* For how long, in ns, when the clock is to wake it; 0: not at all. Once for each sleep, when it is
+ * due. */
+uint64_t idle_rest(struct idle *idle, const struct idle_policy *policy);
 
 #endif

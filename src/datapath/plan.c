@@ -11,12 +11,16 @@ _Static_assert(offsetof(struct lane_work, stall_cycles) == RTE_CACHE_LINE_SIZE,
 
 struct plan *plan_create(const struct lane_work *works, unsigned n_works)
 {
-	struct plan *plan =
-	        aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*plan) + n_works * sizeof(works[0]));
+	size_t works_end = sizeof(struct plan) + n_works * sizeof(works[0]);
+	size_t alarms = sizeof(struct plan_alarms) + n_works * sizeof(struct lane_alarm);
+	struct plan *plan = aligned_alloc(RTE_CACHE_LINE_SIZE,
+	                                  RTE_ALIGN_CEIL(works_end + alarms, RTE_CACHE_LINE_SIZE));
 
 	if (plan == NULL)
 		return NULL;
 	plan->n_works = n_works;
+	plan->alarms = (void *)((char *)plan + works_end);
+	memset(plan->alarms, 0, alarms);
 	if (n_works > 0)
 		memcpy(plan->works, works, n_works * sizeof(works[0]));
 	return plan;
@@ -33,5 +37,7 @@ bool lane_work_equal(const struct lane_work *a, const struct lane_work *b)
 	       a->join == b->join && a->vlans == b->vlans && a->loss == b->loss &&
 	       a->terms.features == b->terms.features &&
 	       a->terms.capabilities == b->terms.capabilities &&
-	       a->terms.max_frame == b->terms.max_frame && a->terms.max_mbufs == b->terms.max_mbufs;
+	       a->terms.max_frame == b->terms.max_frame &&
+	       a->terms.max_mbufs == b->terms.max_mbufs && a->vf_alarm.kind == b->vf_alarm.kind &&
+	       a->vf_alarm.fd == b->vf_alarm.fd && a->calls_by_time == b->calls_by_time;
 }

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -28,8 +29,15 @@
 /* How long a worker that shares its CPU leaves it to others, when it has nothing to do. */
 #define GIVE_WAY_NS UINT64_C(50000)
 
-/* While packets wait for room at their target, which nobody tells of. */
+/* While packets wait for room at their target, or guests' for packet buffers, which nobody tells
+ * of. */
 #define HELD_BACK_NS UINT64_C(50000)
+
+/* Sleeps that last until somebody wakes the worker. */
+#define ENDLESS_NS UINT64_MAX
+
+/* Late finds in a row after which a plan's alarms are not relied on. */
+#define LATE_IN_ROW_MAX 3
 
 /* Looks at the workers before it is worth a nap: a pass takes microseconds, mostly. */
 #define SYNCHRONIZE_SPINS 200
@@ -81,8 +89,9 @@ static int worker_init(struct worker *worker, struct workers *all, unsigned inde
 	worker->numa_node = (int)rte_lcore_to_socket_id(lcore);
 	worker->shares_cpu = lcore_shares_cpu(lcore, lcores);
 	atomic_init(&worker->plan, &empty_plan);
+	worker->alarms.epoll_fd = -1;
 	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return worker->wake_fd < 0 ? -errno : 0;
+	return worker->wake_fd < 0 ? -errno : alarms_open(&worker->alarms, worker->wake_fd);
 }
 
 static struct workers *workers_allocate(unsigned count)
@@ -130,13 +139,13 @@ struct workers *workers_create(const struct cpu_set *lcores, struct error *err)
 	while ((lcore = cpu_set_next(lcores, lcore)) >= 0) {
 		int rc = worker_init(&workers->worker[workers->count], workers, workers->count,
 		                     (unsigned)lcore, lcores);
+		workers->count++;
 		if (rc < 0) {
 			error_set(err, -rc, "no event descriptor for worker %d: %s", lcore,
 			          strerror(-rc));
 			workers_destroy(workers);
 			return NULL;
 		}
-		workers->count++;
 	}
 	return workers;
 }
@@ -151,22 +160,21 @@ void workers_destroy(struct workers *workers)
 {
 	for (unsigned i = 0; i < workers->count; i++) {
 		plan_release(atomic_load(&workers->worker[i].plan));
-		close(workers->worker[i].wake_fd);
+		alarms_close(&workers->worker[i].alarms);
+		if (workers->worker[i].wake_fd >= 0)
+			close(workers->worker[i].wake_fd);
 	}
 	free(workers->qsbr);
 	pthread_mutex_destroy(&workers->synchronizing);
 	free(workers);
 }
 
-void workers_let_sleep(struct workers *workers, unsigned grace_us, unsigned rest_max_us,
+void workers_let_sleep(struct workers *workers, const struct idle_policy *policy,
                        const struct cpu_set *awake)
 {
-	const struct idle_policy policy =
-	        idle_policy_of(grace_us, rest_max_us, workers->cycles_per_s);
-
 	for (unsigned i = 0; i < workers->count; i++)
 		if (!cpu_set_has(awake, workers->worker[i].lcore))
-			workers->worker[i].idle_policy = policy;
+			workers->worker[i].idle_policy = *policy;
 }
 
 int workers_start(struct workers *workers)
@@ -202,21 +210,80 @@ void workers_stop(struct workers *workers)
 		rte_eal_wait_lcore(workers->worker[i].lcore);
 }
 
-/* Sleeps for so long, or until it is woken. It is offline for the quiescent-state machinery
- * meanwhile, so nobody waits for it. */
-static void worker_sleep(struct worker *worker, uint64_t ns)
+void workers_wake(struct workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		worker_wake(&workers->worker[i]);
+}
+
+void workers_forget(struct workers *workers, int fd)
+{
+	/* Most do not know it. */
+	for (unsigned i = 0; i < workers->count; i++)
+		(void)epoll_ctl(workers->worker[i].alarms.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* --- sleeping ----------------------------------------------------------------------------------
+ */
+
+/* How a worker rests after a pass. */
+struct rest {
+	uint64_t ns; /* 0 = not at all, ENDLESS_NS = until it is woken */
+	bool deaf;   /* to alarms: only time and the others of this process wake it */
+	bool net;    /* there ought to be nothing when the time is over */
+};
+
+static struct rest by_time(uint64_t ns)
+{
+	return (struct rest){.ns = ns, .deaf = true};
+}
+
+static void wait_deaf(struct worker *worker, const struct timespec *limit)
 {
 	struct pollfd wake = {.fd = worker->wake_fd, .events = POLLIN};
-	const struct timespec limit = {.tv_sec = (time_t)(ns / SECOND_NS),
-	                               .tv_nsec = (long)(ns % SECOND_NS)};
-	uint64_t count, began = rte_rdtsc();
+	uint64_t count;
 
+	if (ppoll(&wake, 1, limit, NULL) <= 0)
+		return;
+	worker->alarms.set = false;
+	if (read(wake.fd, &count, sizeof(count)) < 0)
+		log_debug("worker %u: woken for nothing", worker->lcore);
+}
+
+/* What has woken it, if not the time. */
+static void heed_alarms(struct worker *worker)
+{
+	const struct plan *plan = atomic_load_explicit(&worker->plan, memory_order_acquire);
+	struct alarms_heard heard = alarms_heed(&worker->alarms, plan);
+
+	worker->told = heard.guest || heard.vf;
+	counter_add(&worker->woken_by_guest, heard.guest);
+	counter_add(&worker->woken_by_vf, heard.vf);
+	if (worker->told)
+		worker->late_in_row = 0;
+}
+
+/* It is offline for the quiescent-state machinery meanwhile, so nobody waits for it; and whatever
+ * it has seen of plans, lanes and guests may be gone afterwards. */
+static void worker_sleep(struct worker *worker, struct rest rest)
+{
+	const struct timespec time = {.tv_sec = (time_t)(rest.ns / SECOND_NS),
+	                              .tv_nsec = (long)(rest.ns % SECOND_NS)};
+	const struct timespec *limit = rest.ns == ENDLESS_NS ? NULL : &time;
+	uint64_t began = rte_rdtsc();
+	unsigned fired = 0;
 	rte_rcu_qsbr_thread_offline(worker->all->qsbr, worker->index);
 	atomic_store(&worker->asleep, true);
-	if (ppoll(&wake, 1, &limit, NULL) > 0 && read(wake.fd, &count, sizeof(count)) < 0)
-		log_debug("worker %u: woken for nothing", worker->lcore);
+	if (rest.deaf)
+		wait_deaf(worker, limit);
+	else
+		fired = alarms_wait(&worker->alarms, limit);
 	atomic_store(&worker->asleep, false);
 	rte_rcu_qsbr_thread_online(worker->all->qsbr, worker->index);
+	worker->slept_works = worker->idle.works;
+	worker->net_reached = rest.net && fired == 0;
+	if (fired > 0)
+		heed_alarms(worker);
 	counter_add(&worker->sleeps, 1);
 	counter_add(&worker->slept_cycles, rte_rdtsc() - began);
 }
@@ -244,31 +311,80 @@ static bool holds_back(const struct plan *plan)
 	return false;
 }
 
-/* How long to sleep after a pass that has moved nothing, in ns; 0: not at all. */
-static uint64_t rest_of(struct worker *worker, const struct plan *plan, uint64_t began)
+/* Whether there is something that nobody will tell of. */
+static bool has_leftovers(const struct plan *plan)
 {
-	uint64_t rest;
+	return holds_back(plan) || !alarms_are_quiet(plan);
+}
+
+/* What had gone off before the alarms were set anew may be what an earlier find was told of. */
+static void judge_find(struct worker *worker, bool unexpected)
+{
+	if (!unexpected || worker->alarms.n_fired > 0)
+		return;
+	counter_add(&worker->late_finds, 1);
+	worker->late_in_row++;
+}
+
+/* After a pass in vain. Woken for nothing, it rests by time for once, and longer each time: whoever
+ * does that to it does not keep it awake. */
+static struct rest alarmed_rest(struct worker *worker, const struct plan *plan)
+{
+	struct alarms *alarms = &worker->alarms;
+	bool worked = worker->idle.works != worker->slept_works;
+	bool told = worker->told, unexpected = worker->net_reached && worked;
+	uint64_t ns;
+
+	worker->told = worker->net_reached = false;
+	if (told && !worked) {
+		counter_add(&worker->woken_in_vain, 1);
+		ns = idle_rest(&worker->idle, &worker->idle_policy);
+		return by_time(holds_back(plan) ? RTE_MIN(ns, HELD_BACK_NS) : ns);
+	}
+	if (!alarms_are_set(alarms, plan, worker->idle.works)) {
+		if (!plan->alarms->entered)
+			worker->late_in_row = 0;
+		alarms_set(alarms, plan, worker->idle.works);
+		judge_find(worker, unexpected);
+		return by_time(0); /* looks once more */
+	}
+	bool leftovers = has_leftovers(plan);
+	if (leftovers || alarms->n_timed > 0 || worker->late_in_row >= LATE_IN_ROW_MAX) {
+		ns = idle_rest(&worker->idle, &worker->idle_policy);
+		return (struct rest){.ns = leftovers ? RTE_MIN(ns, HELD_BACK_NS) : ns};
+	}
+	ns = worker->idle_policy.net_ns;
+	return (struct rest){.ns = ns > 0 ? ns : ENDLESS_NS, .net = true};
+}
+
+/* How to rest after a pass that has moved nothing. */
+static struct rest rest_of(struct worker *worker, const struct plan *plan, uint64_t began)
+{
+	struct rest rest = by_time(0);
 
 	if (plan->n_works == 0)
-		return SLEEP_NS;
-	rest = idle_rest(&worker->idle, &worker->idle_policy, began);
-	if (rest > HELD_BACK_NS && holds_back(plan))
-		rest = HELD_BACK_NS;
-	return gives_way(worker) ? RTE_MAX(rest, GIVE_WAY_NS) : rest;
+		return by_time(SLEEP_NS);
+	if (idle_is_due(&worker->idle, &worker->idle_policy, began))
+		rest = alarmed_rest(worker, plan);
+	if (gives_way(worker))
+		rest.ns = RTE_MAX(rest.ns, GIVE_WAY_NS);
+	return rest;
 }
 
 /* The same after any pass. A worker that shares its CPU gives way when somebody waits for all
  * workers, too: else that takes as long as the scheduler's time slices. */
-static inline uint64_t rest_after(struct worker *worker, const struct plan *plan, unsigned done,
-                                  uint64_t began)
+static inline struct rest rest_after(struct worker *worker, const struct plan *plan, unsigned done,
+                                     uint64_t began)
 {
 	if (done == 0)
 		return rest_of(worker, plan, began);
 	worker->idle.works++;
+	if (unlikely(!plan->alarms->quiet))
+		alarms_spare(plan);
 	if (likely(!gives_way(worker)) ||
 	    !atomic_load_explicit(&worker->all->awaited, memory_order_relaxed))
-		return 0;
-	return GIVE_WAY_NS;
+		return by_time(0);
+	return by_time(GIVE_WAY_NS);
 }
 
 /* The clock is read once a pass, for *began, and after each lane that had work: what an idle lane
@@ -318,12 +434,12 @@ int worker_run(void *context)
 		const struct plan *plan = atomic_load_explicit(&worker->plan, memory_order_acquire);
 		uint64_t began;
 		unsigned done = run_plan(worker, plan, &began);
-		uint64_t rest = rest_after(worker, plan, done, began);
+		struct rest rest = rest_after(worker, plan, done, began);
 
 		/* The plan may be gone from here on. */
 		rte_rcu_qsbr_quiescent(qsbr, worker->index);
 		counter_add(&worker->passes, 1);
-		if (rest > 0)
+		if (rest.ns > 0)
 			worker_sleep(worker, rest);
 		else if (done < PACE_PACKETS)
 			keep_pace(worker, began);

@@ -17,6 +17,7 @@
 
 #include "base/cpu_set.h"
 #include "base/error.h"
+#include "datapath/alarms.h"
 #include "datapath/idle.h"
 #include "datapath/plan.h"
 
@@ -35,15 +36,27 @@ struct worker {
 	/* Not on its CPU, which has been taken away: gives way when idle, since it runs where
 	 * others do. Control: wo, worker: ro. */
 	_Atomic bool displaced;
-	int wake_fd;                         /* eventfd; control: writes, worker: reads */
+	int wake_fd;                         /* eventfd; anybody: writes, worker: reads */
 	_Atomic(const struct plan *) plan;   /* control: wo, worker: ro; never NULL */
 	_Atomic bool stop;                   /* control: wo, worker: ro */
 	_Atomic bool asleep;                 /* worker: wo, anybody: ro */
 	struct idle_policy idle_policy;      /* ro once it runs */
 	uint64_t passes __rte_cache_aligned; /* worker: wo, control: ro (relaxed) */
 	uint64_t busy_cycles;                /* in lanes that had work; likewise */
-	uint64_t sleeps, slept_cycles;       /* likewise */
-	struct idle idle;                    /* the worker's own */
+	uint64_t sleeps, slept_cycles;       /* likewise, of sleeps that are over */
+	uint64_t asleep_since;               /* cycles, 0 = awake; likewise */
+	/* Sleeps that ended since a guest or a VF told of packets (both at once count for both),
+	 * and those of them that found none; likewise */
+	uint64_t woken_by_guest, woken_by_vf, woken_in_vain;
+	/* Packets that were found when such a sleep had lasted as long as it may, and that nobody
+	 * told of; likewise */
+	uint64_t late_finds;
+	struct idle idle; /* the worker's own, as the rest */
+	struct alarms alarms;
+	bool told;            /* the last sleep ended since there was said to be something */
+	bool net_reached;     /* it lasted as long as it may */
+	uint64_t slept_works; /* idle.works then */
+	unsigned late_in_row; /* late finds, with no alarm between them */
 };
 
 struct workers {
@@ -68,8 +81,16 @@ void workers_destroy(struct workers *workers);
 /* Workers that have lanes sleep too when these have nothing to do (see idle.h), but for those whose
  * lcores are `awake`: these, and all of whom this was never said, poll on. Between workers_create
  * and workers_start. */
-void workers_let_sleep(struct workers *workers, unsigned grace_us, unsigned rest_max_us,
+void workers_let_sleep(struct workers *workers, const struct idle_policy *policy,
                        const struct cpu_set *awake);
+
+/* After something was left for a worker in another way than by a plan: those that sleep look. Any
+ * thread. */
+void workers_wake(struct workers *workers);
+
+/* Has no worker woken by fd any more. Before it is closed, and after the grace period in which
+ * every worker has left it. Any thread. */
+void workers_forget(struct workers *workers, int fd);
 
 /* On EAL's lcores. 0 or -errno. */
 int workers_start(struct workers *workers);
@@ -97,5 +118,9 @@ bool workers_grace_over(struct workers *workers, uint64_t token);
 /* For the watchdog: passes done so far, and whether the worker sleeps. */
 uint64_t worker_passes(const struct worker *worker);
 bool worker_is_asleep(const struct worker *worker);
+
+/* Cycles for which it has slept, the sleep it is in included. What is read next may be a moment
+ * less than that. Any thread. */
+uint64_t worker_slept(const struct worker *worker);
 
 #endif

@@ -53,7 +53,14 @@ static bool own_grace_over(void *workers, uint64_t token)
 	return workers_grace_over(workers, token);
 }
 
-/* An announcement is for a lane to send that may find its ring empty. */
+static void own_forget(void *context, int fd)
+{
+	(void)context;
+	workers_forget(backend.user.workers, fd);
+}
+
+/* An announcement is for a lane to send that may find its ring empty. Workers that sleep have asked
+ * for the kicks of another ring, if any. */
 static void own_changed(void *context, unsigned relay_id)
 {
 	struct own_guest *slot = &backend.slots[relay_id];
@@ -61,6 +68,7 @@ static void own_changed(void *context, unsigned relay_id)
 	(void)context;
 	if (atomic_load(&slot->summary.rarp) != 0)
 		atomic_store(&slot->virtqueues[virtqueue_from_guest(0)].look.wanted, true);
+	workers_wake(backend.user.workers);
 	backend.user.on_event(backend.user.context, relay_id);
 }
 
@@ -104,6 +112,7 @@ static int start_server(struct error *err)
 	const struct server_user user = {.grace = {.context = backend.user.workers,
 	                                           .begin = own_grace_begin,
 	                                           .over = own_grace_over},
+	                                 .forget = own_forget,
 	                                 .changed = own_changed,
 	                                 .fault = own_fault};
 

@@ -17,6 +17,7 @@
 #include "base/container_of.h"
 #include "datapath/counters.h"
 #include "guest/offered.h"
+#include "virtqueue/kicks.h"
 
 static inline bool is_enabled(const struct own_guest *slot, unsigned ring)
 {
@@ -109,6 +110,30 @@ static const struct idle_look *own_look(struct guest *guest, uint16_t queue)
 	return &slot->virtqueues[virtqueue_from_guest(queue)].look;
 }
 
+static bool own_arm(struct guest *guest, uint16_t queue, struct wake_source *source)
+{
+	const struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
+	unsigned ring = virtqueue_from_guest(queue);
+	int why;
+
+	const struct virtqueue_view *view = ring_view(slot, ring, &why);
+	if (view == NULL || view->kick_fd < 0)
+		return false;
+	kicks_ask(view, slot->virtqueues[ring].at);
+	*source = (struct wake_source){.fd = view->kick_fd, .serial = view->kick_serial};
+	return true;
+}
+
+static void own_spare(struct guest *guest, uint16_t queue)
+{
+	const struct own_guest *slot = CONTAINER_OF(guest, struct own_guest, guest);
+	int why;
+
+	const struct virtqueue_view *view = ring_view(slot, virtqueue_from_guest(queue), &why);
+	if (view != NULL)
+		kicks_spare(view);
+}
+
 static int own_receive(struct guest *guest, uint16_t queue, struct rte_mempool *pool,
                        struct rte_mbuf **pkts, uint16_t n)
 {
@@ -159,5 +184,9 @@ static bool own_offers(struct guest *guest, uint16_t queue)
 	return offers;
 }
 
-const struct guest_ops guest_own_ops = {
-        .look = own_look, .receive = own_receive, .send = own_send, .offers = own_offers};
+const struct guest_ops guest_own_ops = {.look = own_look,
+                                        .arm = own_arm,
+                                        .spare = own_spare,
+                                        .receive = own_receive,
+                                        .send = own_send,
+                                        .offers = own_offers};

@@ -158,6 +158,7 @@ static void list_vf_to_vm(struct planner *planner, struct relay *relay)
 
 		work->port_id = relay->vf_end.vf.port_id;
 		work->vf_queue = queue;
+		work->vf_alarm = relay->vf_end.vf.alarms[queue];
 		work->run = burst_vf_to_nobody;
 		if (n_to == 0) {
 			lose(work,
@@ -234,6 +235,7 @@ static void list_vm_to_vf(struct planner *planner, struct relay *relay)
 			                              .max_frame = relay->vf_end.vf.max_frame,
 			                              .max_mbufs = VF_TSO_MBUFS_MAX};
 		work->run = work_to_vf(&relay->vf_end.vf, work->terms.features != 0);
+		work->calls_by_time = relay->vf_end.vf.needs_tx_polls;
 		work->to_vf = relay->vf_end.vf.send;
 		work->pool = relay->vf_end.vf.pool;
 		work->port_id = relay->vf_end.vf.port_id;

@@ -261,5 +261,9 @@ void stats_codec_add_worker(struct stats_codec *codec, const struct control_work
 	FIELD_SET(out, lanes, worker->n_lanes);
 	FIELD_SET(out, asleep, worker->asleep);
 	FIELD_SET(out, sleeps, worker->sleeps);
+	FIELD_SET(out, woken_by_guest, worker->woken_by_guest);
+	FIELD_SET(out, woken_by_vf, worker->woken_by_vf);
+	FIELD_SET(out, woken_in_vain, worker->woken_in_vain);
+	FIELD_SET(out, late_finds, worker->late_finds);
 	codec->worker_list[codec->message.n_worker++] = out;
 }

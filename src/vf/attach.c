@@ -10,12 +10,14 @@
 
 #include "base/log.h"
 #include "dpdk/pool.h"
+#include "vf/alarm.h"
 #include "vf/bond.h"
 #include "vf/configure.h"
 #include "vf/events.h"
 #include "vf/host.h"
 #include "vf/interface.h"
 #include "vf/probe.h"
+#include "vf/quirks.h"
 #include "vf/reception.h"
 #include "vf/rss.h"
 #include "vf/vlans.h"
@@ -38,6 +40,7 @@ static int start(struct vf *vf, const struct ether_addr *pf_mac, const struct vf
 		          "%s does not start: %s", vf->spec.name, vf_explain(rc));
 		return -1;
 	}
+	vf_alarm_find(vf, params->rx_interrupts);
 	vf_host_read(vf, &vf->host);
 	if (vf->has_rss) {
 		rc = vf_rss_spread(vf, vf->n_queues);
@@ -69,6 +72,26 @@ static int unprobe(struct vf *vf, struct error *err)
 	return vf_unprobe(vf->port_id, err);
 }
 
+static void forget_pool(struct vf *vf)
+{
+	if (vf->pool != NULL)
+		pool_retire(vf->pool);
+	vf->pool = NULL;
+}
+
+static int set_up(struct vf *vf, const struct ether_addr *pf_mac, const struct vf_params *params,
+                  struct error *err)
+{
+	int rc = vf_configure(vf, params, err);
+
+	vf_interface_settle(vf, params->relay_id);
+	if (rc == 0)
+		return start(vf, pf_mac, params, err);
+	if (vf->n_members > 0)
+		err->code = BOND_ERROR_CONFIGURE;
+	return -1;
+}
+
 int vf_attach(const struct device_spec *spec, const struct vf_params *params, struct vf *vf,
               struct error *err)
 {
@@ -82,20 +105,20 @@ int vf_attach(const struct device_spec *spec, const struct vf_params *params, st
 		return rc == -EAGAIN ? -EAGAIN : -1;
 	vf_interface_find(vf);
 	fitting.mtu = vf_interface_mtu(vf, params->mtu);
-	rc = vf_configure(vf, &fitting, err);
-	vf_interface_settle(vf, params->relay_id);
-	if (rc < 0) {
-		if (vf->n_members > 0)
-			err->code = BOND_ERROR_CONFIGURE;
-	} else if (start(vf, &pf_mac, params, err) == 0) {
-		return 0;
+	rc = set_up(vf, &pf_mac, &fitting, err);
+	if (rc < 0 && vf_alarm_wanted(vf, vf_quirks_of(vf->port_id), &fitting)) {
+		log_notice("%s: %s; once more without receive interrupts", spec->name, err->text);
+		fitting.rx_interrupts = false;
+		(void)rte_eth_dev_stop(vf->port_id);
+		forget_pool(vf);
+		rc = set_up(vf, &pf_mac, &fitting, err);
 	}
+	if (rc == 0)
+		return 0;
 	if (unprobe(vf, &ignored) < 0)
 		log_warn("relay %u: %s, given up: %s", params->relay_id, spec->name, ignored.text);
 	vf_interface_restore(vf);
-	if (vf->pool != NULL)
-		pool_retire(vf->pool);
-	vf->pool = NULL;
+	forget_pool(vf);
 	return -1;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "dpdk/pool.h"
+#include "vf/alarm.h"
 #include "vf/quirks.h"
 
 #define VLAN_TAGS_LEN 8 /* two of them */
@@ -375,6 +376,7 @@ int vf_configure(struct vf *vf, const struct vf_params *params, struct error *er
 	choose_max_frame(vf, &setup);
 	choose_rx_offloads(vf, &setup);
 	choose_tx_offloads(vf, params, &setup);
+	setup.conf.intr_conf.rxq = vf_alarm_wanted(vf, &setup.quirks, params);
 	if (configure_mtu(vf, &setup, err) < 0)
 		return -1;
 	if (vf->mtu < params->mtu)

@@ -32,20 +32,24 @@ static const struct {
           .filters_vlans = true,
           /* Linux's igb knows only multicast promiscuity of VFs: igb_set_vf_promisc. */
           .never_promiscuous = true}},
-        {"net_e1000", {.counts_whole_kb = true}},
+        {"net_e1000_igb", {.counts_whole_kb = true, .rx_alarm = VF_ALARM_INTERRUPT}},
+        {"net_e1000", {.counts_whole_kb = true, .rx_alarm = VF_ALARM_INTERRUPT}},
         {"net_igc", {.counts_whole_kb = true}},
         {"net_ixgbe_vf",
          {.counts_whole_kb = true,
           .needs_pf_up = true,
           .hides_refusals = true,
-          .filters_vlans = true}},
+          .filters_vlans = true,
+          .rx_alarm = VF_ALARM_INTERRUPT}},
         {"net_ixgbe", {.counts_whole_kb = true}},
         {"net_txgbe_vf", {.counts_whole_kb = true, .filters_vlans = true}},
         {"net_txgbe", {.counts_whole_kb = true}},
 
         /* --- other NICs --- */
 
-        {"net_iavf", {.filters_vlans = true}},
+        {"net_iavf", {.filters_vlans = true, .rx_alarm = VF_ALARM_INTERRUPT}},
+        /* Enabling arms the completion queue; disabling takes the event. */
+        {"mlx5_pci", {.rx_alarm = VF_ALARM_INTERRUPT}},
         /* Newer firmware can do without the filter, and older cannot. */
         {"net_hns3_vf", {.filters_vlans = true}},
 
@@ -62,6 +66,8 @@ static const struct {
           .counts_refusals = true,
           .makes_interface = true,
           .dies_of_resets = DPDK_TAP_DIES_OF_RESETS,
+          /* The descriptor is the kernel's queue itself, and nothing is enabled. */
+          .rx_alarm = VF_ALARM_READABLE,
           .loses_link_changes = true}},
         /* Likewise; the kernel takes a tagged frame of 1518 bytes, but no other one above 1514. */
         {"net_af_packet",
@@ -72,7 +78,8 @@ static const struct {
         /* The device spreads flows by itself (virtio specification, "Automatic receive steering
          * in multiqueue mode"). With VIRTIO_NET_F_GUEST_CSUM it may leave checksums to whoever
          * receives (likewise, "Processing of Incoming Packets"), and its driver asks for that. */
-        {"net_virtio", {.spreads_by_itself = true, .leaves_checksums = true}},
+        {"net_virtio",
+         {.spreads_by_itself = true, .leaves_checksums = true, .rx_alarm = VF_ALARM_INTERRUPT}},
         /* It makes packets of any length that it was asked for, whatever the buffers hold. */
         {"net_null", {.makes_any_size = true}},
         {"net_bonding", {.many_pfs = true}},

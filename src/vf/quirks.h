@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "datapath/plan.h"
+
 struct vf_quirks {
 	/* --- sizes and queues --- */
 	uint16_t max_mtu;       /* bytes; 0 = what the device says */
@@ -21,6 +23,8 @@ struct vf_quirks {
 	bool counts_refusals;   /* among its errors: packets that it did not take yet, and is given
 	                           again */
 	bool dies_of_resets; /* when a bond lets it go: unless it runs then, as it is not reset */
+	/* --- interrupts --- */
+	enum vf_alarm_kind rx_alarm; /* how it tells of packets, where that is known to work */
 	/* --- links --- */
 	bool uses_interface;     /* stands on one of the host's that is there already */
 	bool makes_interface;    /* makes one of its own, which goes with it */

@@ -45,6 +45,7 @@ struct vf_params {
 	uint16_t backlog;    /* packets a vf_to_vm lane may hold back */
 	uint16_t n_workers;  /* for the pool's size: workers that may cache mbufs */
 	bool tso; /* guests may send frames that are to be cut: the NIC shall, if it can */
+	bool rx_interrupts; /* workers that sleep shall be woken by it, if it can */
 	bool no_huge;
 	const char *huge_dir; /* of the hugepages, as config's eal_args_huge_dir has it */
 	/* NULL or without members: a single device. Read during the call only. */
@@ -91,13 +92,14 @@ struct vf {
 	int numa_node;        /* >= 0 */
 	uint64_t tx_offloads; /* RTE_ETH_TX_OFFLOAD_*: what of checksums and segmentation it does */
 	struct rte_mempool *pool;
-	struct ether_addr mac;         /* its default address now */
-	struct ether_addr first_mac;   /* … and as it came */
-	struct ether_addr extra_mac;   /* beside it, zeros = none; see reception.h */
-	struct vf_host host;           /* as control heard last */
-	struct vf_interface interface; /* likewise */
-	bool mac_by_host;              /* first_mac is not the VF's own choice, but its PF's */
-	bool promiscuous;              /* as far as its driver knows */
+	struct vf_alarm alarms[VF_QUEUES_MAX]; /* [n_queues] */
+	struct ether_addr mac;                 /* its default address now */
+	struct ether_addr first_mac;           /* … and as it came */
+	struct ether_addr extra_mac;           /* beside it, zeros = none; see reception.h */
+	struct vf_host host;                   /* as control heard last */
+	struct vf_interface interface;         /* likewise */
+	bool mac_by_host;       /* first_mac is not the VF's own choice, but its PF's */
+	bool promiscuous;       /* as far as its driver knows */
 	bool filters_vlans;     /* tagged frames come only of VLANs that it was programmed for */
 	struct vf_vlans *vlans; /* those; NULL unless filters_vlans. The device thread's */
 	bool has_rss;

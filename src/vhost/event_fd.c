@@ -11,15 +11,22 @@
 
 #define EVENT_FD_NAME "anon_inode:[eventfd]"
 
-bool event_fd_take(int fd)
+bool event_fd_is(int fd)
 {
 	char path[32], name[sizeof(EVENT_FD_NAME) + 1];
 	ssize_t length;
-	int flags;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	length = readlink(path, name, sizeof(name));
-	if (length != sizeof(EVENT_FD_NAME) - 1 || memcmp(name, EVENT_FD_NAME, (size_t)length) != 0)
+	return length == sizeof(EVENT_FD_NAME) - 1 &&
+	       memcmp(name, EVENT_FD_NAME, (size_t)length) == 0;
+}
+
+bool event_fd_take(int fd)
+{
+	int flags;
+
+	if (!event_fd_is(fd))
 		return false;
 	flags = fcntl(fd, F_GETFL);
 	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;

@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+/* Whether fd is an eventfd. Leaves it as it is. */
+bool event_fd_is(int fd);
+
 /* Whether fd is an eventfd; if so it does not block from now on. Its open file is shared with the
  * front end, which can undo that: whoever writes may be held up, and is to be freed by a signal. */
 bool event_fd_take(int fd);

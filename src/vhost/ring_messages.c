@@ -126,7 +126,8 @@ enum session_verdict ring_base_get_finish(struct vhost_session *session)
 	if (is_started(session, ring)) {
 		views_stop(session, ring);
 		views_retire_fd(session, session->call_fds[ring]);
-		session->call_fds[ring] = -1;
+		views_retire_fd(session, session->kick_fds[ring]);
+		session->call_fds[ring] = session->kick_fds[ring] = -1;
 	}
 	views_forget(session, ring);
 	message_reply(&session->reply, session->message.request, sizeof(struct message_ring));
@@ -135,19 +136,35 @@ enum session_verdict ring_base_get_finish(struct vhost_session *session)
 	return VERDICT_REPLY;
 }
 
-/* 12. Nobody reads kicks while rings are polled, so the descriptor is closed with the message. One
- * for a ring that is started has it start again where it stands: that revives one that we have
- * stopped. */
+/* Workers that sleep wait for it; nobody reads or writes it. One that is no eventfd, and may be
+ * anything, is closed with the message: that ring's workers look by time. */
+static void take_kick(struct vhost_session *session, unsigned ring)
+{
+	static uint32_t serial;
+
+	views_retire_fd(session, session->kick_fds[ring]);
+	session->kick_fds[ring] = -1;
+	if (session->n_fds == 0 || !event_fd_is(session->fds[0]))
+		return;
+	session->kick_fds[ring] = session->fds[0];
+	session->fds[0] = -1;
+	session->kick_serials[ring] = ++serial == 0 ? ++serial : serial;
+}
+
+/* 12. One for a ring that is started has it start again where it stands: that revives one that we
+ * have stopped. */
 enum session_verdict ring_kick_set(struct vhost_session *session)
 {
 	unsigned ring = message_fd_ring(&session->message);
 
 	if (ring >= SESSION_RINGS)
 		return refuse_index(session, ring);
-	if (!is_started(session, ring))
-		return views_start(session, ring) < 0 ? VERDICT_BREAK : VERDICT_DONE;
-	views_pause(session, ring_bit(ring));
-	return VERDICT_WAIT;
+	if (is_started(session, ring)) {
+		views_pause(session, ring_bit(ring));
+		return VERDICT_WAIT;
+	}
+	take_kick(session, ring);
+	return views_start(session, ring) < 0 ? VERDICT_BREAK : VERDICT_DONE;
 }
 
 enum session_verdict ring_kick_finish(struct vhost_session *session)
@@ -155,6 +172,7 @@ enum session_verdict ring_kick_finish(struct vhost_session *session)
 	unsigned ring = message_fd_ring(&session->message);
 
 	views_stop(session, ring);
+	take_kick(session, ring);
 	return views_start(session, ring) < 0 ? VERDICT_BREAK : VERDICT_DONE;
 }
 

@@ -15,7 +15,9 @@ struct server_user {
 	void *context;
 	struct grace_source
 	        grace; /* with a context of its own; called on the protocol thread only */
-	/* The relay's summary says something new. */
+	/* A descriptor is about to be closed, by which workers that sleep may be woken. */
+	void (*forget)(void *context, int fd);
+	/* The relay's summary says something new, or one of its rings has begun. */
 	void (*changed)(void *context, unsigned relay_id);
 	/* A guest has broken a rule, and its ring was stopped. */
 	void (*fault)(void *context, unsigned relay_id, unsigned ring, enum virtqueue_fault fault);

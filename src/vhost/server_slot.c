@@ -45,6 +45,13 @@ static bool host_grace_over(void *context, uint64_t token)
 	return grace_is_over(&slot->shared->grace, token);
 }
 
+static void host_forget(void *context, int fd)
+{
+	struct server_slot *slot = context;
+
+	slot->shared->user.forget(slot->shared->user.context, fd);
+}
+
 static void host_changed(void *context)
 {
 	struct server_slot *slot = context;
@@ -434,6 +441,7 @@ int server_slot_open(struct server_slot *slot, const struct server_params *param
 	                                   .journals = params->journals,
 	                                   .grace_begin = host_grace_begin,
 	                                   .grace_over = host_grace_over,
+	                                   .forget = host_forget,
 	                                   .changed = host_changed,
 	                                   .fault = host_fault};
 	slot->backoff = (struct backoff){.waits = &waits};

@@ -237,7 +237,7 @@ void vhost_session_init(struct vhost_session *session, const struct session_conf
 	session->config = *config;
 	session->host = *host;
 	for (unsigned ring = 0; ring < SESSION_RINGS; ring++)
-		session->call_fds[ring] = session->err_fds[ring] = -1;
+		session->kick_fds[ring] = session->call_fds[ring] = session->err_fds[ring] = -1;
 	atomic_store(&summary->running, 0);
 	atomic_store(&summary->enabled, 0);
 	atomic_store(&summary->features, 0);
@@ -274,9 +274,10 @@ static enum session_next release(struct vhost_session *session)
 {
 	for (unsigned ring = 0; ring < SESSION_RINGS; ring++) {
 		views_stop(session, ring);
+		views_retire_fd(session, session->kick_fds[ring]);
 		close_fds(&session->call_fds[ring], 1);
 		close_fds(&session->err_fds[ring], 1);
-		session->call_fds[ring] = session->err_fds[ring] = -1;
+		session->kick_fds[ring] = session->call_fds[ring] = session->err_fds[ring] = -1;
 	}
 	memory_end(session);
 	forget_sizes(session->host.summary);

@@ -65,7 +65,9 @@ struct session_host {
 	 * whether all have. */
 	uint64_t (*grace_begin)(void *context);
 	bool (*grace_over)(void *context, uint64_t token);
-	/* The summary says something new. */
+	/* A descriptor that views had, and that no worker uses any more, is about to be closed. */
+	void (*forget)(void *context, int fd);
+	/* The summary says something new, or a ring has begun. */
 	void (*changed)(void *context);
 	/* The guest has broken a rule of virtio's, and the ring was stopped. */
 	void (*fault)(void *context, unsigned ring, enum virtqueue_fault fault);
@@ -118,10 +120,12 @@ struct vhost_session {
 	struct memory *memory; /* of map, NULL = none */
 	struct mapping log;
 	_Atomic bool memory_lost; /* by the signal handler (see sigbus.h) */
-	int call_fds[SESSION_RINGS], err_fds[SESSION_RINGS]; /* -1 = none */
-	struct virtqueue_view *views[SESSION_RINGS];         /* published, unless paused */
-	uint64_t running;                                    /* bit r: views[r] is there */
-	uint64_t paused;                                     /* bit r: it is not published */
+	int kick_fds[SESSION_RINGS], call_fds[SESSION_RINGS],
+	        err_fds[SESSION_RINGS];              /* -1 = none */
+	uint32_t kick_serials[SESSION_RINGS];        /* see virtqueue_view */
+	struct virtqueue_view *views[SESSION_RINGS]; /* published, unless paused */
+	uint64_t running;                            /* bit r: views[r] is there */
+	uint64_t paused;                             /* bit r: it is not published */
 	/* Rings that nobody is to walk but this thread; see disabled_rings.h. */
 	uint64_t withheld;          /* bit r: of those that run */
 	uint64_t withheld_token;    /* when that is over no worker has them any more */
@@ -130,7 +134,7 @@ struct vhost_session {
 	unsigned emptied;           /* the last ring that was */
 	uint64_t calling;           /* bit r: somebody was sending an interrupt at the last look */
 	bool unquiet;               /* since the last grace period a view was taken away */
-	bool restarted, told_rarp;  /* what the summary's readers have not been told of */
+	bool restarted, told_rarp;  /* what others have not been told of */
 	struct session_retired retired[SESSION_RETIRED_MAX];
 	unsigned n_retired;
 	/* The message under way. */

@@ -14,6 +14,7 @@
 #include "vhost/event_fd.h"
 #include "vhost/features.h"
 #include "virtqueue/journal.h"
+#include "virtqueue/kicks.h"
 
 static void publish(struct vhost_session *session, unsigned ring, const struct virtqueue_view *view)
 {
@@ -86,6 +87,8 @@ static struct virtqueue_view *view_make(struct vhost_session *session, unsigned 
 		return NULL;
 	}
 	view->journal = view->is_packed ? journal_of(session, ring) : NULL;
+	view->kick_fd = session->kick_fds[ring];
+	view->kick_serial = session->kick_serials[ring];
 	return view;
 }
 
@@ -198,9 +201,10 @@ static void begin(struct vhost_session *session, unsigned ring, struct virtqueue
 	if (view->journal != NULL)
 		journal_begin(view->journal, journal_key(session, ring), session->rings[ring].base,
 		              at);
-	virtqueue_hush(view);
+	kicks_spare(view);
 	virtqueue_begin(&session->host.virtqueues[ring], at);
 	publish(session, ring, view);
+	session->restarted = true; /* who sleeps has to ask for kicks again */
 	event_fd_signal(session->call_fds[ring]);
 }
 
@@ -234,7 +238,6 @@ int views_start(struct vhost_session *session, unsigned ring)
 	begin(session, ring, view, at);
 	session->started |= ring_bit(ring);
 	session->broken &= ~ring_bit(ring);
-	session->restarted = true;
 	atomic_fetch_add_explicit(&session->host.summary->starts[ring], 1, memory_order_relaxed);
 	note_numa_node(session, view);
 	return 0;
@@ -277,6 +280,13 @@ void views_break(struct vhost_session *session, unsigned ring)
 
 /* --- what has gone ---------------------------------------------------------------------------- */
 
+/* No worker uses it any more, but one that sleeps may still be woken by it. */
+static void close_unused(const struct vhost_session *session, int fd)
+{
+	session->host.forget(session->host.context, fd);
+	close(fd);
+}
+
 void views_retire_fd(struct vhost_session *session, int fd)
 {
 	if (fd < 0)
@@ -286,7 +296,7 @@ void views_retire_fd(struct vhost_session *session, int fd)
 		       (struct session_retired){session->host.grace_begin(session->host.context),
 		                                NULL, NULL, fd, -1});
 	else
-		close(fd);
+		close_unused(session, fd);
 }
 
 static void let_go(struct vhost_session *session, struct session_retired *retired)
@@ -294,7 +304,7 @@ static void let_go(struct vhost_session *session, struct session_retired *retire
 	free(retired->view);
 	free(retired->memory);
 	if (retired->fd >= 0)
-		close(retired->fd);
+		close_unused(session, retired->fd);
 	if (retired->call >= 0)
 		event_fd_signal(session->call_fds[retired->call]);
 }

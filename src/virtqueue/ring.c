@@ -1,21 +1,6 @@
 /* See ring.h. */
 #include "virtqueue/ring.h"
 
-#include "virtqueue/guest_word.h"
-
-void virtqueue_hush(const struct virtqueue_view *view)
-{
-	if (view->is_packed) {
-		guest_store_16(&view->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE);
-		dirty_log_mark(&view->log, view->log_event, sizeof(*view->device_event));
-		return;
-	}
-	if (view->event_idx)
-		return;
-	guest_store_16(&view->used->flags, VRING_USED_F_NO_NOTIFY);
-	dirty_log_mark(&view->log, view->log_ring, sizeof(view->used->flags));
-}
-
 /* What the guest writes when it sends: its index; or the flags of the next descriptor. */
 static const uint16_t *looked_at(const struct virtqueue_view *view)
 {

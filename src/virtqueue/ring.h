@@ -85,6 +85,8 @@ struct virtqueue_view {
 	               */
 	bool vouched; /* a frame's checksum may be vouched for to the guest (GUEST_CSUM) */
 	int call_fd;  /* eventfd, -1 = the driver polls */
+	int kick_fd;  /* eventfd that is written to when the guest kicks, -1 = none */
+	uint32_t kick_serial; /* of that descriptor, > 0; another one is another descriptor */
 	const struct memory *memory;
 	struct dirty_log log;
 	/* Guest addresses of what is logged: split: the used ring. Packed: the descriptors, and
@@ -125,11 +127,6 @@ struct virtqueue {
 } __attribute__((aligned(VIRTQUEUE_ALIGNMENT)));
 
 _Static_assert(sizeof(struct virtqueue) == VIRTQUEUE_ALIGNMENT, "a virtqueue is one cache line");
-
-/* Says how the guest shall notify us. Writes to the guest's memory; for a ring that nobody walks.
- * We poll, so the guest may spare itself the kicks: with event indices, which are asked for by
- * default, leaving them alone means one kick in 65,536. */
-void virtqueue_hush(const struct virtqueue_view *view);
 
 /* Has workers walk the ring by this view, which has just been begun or goes on where the one before
  * is; NULL = not now. They leave the one before with the next grace period. */

@@ -10,6 +10,7 @@ from collections import deque
 
 NEXT, WRITABLE, INDIRECT = 1, 2, 4  # flags of descriptors
 NO_INTERRUPT = 1  # what a split ring's driver says
+NO_NOTIFY = 1  # what its other side says
 ENABLE, DISABLE, DESCRIPTOR = 0, 1, 2  # what a packed ring's does
 
 
@@ -91,6 +92,17 @@ class Ring:
         yield buffer, length
 
 
+    def wants_kick(self, before):
+        """Whether to tell of what was made available since `posted` was that."""
+        fence()
+        return self._wants_kick(before)
+
+
+def passes(event, now, before):
+    """Whether what is at `event` is among what came from `before` on."""
+    return now - event - 1 & 0xFFFF < now - before & 0xFFFF
+
+
 class SplitRing(Ring):
     """The driver's side of a split ring."""
 
@@ -164,6 +176,12 @@ class SplitRing(Ring):
         elif wanted:
             self.memory.store(self.available + 4 + 2 * self.entries, self.seen + after & 0xFFFF)
         fence()
+
+
+    def _wants_kick(self, before):
+        if not self.event_idx:
+            return self.memory.load(self.used) & NO_NOTIFY == 0
+        return passes(self.memory.load(self.used + 4 + 8 * self.entries), self.posted, before)
 
 
 class PackedRing(Ring):
@@ -243,3 +261,13 @@ class PackedRing(Ring):
             self.memory.store(self.driver_event, count % self.entries | self._place(count)[1] << 15)
         self.memory.store(self.driver_event + 2, flags if wanted else DISABLE)
         fence()
+
+    def _wants_kick(self, before):
+        flags = self.memory.load(self.driver_event + 6)
+        if flags != DESCRIPTOR or not self.event_idx:
+            return flags != DISABLE
+        event = self.memory.load(self.driver_event + 4)
+        place, now = event & 0x7FFF, self.posted % self.entries
+        if (event >> 15 == 1) != self._place(self.posted)[1]:
+            place -= self.entries
+        return passes(place, now, now - (self.posted - before))

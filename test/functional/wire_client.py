@@ -260,6 +260,10 @@ WORKER = {
     7: ("lanes", int),
     8: ("asleep", real),
     9: ("sleeps", int),
+    10: ("woken_by_guest", int),
+    11: ("woken_by_vf", int),
+    12: ("woken_in_vain", int),
+    13: ("late_finds", int),
 }
 
 STATS_RESPONSE = {

@@ -132,6 +132,12 @@ static void ignore_fault(void *context, unsigned ring, enum virtqueue_fault faul
 
 /* --- sessions --------------------------------------------------------------------------------- */
 
+static void ignore_fd(void *context, int fd)
+{
+	(void)context;
+	must(fcntl(fd, F_GETFD) >= 0);
+}
+
 static void connect_again(void)
 {
 	static const struct session_config config = {
@@ -147,6 +153,7 @@ static void connect_again(void)
 	                                  .summary = &fuzz.summary,
 	                                  .grace_begin = grace_begin,
 	                                  .grace_over = grace_over,
+	                                  .forget = ignore_fd,
 	                                  .changed = ignore,
 	                                  .fault = ignore_fault};
 

@@ -15,6 +15,7 @@
 #define FUZZ_VIRTQUEUE_H
 
 #include "guest_ring_rig.h"
+#include "virtqueue/kicks.h"
 
 #define FUZZ_POOL      256U
 #define FUZZ_DATA_ROOM 2048U
@@ -359,7 +360,7 @@ static inline void fuzz_begin(bool packed, bool to_guest)
 	rig_driver_begin(driver, packed ? (struct virtqueue_position){begin % view->size,
 	                                                              (options & 128) != 0}
 	                                : (struct virtqueue_position){(uint16_t)(begin - 16), 0});
-	virtqueue_hush(view);
+	kicks_spare(view);
 }
 
 static inline int fuzz_virtqueue(const uint8_t *data, size_t size, bool packed, bool to_guest)

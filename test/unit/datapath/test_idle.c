@@ -15,7 +15,7 @@ static uint64_t now;
 
 static void set_up(void)
 {
-	policy = idle_policy_of(50, 80, HZ);
+	policy = idle_policy_of(50, 80, 100, HZ);
 	idle_begin(&idle, &policy);
 	now = 1000 * US;
 }
@@ -23,7 +23,7 @@ static void set_up(void)
 static uint64_t pass_in_vain(uint64_t us_later)
 {
 	now += us_later * US;
-	return idle_rest(&idle, &policy, now);
+	return idle_is_due(&idle, &policy, now) ? idle_rest(&idle, &policy) : 0;
 }
 
 static void pass_with_work(uint64_t us_later)
@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(a_grace_of_nothing)
 {
-	policy = idle_policy_of(0, 80, HZ);
+	policy = idle_policy_of(0, 80, 100, HZ);
 	idle_begin(&idle, &policy);
 	pass_with_work(1);
 	ck_assert_uint_eq(pass_in_vain(0), 10000);
@@ -129,7 +129,7 @@ END_TEST
 
 START_TEST(sleeps_shorter_than_the_first_one)
 {
-	policy = idle_policy_of(50, 3, HZ);
+	policy = idle_policy_of(50, 3, 100, HZ);
 	idle_begin(&idle, &policy);
 	(void)pass_in_vain(1);
 	ck_assert_uint_eq(pass_in_vain(50), 3000);
@@ -140,7 +140,7 @@ END_TEST
 START_TEST(never_where_it_is_not_wanted)
 {
 	static const struct idle_policy none;
-	const struct idle_policy policies[] = {none, idle_policy_of(50, 0, HZ)};
+	const struct idle_policy policies[] = {none, idle_policy_of(50, 0, 100, HZ)};
 
 	for (int i = 0; i < 2; i++) {
 		policy = policies[i];

@@ -102,6 +102,14 @@ static void set_up(void)
 		workers->worker[i].shares_cpu = true; /* a test may have fewer CPUs than workers */
 }
 
+static void let_sleep(unsigned grace_us, unsigned rest_max_us, const struct cpu_set *awake)
+{
+	const struct idle_policy policy =
+	        idle_policy_of(grace_us, rest_max_us, 100, workers->cycles_per_s);
+
+	workers_let_sleep(workers, &policy, awake);
+}
+
 static void *thread_run(void *worker)
 {
 	worker_run(worker);
@@ -517,7 +525,7 @@ START_TEST(a_worker_with_idle_lanes_sleeps_for_moments)
 	struct cpu_set nobody = {0};
 
 	own_cpus();
-	workers_let_sleep(workers, 50, 80, &nobody);
+	let_sleep(50, 80, &nobody);
 	start();
 	worker_publish(&workers->worker[1], plan_create(idle, 1));
 	wait_for_short_sleeps(30);
@@ -536,7 +544,7 @@ START_TEST(but_looks_more_often_while_packets_wait)
 
 	lanes[2].backlog.count = 1;
 	own_cpus();
-	workers_let_sleep(workers, 50, 20000, &nobody);
+	let_sleep(50, 20000, &nobody);
 	start();
 	worker_publish(&workers->worker[1], plan_create(idle, 1));
 	wait_for_short_sleeps(30);
@@ -552,7 +560,7 @@ START_TEST(a_worker_that_has_work_does_not)
 	struct cpu_set nobody = {0};
 
 	own_cpus();
-	workers_let_sleep(workers, 0, 80, &nobody);
+	let_sleep(0, 80, &nobody);
 	publish(where, 1);
 	start();
 	for (int i = 0; i < 100; i++)
@@ -570,7 +578,7 @@ START_TEST(nor_do_those_that_shall_not)
 
 	cpu_set_add(&awake, 2);
 	own_cpus();
-	workers_let_sleep(workers, 0, 80, &awake);
+	let_sleep(0, 80, &awake);
 	start();
 	worker_publish(&workers->worker[1], plan_create(idle, 1));
 	for (int i = 0; i < 1000; i++)
@@ -590,7 +598,7 @@ START_TEST(a_plan_wakes_it_from_any_sleep)
 	struct cpu_set nobody = {0};
 
 	own_cpus();
-	workers_let_sleep(workers, 0, 50000, &nobody);
+	let_sleep(0, 50000, &nobody);
 	start();
 	worker_publish(&workers->worker[1], plan_create(idle, 1));
 	wait_for_short_sleeps(15); /* 50 ms each in the end */

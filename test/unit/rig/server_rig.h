@@ -126,9 +126,16 @@ static inline int rig_open(unsigned relay_id, bool client, struct error *err)
 	return server_open(server, &params, err);
 }
 
+static void rig_forget(void *context, int fd)
+{
+	(void)context;
+	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+}
+
 static inline void rig_set_up(void)
 {
 	const struct server_user user = {.grace = {NULL, rig_grace_begin, rig_grace_over},
+	                                 .forget = rig_forget,
 	                                 .changed = rig_changed,
 	                                 .fault = rig_fault};
 	struct error err;

@@ -153,6 +153,18 @@ static void rig_fault(void *context, unsigned ring, enum virtqueue_fault fault)
 	fault_seen = fault;
 }
 
+/* A descriptor that views had is still open when it is forgotten: else it would be another's. */
+static unsigned forgotten;
+static int forgotten_last;
+
+static void rig_forget(void *context, int fd)
+{
+	rig_assert(context == &session);
+	rig_assert(fcntl(fd, F_GETFD) >= 0);
+	forgotten++;
+	forgotten_last = fd;
+}
+
 /* NULL: none are kept. */
 static struct journal *journals;
 static uint64_t front_end_id;
@@ -171,6 +183,7 @@ static inline void rig_connect(void)
 	                                  .front_end = front_end_id,
 	                                  .grace_begin = rig_grace_begin,
 	                                  .grace_over = rig_grace_over,
+	                                  .forget = rig_forget,
 	                                  .changed = rig_changed,
 	                                  .fault = rig_fault};
 
@@ -196,7 +209,7 @@ static inline void rig_set_up(void)
 	memset(virtqueues, 0, sizeof(virtqueues));
 	graces = graces_over = 0;
 	grace_at_once = true;
-	n_seen = changes = faults = 0;
+	n_seen = changes = faults = forgotten = 0;
 	rig_connect();
 }
 

@@ -1,6 +1,5 @@
 /* Whether a guest is interrupted, against what a naive driver would count: every position of what
- * it wants and of what was done, in small rings of both kinds; and what we write to be spared
- * kicks.
+ * it wants and of what was done, in small rings of both kinds.
  */
 #include <check.h>
 
@@ -216,41 +215,6 @@ START_TEST(hostile_wishes)
 }
 END_TEST
 
-/* --- kicks ------------------------------------------------------------------------------------
- */
-
-START_TEST(hush)
-{
-	for (unsigned i = 0; i < 8; i++) {
-		struct rig_ring_config config = {.packed = (i & 1) != 0,
-		                                 .event_idx = (i & 2) != 0,
-		                                 .size = 4,
-		                                 .logged = (i & 4) != 0};
-		struct rig_driver *driver = rig_driver_open(&config);
-		struct memory before;
-
-		rig_memory_copy(&before, &driver->memory);
-		virtqueue_hush(&driver->view);
-		if (config.packed)
-			rig_expect(driver->view.device_event->flags ==
-			           VRING_PACKED_EVENT_FLAG_DISABLE);
-		else
-			rig_expect(driver->view.used->flags ==
-			           (config.event_idx ? 0 : VRING_USED_F_NO_NOTIFY));
-		if (config.logged)
-			rig_log_expect_changes(&driver->view.log, &driver->memory, &before);
-		/* And nothing else. */
-		if (config.packed)
-			driver->view.device_event->flags = 0;
-		else
-			driver->view.used->flags = 0;
-		rig_expect(rig_memory_equal(&driver->memory, &before));
-		rig_memory_free(&before);
-		rig_driver_close(driver);
-	}
-}
-END_TEST
-
 int main(void)
 {
 	TCase *tcase = tcase_create("interrupt");
@@ -260,6 +224,5 @@ int main(void)
 	tcase_add_test(tcase, passes_packed);
 	tcase_add_test(tcase, rings);
 	tcase_add_test(tcase, hostile_wishes);
-	tcase_add_test(tcase, hush);
 	return suite_main("interrupt", tcase);
 }
