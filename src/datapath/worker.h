@@ -44,7 +44,6 @@ struct worker {
 	uint64_t passes __rte_cache_aligned; /* worker: wo, control: ro (relaxed) */
 	uint64_t busy_cycles;                /* in lanes that had work; likewise */
 	uint64_t sleeps, slept_cycles;       /* likewise, of sleeps that are over */
-	uint64_t asleep_since;               /* cycles, 0 = awake; likewise */
 	/* Sleeps that ended since a guest or a VF told of packets (both at once count for both),
 	 * and those of them that found none; likewise */
 	uint64_t woken_by_guest, woken_by_vf, woken_in_vain;
@@ -118,9 +117,5 @@ bool workers_grace_over(struct workers *workers, uint64_t token);
 /* For the watchdog: passes done so far, and whether the worker sleeps. */
 uint64_t worker_passes(const struct worker *worker);
 bool worker_is_asleep(const struct worker *worker);
-
-/* Cycles for which it has slept, the sleep it is in included. What is read next may be a moment
- * less than that. Any thread. */
-uint64_t worker_slept(const struct worker *worker);
 
 #endif

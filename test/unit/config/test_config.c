@@ -58,6 +58,12 @@ static const struct value_case cases[] = {
         {"idle-grace-us", "100001", NULL, "0 to 100000"},
         {"idle-timed-max-us", "50000", "50000", NULL},
         {"idle-timed-max-us", "50001", NULL, "0 to 50000"},
+        {"idle-net-ms", "0", "0", NULL},
+        {"idle-net-ms", "10000", "10000", NULL},
+        {"idle-net-ms", "10001", NULL, "0 to 10000"},
+        {"idle-vf-interrupts", "auto", "auto", NULL},
+        {"idle-vf-interrupts", "no", "no", NULL},
+        {"idle-vf-interrupts", "yes", NULL, "auto,no"},
         {"idle-awake", "9", "9", NULL},
         {"idle-awake", "8,9", NULL, "no worker's"},
         {"max-queues", "1", "1", NULL},
@@ -500,14 +506,15 @@ START_TEST(has_the_contracts_names)
 	        "VIRTIOFWD_SYNC_MAC VIRTIOFWD_VLANS VIRTIOFWD_KERNEL_VFS "
 	        "VIRTIOFWD_ZMQ_GROUP VIRTIOFWD_ZMQ_CURVE_DIR VIRTIOFWD_GUEST_BACKEND "
 	        "VIRTIOFWD_OVSDB_IDS VIRTIOFWD_IDLE_SLEEP VIRTIOFWD_IDLE_GRACE_US "
-	        "VIRTIOFWD_IDLE_TIMED_MAX_US VIRTIOFWD_IDLE_AWAKE "
+	        "VIRTIOFWD_IDLE_TIMED_MAX_US VIRTIOFWD_IDLE_NET_MS "
+	        "VIRTIOFWD_IDLE_VF_INTERRUPTS VIRTIOFWD_IDLE_AWAKE "
 	        "VIRTIOFWD_METRICS_EP ";
 	static const char ours[] =
 	        "config no-huge eal max-queues gro sync-mac vlans check json bind unbind "
 	        "zmq-group zmq-curve-dir metrics-ep guest-backend core-sched-sensitivity "
 	        "core-sched-poll-interval core-sched-loglevel "
 	        "core-sched-global-numa-opt core-sched-pack ovsdb-ids idle-sleep idle-grace-us "
-	        "idle-timed-max-us idle-awake ";
+	        "idle-timed-max-us idle-net-ms idle-vf-interrupts idle-awake ";
 	const char *at = options;
 	char name[64];
 	char letter;
@@ -559,6 +566,8 @@ START_TEST(has_the_contracts_defaults)
 	ck_assert_uint_eq(cfg->max_queues, 0);
 	ck_assert_str_eq(cfg->idle_sleep, "yes");
 	ck_assert_uint_eq(cfg->idle_grace_us, 50);
+	ck_assert_uint_eq(cfg->idle_net_ms, 100);
+	ck_assert_str_eq(cfg->idle_vf_interrupts, "auto");
 	ck_assert_uint_eq(cfg->idle_timed_max_us, 80);
 	ck_assert_uint_eq(cpu_set_count(&cfg->idle_awake), 0);
 	ck_assert_double_eq_tol(cfg->core_sched_sensitivity, 0.25, 1e-9);

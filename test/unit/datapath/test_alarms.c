@@ -3,8 +3,8 @@
  * steps.
  */
 /* TSAN: also run under the thread sanitizer */
-/* WRAP: rte_lcore_is_enabled rte_get_main_lcore ppoll epoll_wait rte_eth_dev_rx_intr_enable
- * rte_eth_dev_rx_intr_disable */
+/* WRAP: rte_lcore_is_enabled rte_get_main_lcore ppoll epoll_wait
+ * WRAP: rte_eth_dev_rx_intr_enable rte_eth_dev_rx_intr_disable */
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
@@ -302,6 +302,7 @@ static void set_up(void)
 	workers = workers_create(&cpus, &err);
 	ck_assert_ptr_nonnull(workers);
 	workers->worker[0].shares_cpu = false;
+	workers->cycles_per_s = UINT64_C(2000000000); /* EAL knows, and is not here */
 }
 
 static void tear_down(void)
@@ -336,7 +337,7 @@ START_TEST(each_source_wakes_it)
 	ck_assert_uint_ge(worker->woken_by_guest, 13);
 	ck_assert_uint_ge(worker->woken_by_vf, 6);
 	ck_assert_uint_eq(worker->late_finds, 0);
-	ck_assert_uint_gt(worker_slept(worker), 0);
+	ck_assert_uint_gt(worker->slept_cycles, 0);
 }
 END_TEST
 
