@@ -365,7 +365,8 @@ static void tell_change(void *context, const char *name, const char *before, con
 	                                       {EVENT_FIELD_BEFORE, 0, before},
 	                                       {EVENT_FIELD_NOW, 0, now},
 	                                       {EVENT_FIELD_BY, 0, who}}},
-	            NULL, "%s is %s now, and was %s: changed by %s", name, now, before, who);
+	            EVENT_UNLIMITED, "%s is %s now, and was %s: changed by %s", name, now, before,
+	            who);
 }
 
 unsigned control_settings_change(struct control *control, struct config *config,

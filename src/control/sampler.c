@@ -161,7 +161,8 @@ static void tell_link(const struct relay *relay, bool up)
 	events_tell(&(struct event){.id = up ? EVENT_LINK_UP : EVENT_LINK_DOWN,
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, device}}},
-	            NULL, "relay %u: the link of %s is %s", relay->id, device, up ? "up" : "down");
+	            EVENT_UNLIMITED, "relay %u: the link of %s is %s", relay->id, device,
+	            up ? "up" : "down");
 }
 
 static void health_done(struct job *job)

@@ -21,6 +21,8 @@ struct event_value {
 
 #define EVENT_NO_RELAY (-1)
 
+#define EVENT_UNLIMITED ((struct log_limit *)0) /* all of them are logged */
+
 struct event {
 	enum event_id id;
 	int relay; /* 0 … 63, or EVENT_NO_RELAY */
@@ -32,8 +34,8 @@ struct event {
 	const char *log_line; /* valid during the call only, as all texts are */
 };
 
-/* Tells the event: to the log, with the line that format makes, unless limit (NULL: none) has it
- * left out; and to the listener, in any case. Control thread. */
+/* Tells the event: to the log, with the line that format makes, unless limit (EVENT_UNLIMITED:
+ * none) has it left out; and to the listener, in any case. Control thread. */
 void events_tell(const struct event *event, struct log_limit *limit, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 

@@ -149,7 +149,7 @@ static void tell_trouble(const struct saved *saved)
 	                            .relay = EVENT_NO_RELAY,
 	                            .values = {{EVENT_FIELD_PATH, 0, saved->path},
 	                                       {EVENT_FIELD_REASON, 0, saved->err.text}}},
-	            NULL,
+	            EVENT_UNLIMITED,
 	            "the relays' state cannot be saved, so what clients add will not come back "
 	            "after a restart: %s; tried again every %u s",
 	            saved->err.text, RETRY_MS / 1000);
@@ -167,7 +167,7 @@ static void write_done(struct job *job)
 		events_tell(&(struct event){.id = EVENT_STATE_SAVED,
 		                            .relay = EVENT_NO_RELAY,
 		                            .values = {{EVENT_FIELD_PATH, 0, saved->path}}},
-		            NULL, "the relays' state is saved again");
+		            EVENT_UNLIMITED, "the relays' state is saved again");
 	saved->failing = saved->rc < 0;
 	if (!saved->failing)
 		saved->written = saved->number;
@@ -236,12 +236,12 @@ static void set_aside(const struct saved *saved, const char *why)
 	struct error err;
 
 	if (whole_file_set_aside(saved->path, name, &err) < 0)
-		events_tell(&event, NULL,
+		events_tell(&event, EVENT_UNLIMITED,
 		            "the saved state cannot be used: %s; nor can it be kept for a look: "
 		            "%s; what clients had added has to be added again",
 		            why, err.text);
 	else
-		events_tell(&event, NULL,
+		events_tell(&event, EVENT_UNLIMITED,
 		            "the saved state cannot be used: %s; it is kept as %s, and what "
 		            "clients had added has to be added again",
 		            why, name);

@@ -37,7 +37,7 @@ static void warn_of_pf(const struct relay *relay)
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
 	                                       {EVENT_FIELD_INTERFACE, 0, pf}}},
-	            NULL,
+	            EVENT_UNLIMITED,
 	            "relay %u: %s, the PF of %s, is down: nothing passes until 'ip link set %s up'",
 	            relay->id, pf, device, pf);
 }
@@ -129,7 +129,8 @@ static void tell_pf_up(const struct relay *relay)
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
 	                                       {EVENT_FIELD_INTERFACE, 0, pf}}},
-	            NULL, "relay %u: %s, the PF of %s, is up again", relay->id, pf, device);
+	            EVENT_UNLIMITED, "relay %u: %s, the PF of %s, is up again", relay->id, pf,
+	            device);
 }
 
 static void tell_reset(const struct relay *relay, const char *reason)
@@ -141,7 +142,7 @@ static void tell_reset(const struct relay *relay, const char *reason)
 	                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name},
 	                                       {EVENT_FIELD_INTERFACE, 0, end->vf.host.pf},
 	                                       {EVENT_FIELD_REASON, 0, reason}}},
-	            NULL, "relay %u: %s", relay->id, reason);
+	            EVENT_UNLIMITED, "relay %u: %s", relay->id, reason);
 }
 
 /* What an unheard PF did and undid again leaves its trace in its carrier's count alone. A cable

@@ -115,7 +115,7 @@ static void tell_member(const struct relay *relay, enum event_id id, const char 
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, relay->vf_end.device.name},
 	                                       {EVENT_FIELD_MEMBER, 0, member}}},
-	            NULL, "relay %u: %s", relay->id, line);
+	            EVENT_UNLIMITED, "relay %u: %s", relay->id, line);
 }
 
 static void tell_changes(const struct relay *relay, const struct vf_mend_job *mend)

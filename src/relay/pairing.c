@@ -33,7 +33,7 @@ static void tell(const struct relay *relay, enum event_id id, const char *what)
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
 	                                       {EVENT_FIELD_SOCKET, 0, socket}}},
-	            NULL, "relay %u: %s and %s %s", relay->id, device, socket, what);
+	            EVENT_UNLIMITED, "relay %u: %s and %s %s", relay->id, device, socket, what);
 }
 
 /* --- the end of a pair ----------------------------------------------------------------------- */

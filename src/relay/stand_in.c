@@ -20,7 +20,7 @@ static void warn_that_it_is_down(const struct relay *relay)
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
 	                                       {EVENT_FIELD_INTERFACE, 0, interface}}},
-	            NULL,
+	            EVENT_UNLIMITED,
 	            "relay %u: %s, the interface of %s, is down: nothing passes until 'ip link set "
 	            "%s up'",
 	            relay->id, interface, device, interface);
@@ -35,7 +35,8 @@ static void tell_that_it_is_up(const struct relay *relay)
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, device},
 	                                       {EVENT_FIELD_INTERFACE, 0, interface}}},
-	            NULL, "relay %u: %s, the interface of %s, is up", relay->id, interface, device);
+	            EVENT_UNLIMITED, "relay %u: %s, the interface of %s, is up", relay->id,
+	            interface, device);
 }
 
 static void on_other_mtu(struct relay *relay, uint32_t mtu)

@@ -220,7 +220,7 @@ static void detach_done(struct job *job)
 		events_tell(&(struct event){.id = EVENT_VF_REMOVED,
 		                            .relay = (int)relay->id,
 		                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name}}},
-		            NULL, "relay %u: %s removed", relay->id, end->device.name);
+		            EVENT_UNLIMITED, "relay %u: %s removed", relay->id, end->device.name);
 	answer_removers(relay, failed ? end->job.err.text : NULL);
 }
 
@@ -237,7 +237,7 @@ void vf_life_return(struct relay *relay)
 	events_tell(&(struct event){.id = EVENT_VF_LOST,
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name}}},
-	            NULL,
+	            EVENT_UNLIMITED,
 	            "relay %u: %s was reset by its PF or has left the machine; attaching it anew",
 	            relay->id, end->device.name);
 	if (!backoff_lost(&end->backoff, clock_now_ms()))
@@ -288,8 +288,8 @@ static void tell_failure(const struct relay *relay, const char *why, const char 
 	                            .relay = (int)relay->id,
 	                            .values = {{EVENT_FIELD_DEVICE, 0, end->device.name},
 	                                       {EVENT_FIELD_REASON, 0, reason}}},
-	            NULL, "relay %u: %s%s: %s%s", relay->id, end->device.name, before, reason,
-	            consequence);
+	            EVENT_UNLIMITED, "relay %u: %s%s: %s%s", relay->id, end->device.name, before,
+	            reason, consequence);
 }
 
 /* Once for each reason: it may stay away for good. */
@@ -372,8 +372,8 @@ static void announce(struct relay *relay)
 	                                       {EVENT_FIELD_QUEUES, end->vf.n_queues, NULL},
 	                                       {EVENT_FIELD_MTU, end->vf.mtu, NULL},
 	                                       {EVENT_FIELD_NUMA_NODE, end->vf.numa_node, NULL}}},
-	            NULL, "relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d", relay->id,
-	            end->device.name, end->vf.port_id, end->vf.n_queues, end->vf.mtu,
+	            EVENT_UNLIMITED, "relay %u: %s added: port %u, %u queues, MTU %u, NUMA node %d",
+	            relay->id, end->device.name, end->vf.port_id, end->vf.n_queues, end->vf.mtu,
 	            end->vf.numa_node);
 	relay->relays->reports.vf_attached(relay);
 	relay_changed(relay);
