@@ -74,7 +74,7 @@ def _vf(relay):
     fields = {
         name: _given(relay.vf, name)
         for name in (
-            "link_up", "link_speed_mbps", "mtu", "queues", "rss_queues", "mac", "bond_mode", *_VF_COUNTS
+            "link_up", "link_speed_mbps", "mtu", "queues", "rss_queues", "wakes", "mac", "bond_mode", *_VF_COUNTS
         )
     }
     fields["vlans"] = list(relay.vf.vlan)

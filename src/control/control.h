@@ -171,6 +171,7 @@ struct control_relay {
 	unsigned mtu;                     /* 0 without a device */
 	unsigned vf_queues, guest_queues; /* set up; enabled now */
 	bool has_rss;
+	bool wakes;              /* the VF tells of packets while its workers sleep */
 	unsigned rss_queues;     /* VF queues that RSS spreads flows over; with has_rss */
 	uint8_t mac[6];          /* of the VF, zeros without one */
 	struct vf_counts counts; /* since the daemon's start, by all VFs that the relay had */

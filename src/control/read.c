@@ -129,6 +129,7 @@ void control_relay_read(const struct control *control, unsigned relay_id, struct
 	out->mtu = relay->vf_end.vf.mtu;
 	out->vf_queues = relay->vf_end.vf.n_queues;
 	out->has_rss = relay->vf_end.vf.has_rss;
+	out->wakes = relay->vf_end.vf.alarms[0].kind != VF_ALARM_NONE;
 	out->rss_queues = relay->vf_end.rss.vf_queues > 0 ? relay->vf_end.rss.vf_queues
 	                                                  : relay->vf_end.vf.n_queues;
 	memcpy(out->mac, relay->vf_end.vf.mac.ether_addr_octet, sizeof(out->mac));

@@ -125,6 +125,7 @@ static void vf_encode(const struct stats_counters *fields, struct stats_codec_re
 	FIELD_SET(&relay->vf, mtu, reading->mtu);
 	FIELD_SET(&relay->vf, queues, reading->vf_queues);
 	relay->vf.mac = mac_encode(reading->mac, relay->mac);
+	FIELD_SET(&relay->vf, wakes, reading->wakes);
 	relay->vf.has_rss_queues = reading->has_rss;
 	relay->vf.rss_queues = reading->rss_queues;
 	relay->vf.vlan = relay->vlans;

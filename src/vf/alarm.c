@@ -39,13 +39,16 @@ static bool is_shared(const struct vf *vf, uint16_t queue)
 	return false;
 }
 
-void vf_alarm_find(struct vf *vf, bool configured)
+void vf_alarm_find(struct vf *vf, const struct vf_params *params)
 {
-	enum vf_alarm_kind kind = vf_quirks_of(vf->port_id)->rx_alarm;
-	bool all = configured;
+	const struct vf_quirks *quirks = vf_quirks_of(vf->port_id);
+	bool all = vf_alarm_wanted(vf, quirks, params);
 
 	for (uint16_t queue = 0; all && queue < vf->n_queues; queue++)
-		all = find(vf, queue, kind, &vf->alarms[queue]) && !is_shared(vf, queue);
+		all = find(vf, queue, quirks->rx_alarm, &vf->alarms[queue]) &&
+		      !is_shared(vf, queue);
+	log_info("relay %u: workers that sleep %s", params->relay_id,
+	         all ? "are woken by its VF" : "look at its VF by the clock");
 	if (all)
 		return;
 	for (uint16_t queue = 0; queue < VF_QUEUES_MAX; queue++)

@@ -11,7 +11,8 @@
 bool vf_alarm_wanted(const struct vf *vf, const struct vf_quirks *quirks,
                      const struct vf_params *params);
 
-/* Fills in vf->alarms of a VF that has been started, as far as all of its queues have one. */
-void vf_alarm_find(struct vf *vf, bool configured);
+/* Fills in vf->alarms of a VF that has been started, as far as all of its queues have one; and says
+ * so. */
+void vf_alarm_find(struct vf *vf, const struct vf_params *params);
 
 #endif

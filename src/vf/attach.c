@@ -40,7 +40,7 @@ static int start(struct vf *vf, const struct ether_addr *pf_mac, const struct vf
 		          "%s does not start: %s", vf->spec.name, vf_explain(rc));
 		return -1;
 	}
-	vf_alarm_find(vf, params->rx_interrupts);
+	vf_alarm_find(vf, params);
 	vf_host_read(vf, &vf->host);
 	if (vf->has_rss) {
 		rc = vf_rss_spread(vf, vf->n_queues);

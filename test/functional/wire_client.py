@@ -236,6 +236,7 @@ RELAY_STATE = {
                 108: ("tx_errors", int),
                 110: ("bond_mode", int),
                 111: ("member[]", message(MEMBER)),
+                109: ("wakes", bool),
                 120: ("rss_queues", int),
                 121: ("vlan", unpack_varints),
                 122: ("vlan_refused", unpack_varints),

@@ -207,6 +207,7 @@ START_TEST(stats_of_lanes_and_workers)
 
 	one.has_device = two.has_device = one.has_rss = true;
 	one.rss_queues = 3;
+	one.wakes = true;
 	vlan_set_add(&one.vlans, 1);
 	vlan_set_add(&one.vlans, 4094);
 	vlan_set_add(&one.vlans_refused, 100);
@@ -235,6 +236,7 @@ START_TEST(stats_of_lanes_and_workers)
 	ck_assert(response->relay[0]->vf->has_rss_queues &&
 	          !response->relay[1]->vf->has_rss_queues);
 	ck_assert_uint_eq(response->relay[0]->vf->rss_queues, 3);
+	ck_assert(response->relay[0]->vf->wakes && !response->relay[1]->vf->wakes);
 	ck_assert_uint_eq(response->relay[0]->vf->n_vlan, 2);
 	ck_assert_uint_eq(response->relay[0]->vf->vlan[0], 1);
 	ck_assert_uint_eq(response->relay[0]->vf->vlan[1], 4094);

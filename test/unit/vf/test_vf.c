@@ -389,6 +389,34 @@ START_TEST(falls_back_to_the_ordinary_mtu)
 }
 END_TEST
 
+/* Workers are woken by the VF if its driver can do that, and it can be set up so. */
+START_TEST(tells_of_packets_if_it_can)
+{
+	static const char *const steps[] = {NULL, "rte_eth_dev_configure", "rte_eth_dev_start",
+	                                    "rte_eth_rx_queue_setup"};
+	struct vf_params params = usual;
+	struct eal_rig_usage before = usage();
+
+	params.rx_interrupts = true;
+	attach_ok("net_null0", &params);
+	ck_assert_int_eq(vf.alarms[0].kind, VF_ALARM_NONE);
+	detach_ok();
+	if (!has_netns || access("/dev/net/tun", R_OK | W_OK) != 0)
+		return;
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (steps[i] != NULL)
+			let_fail(steps[i], -EIO, 0, 1);
+		attach_ok("net_tap0,iface=unit0", &params);
+		ck_assert_int_eq(vf.alarms[0].kind,
+		                 steps[i] == NULL ? VF_ALARM_READABLE : VF_ALARM_NONE);
+		if (steps[i] == NULL)
+			ck_assert_int_ge(vf.alarms[0].fd, 0);
+		detach_ok();
+	}
+	expect_usage(before);
+}
+END_TEST
+
 START_TEST(detaches_whatever_fails)
 {
 	struct eal_rig_usage before = usage();
@@ -525,6 +553,7 @@ int main(void)
 	tcase_add_test(tcase, counts_ports);
 	tcase_add_loop_test(tcase, undoes_everything, 0, (int)RTE_DIM(failures));
 	tcase_add_test(tcase, falls_back_to_the_ordinary_mtu);
+	tcase_add_test(tcase, tells_of_packets_if_it_can);
 	tcase_add_test(tcase, detaches_whatever_fails);
 	tcase_add_test(tcase, counts_what_was_left);
 	tcase_add_test(tcase, pool_outlives_the_device);
