@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "config/eal_args.h"
 #include "config/load.h"
+#include "config/reload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,6 +24,7 @@ static void ignore(const char *text)
 /* What holds for every configuration that is accepted. */
 static void examine(const struct config *cfg)
 {
+	char text[256];
 	struct error err;
 	int argc;
 	char **args;
@@ -37,7 +39,8 @@ static void examine(const struct config *cfg)
 			abort();
 	}
 	config_warn_unavailable(cfg, ignore);
-	config_reload_log_level(cfg, &err);
+	if (config_differences(cfg, cfg, text, sizeof(text)) != 0) /* read again, it is the same */
+		abort();
 	args = eal_args_make(cfg, "fuzz", &argc, &err);
 	if (args != NULL && args[argc] != NULL)
 		abort();
