@@ -23,6 +23,7 @@
 #define LANES       3 /* 0 and 1 from guests, 2 from a VF */
 #define VF_LANE     2
 #define PATIENCE_MS 60000
+#define ROUNDS      20
 
 #define expect(condition)                               \
 	do {                                            \
@@ -71,6 +72,9 @@ enum deed { DEED_POST_0, DEED_POST_1, DEED_POST_VF, DEED_KICK, DEED_WAKE, DEED_P
 static _Atomic int due_step; /* enum step, -1 = none */
 static enum deed deed;
 static struct plan *next_plan;
+static const struct plan
+        *retired[ROUNDS]; /* freed at the test's end: they are in use when they go */
+static unsigned n_retired;
 
 static void act(void)
 {
@@ -88,8 +92,8 @@ static void act(void)
 	case DEED_WAKE:
 		workers_wake(workers);
 		break;
-	case DEED_PLAN: /* the one before is leaked to the end of the test: it is in use here */
-		(void)worker_publish(&workers->worker[0], next_plan);
+	case DEED_PLAN:
+		retired[n_retired++] = worker_publish(&workers->worker[0], next_plan);
 		break;
 	default:
 		break;
@@ -327,7 +331,7 @@ START_TEST(each_source_wakes_it)
 	struct worker *worker = &workers->worker[0];
 
 	start(plan_of_all(), 80, 0);
-	for (unsigned round = 0; round < 20; round++) {
+	for (unsigned round = 0; round < ROUNDS; round++) {
 		wait_for_sleep();
 		post(round % LANES);
 		wait_taken(round % LANES);
@@ -347,12 +351,11 @@ END_TEST
 START_TEST(whatever_comes_in_between)
 {
 	enum step which = (enum step)(_i / DEEDS);
-	struct plan *plans[20];
 
 	deed = (enum deed)(_i % DEEDS);
 	start(plan_of_all(), 80, 0);
-	for (unsigned round = 0; round < 20; round++) {
-		next_plan = plans[round] = deed == DEED_PLAN ? plan_of_all() : NULL;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		next_plan = deed == DEED_PLAN ? plan_of_all() : NULL;
 		wait_for_sleep();
 		atomic_store(&due_step, (int)which);
 		post(round % LANES); /* has it go through all steps */
@@ -365,8 +368,8 @@ START_TEST(whatever_comes_in_between)
 	wait_taken(0);
 	stop();
 	ck_assert_uint_eq(workers->worker[0].late_finds, 0);
-	for (unsigned round = 0; deed == DEED_PLAN && round < 19; round++)
-		free(plans[round]); /* the last one is the worker's */
+	while (n_retired > 0)
+		free((void *)(uintptr_t)retired[--n_retired]);
 }
 END_TEST
 

@@ -47,7 +47,7 @@ static void set_up(void)
 	snprintf(rig.path, sizeof(rig.path), "%s", tree_path("metrics"));
 	snprintf(rig.address, sizeof(rig.address), "unix:%s", rig.path);
 	rig.config.metrics_ep = rig.address;
-	rig.loop = loop_create();
+	rig.loop = loop_create("control");
 	rig.metrics = metrics_start(&rig.config, NULL, rig.loop, &err);
 	ck_assert_msg(rig.metrics != NULL, "%s", err.text);
 }
