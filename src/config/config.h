@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/bond_spec.h"
 #include "base/cpu_set.h"
@@ -81,5 +82,11 @@ struct config {
 	char **warnings; /* n_warnings texts to log once the log is open (unknown variables, …) */
 	size_t n_warnings;
 };
+
+/* Whether idle workers sleep. */
+static inline bool config_workers_sleep(const struct config *config)
+{
+	return config->idle_sleep != NULL && strcmp(config->idle_sleep, "yes") == 0;
+}
 
 #endif

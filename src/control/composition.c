@@ -185,7 +185,7 @@ struct control *control_start(const struct config *config, struct loop *loop, st
 	control->workers = workers_create(&config->worker_cpus, err);
 	if (control->workers == NULL)
 		goto fail;
-	if (strcmp(config->idle_sleep, "yes") == 0)
+	if (config_workers_sleep(config))
 		let_sleep(control);
 	if (create_parts(control) < 0)
 		goto fail_memory;

@@ -87,7 +87,7 @@ struct vf_params vf_life_params(struct relay *relay)
 	        .ring_size = SIZES_RING,
 	        .backlog = LANE_BACKLOG_VF_TO_VM,
 	        .n_workers = (uint16_t)workers,
-	        .rx_interrupts = strcmp(config->idle_sleep, "yes") == 0 &&
+	        .rx_interrupts = config_workers_sleep(config) &&
 	                         strcmp(config->idle_vf_interrupts, "auto") == 0,
 	        .no_huge = config->no_huge,
 	        .huge_dir = eal_args_huge_dir(config),

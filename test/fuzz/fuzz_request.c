@@ -6,6 +6,7 @@
  * WRAP: control_pin_read control_pins_update control_worker_count control_worker_read
  * WRAP: control_balance_explain endpoint_drop endpoint_reply_share control_dpdk_version
  * WRAP: control_lanes_read control_cycles_per_s control_pin_is_of_client control_settings_change
+ * WRAP: control_queues_read
  */
 #include <errno.h>
 #include <stdint.h>
@@ -149,6 +150,19 @@ void __wrap_control_relay_read(const struct control *control, unsigned relay_id,
 	out->vhost_socket = "/tmp/virtio-forwarder3.sock";
 	snprintf(out->device_label, sizeof(out->device_label), "0000:05:08.1");
 	out->vf_to_vm.n_lanes = out->vm_to_vf.n_lanes = GUEST_QUEUES_MAX;
+}
+
+unsigned __wrap_control_queues_read(const struct control *control, unsigned relay_id,
+                                    struct control_queue out[CONTROL_QUEUES_MAX])
+{
+	(void)control;
+	must(relay_id < RELAYS_MAX);
+	if (relay_id != 3)
+		return 0;
+	for (unsigned i = 0; i < CONTROL_QUEUES_MAX; i++)
+		out[i] = (struct control_queue){
+		        .to_vm = i % 2 == 0, .queue = i / 2, .size = 32768, .stopped = "stopped"};
+	return CONTROL_QUEUES_MAX;
 }
 
 unsigned __wrap_control_lanes_read(const struct control *control, unsigned relay_id,

@@ -174,7 +174,6 @@ static struct lane_work work_of(unsigned i)
 {
 	struct lane_work work = {.run = run, .lane = &sources[i].lane, .port_id = 7, .vf_queue = 3};
 
-	sources[i].lane.direction = i == VF_LANE ? LANE_VF_TO_VM : LANE_VM_TO_VF;
 	if (i == VF_LANE) {
 		work.vf_alarm = (struct vf_alarm){VF_ALARM_INTERRUPT, sources[i].fd};
 	} else {
@@ -296,6 +295,7 @@ static void set_up(void)
 	atomic_store(&endless_sleeps, 0);
 	for (unsigned i = 0; i < LANES; i++) {
 		sources[i].guest.ops = &ops;
+		sources[i].lane.direction = i == VF_LANE ? LANE_VF_TO_VM : LANE_VM_TO_VF;
 		sources[i].fd = eventfd(0, EFD_NONBLOCK);
 		atomic_store(&sources[i].serial, i + 1);
 		idle_look_begin(&sources[i].look);
