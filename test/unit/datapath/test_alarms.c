@@ -69,7 +69,10 @@ enum step { STEP_FLUSH, STEP_ASK, STEP_ASKED, STEP_LOOK, STEP_LOOKED, STEP_WAIT,
 
 enum deed { DEED_POST_0, DEED_POST_1, DEED_POST_VF, DEED_KICK, DEED_WAKE, DEED_PLAN, DEEDS };
 
-static _Atomic int due_step; /* enum step, -1 = none */
+#define NO_STEP (-1)
+#define ACTING  (-2)
+
+static _Atomic int due_step; /* enum step, or one of these */
 static enum deed deed;
 static struct plan *next_plan;
 static const struct plan
@@ -104,8 +107,10 @@ static void step(enum step which)
 {
 	int due = (int)which;
 
-	if (atomic_compare_exchange_strong(&due_step, &due, -1))
-		act();
+	if (!atomic_compare_exchange_strong(&due_step, &due, ACTING))
+		return;
+	act();
+	atomic_store(&due_step, NO_STEP);
 }
 
 static bool fake_arm(struct guest *guest, uint16_t queue, struct wake_source *out)
@@ -290,7 +295,7 @@ static void set_up(void)
 
 	log_open(LOG_TO_STDOUT, LOG_ERR, "test");
 	memset(sources, 0, sizeof(sources));
-	atomic_store(&due_step, -1);
+	atomic_store(&due_step, NO_STEP);
 	atomic_store(&naps, 0);
 	atomic_store(&endless_sleeps, 0);
 	for (unsigned i = 0; i < LANES; i++) {
@@ -359,7 +364,7 @@ START_TEST(whatever_comes_in_between)
 		wait_for_sleep();
 		atomic_store(&due_step, (int)which);
 		post(round % LANES); /* has it go through all steps */
-		wait_until(atomic_load(&due_step) < 0);
+		wait_until(atomic_load(&due_step) == NO_STEP);
 		for (unsigned i = 0; i < LANES; i++)
 			wait_taken(i);
 	}
@@ -394,7 +399,7 @@ START_TEST(some_are_looked_at_by_time)
 		post(1);
 		wait_taken(1);
 	}
-	ck_assert_uint_gt(atomic_load(&naps), 0);
+	wait_until(atomic_load(&naps) > 0);
 	ck_assert_uint_eq(atomic_load(&endless_sleeps), 0);
 	post(0);
 	wait_taken(0);
