@@ -44,11 +44,11 @@ struct rpc {
 
 /* --- what clients may take ------------------------------------------------------------------ */
 
-/* All of them together a quarter at most of the descriptors that are left now: the others are for
- * guests, whose queues want two each. */
+/* All of them together a third at most of the descriptors that are left now: the others are for
+ * guests, whose rings want three each. */
 static unsigned connections_max_find(void)
 {
-	unsigned share = open_files_left() / 4 / (SERVICES + 1);
+	unsigned share = open_files_left() / 3 / (SERVICES + 1);
 
 	if (share > CONNECTIONS_MAX)
 		return CONNECTIONS_MAX;

@@ -89,9 +89,15 @@ def test_bulk_traffic(world, reverse):
     reach(wire, "10.9.0.2")
     server = host.popen("iperf3", "--server", "--one-off", "--daemon")
     patience.reap(server, 10)
-    done = wire.run("iperf3", "--client", "10.9.0.2", "--bytes", "16M", "--window", "256K", "--json",
-                    *reverse, check=False)
-    answer = json.loads(done.stdout)
+
+    def measured():
+        """None while the server is not there yet."""
+        done = wire.run("iperf3", "--client", "10.9.0.2", "--bytes", "16M", "--window", "256K", "--json",
+                        *reverse, check=False)
+        answer = json.loads(done.stdout)
+        return None if "refused" in answer.get("error", "") else answer
+
+    answer = wait_for(measured, 10, "a server of iperf3")
     assert "error" not in answer, answer["error"]
     arrived = answer["end"]["sum_received"]["bytes"]
     assert arrived > 8 << 20

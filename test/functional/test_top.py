@@ -42,7 +42,7 @@ def relay(number, packets=0, drops=None, load=0.0, device=True, guest=True):
         "guest": {"queues": 1 if guest else 0, "mac": None, "trouble": None},
         "vf_to_vm": direction("DPDK_READY" if device else "DPDK_UNINIT", packets, drops),
         "vm_to_vf": direction("VIRTIO_READY" if guest else "VIRTIO_UNINIT", 2 * packets),
-        "lanes": [{"load": load}],
+        "lanes": [{"load": load}], "guest_queues": [], "kernel": None,
     }
 
 
