@@ -116,12 +116,12 @@ def on_hugepages(daemon, options):
 @pytest.mark.alone  # others' tests look at the pages too
 @pytest.mark.usefixtures("free_pages")
 def test_the_mounts_size_is_what_is_missing(daemon):
-    huge = on_hugepages(daemon, "pagesize=2M,size=8M")
-    words = f"the hugetlbfs at {huge} is mounted with a size of 8 MB, of which "
+    huge = on_hugepages(daemon, "pagesize=2M,size=6M")
+    words = f"the hugetlbfs at {huge} is mounted with a size of 6 MB, of which "
     status, text = check(daemon)
-    assert status == 1 and words + "8 MB are left" in text and "[hugepages.mount_limit]" in text, text
+    assert status == 1 and words + "6 MB are left" in text and "[hugepages.mount_limit]" in text, text
     daemon.start("--add-pci-vf=net_null0=0")
-    assert f"WARNING {words}8 MB are left" in daemon.log_text()
+    assert f"WARNING {words}6 MB are left" in daemon.log_text()
     refusal = "ERROR relay 0: net_null0: no memory left for "
     wait_for(lambda: refusal in daemon.log_text(), 10)
     line = next(line for line in daemon.log_text().splitlines() if refusal in line)
