@@ -8,6 +8,7 @@ import pytest
 from conftest import quick_or_all
 from legal_guest import RING_PACKED, frame
 from migrating_guest import MigratingGuest
+from patience import wait_for
 from test_legal_guests import kinds, next_guest
 from vhost_peer import MRG_RXBUF
 
@@ -42,7 +43,9 @@ class Traffic:
             self.guest.toggle_chains()
         if self.guest.log and self.draw.random() < 0.5:
             self.guest.copy_by_new_log()
-            assert self.guest.left_behind() == []
+            # A worker that goes to sleep writes what it wants to be told of: that is logged, or will be at once.
+            wait_for(lambda: set(self.guest.left_behind()) <= set(self.guest.log.pages()), 5,
+                     "a log of all that was written")
         self.guest.repost()
 
     def stop_under_way(self):
